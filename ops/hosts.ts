@@ -1,0 +1,25 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { withLines } from "./lib/hostsFile.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { domains, hosts } from "./lib/project.ts";
+
+const file = "/etc/hosts";
+
+await command((args) => {
+  const { values } = parseArgs({ args, options: { write: { type: "boolean" }, remove: { type: "boolean" } } });
+  const balancer = hosts().find((host) => host.groups.includes("balancers"));
+  const lines = balancer && !values.remove ? [`${balancer.address} ${domains().join(" ")}`] : [];
+  if (!values.write && !values.remove) return console.log(lines.join("\n"));
+
+  const now = readFileSync(file, "utf8");
+  const wanted = withLines(now, lines);
+  if (wanted === now) return console.log(`${file}: nothing to change`);
+  try {
+    // In place, not by rename: in a container this file is a mount.
+    writeFileSync(file, wanted);
+  } catch (error) {
+    throw new Problem(`cannot write ${file} (${error})`, `run it as root, or add by hand: ${lines.join("; ")}`);
+  }
+  console.log(`${file}: ${lines.length ? lines.join("; ") : "removed Halo's lines"}`);
+});

@@ -1,0 +1,62 @@
+import { existsSync, readdirSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { Problem } from "./problem.ts";
+import { ask, attach } from "./process.ts";
+import { type Host, hosts, inventoryFile, own, root } from "./project.ts";
+
+const lab = join(root, "lab/lab");
+const marker = own("lab"); // there while this project's hosts live in a lab
+
+/** Remembers (or forgets) that the hosts live in a lab. */
+export function rememberLab(inLab: boolean): void {
+  if (!inLab) return rmSync(marker, { force: true });
+  mkdirSync(own(), { recursive: true });
+  writeFileSync(marker, "");
+}
+
+/**
+ * Puts in front of a command what it needs to reach the hosts' addresses: the lab's namespace, or nothing.
+ * Throws a Problem when the hosts live in a lab that is not running.
+ */
+export function reach(argv: string[]): string[] {
+  if (process.env["HALO_LAB"]) return argv; // already inside
+  if (ask([lab, "status"]) !== null) return [lab, "exec", ...argv];
+  if (existsSync(marker)) throw new Problem("the hosts' lab is not running (was the machine restarted?)", "npm run up");
+  return argv;
+}
+
+/** Finds a host of the inventory by name; throws a Problem that lists the names. */
+export function findHost(name: string | undefined): Host {
+  const all = hosts();
+  const host = all.find((each) => each.name === name);
+  if (!host) throw new Problem(name ? `there is no host ${name}` : "no host is named", `name one of ${all.map((each) => each.name).join(", ")}`);
+  return host;
+}
+
+/** The ssh command for one host, as Ansible connects too; the remote command is joined by ssh itself. */
+export function ssh(host: Host, ...command: string[]): string[] {
+  const machines = join(root, ".vagrant/machines", host.name);
+  const key = existsSync(machines)
+    ? readdirSync(machines).map((provider) => join(machines, provider, "private_key")).find((file) => existsSync(file))
+    : undefined;
+  const identity = String(host.vars["ansible_ssh_private_key_file"] ?? key ?? "");
+  return reach([
+    "ssh",
+    ...(identity ? ["-i", identity, "-o", "IdentitiesOnly=yes"] : []),
+    "-o", `UserKnownHostsFile=${join(root, ".vagrant/known_hosts")}`,
+    "-o", "StrictHostKeyChecking=accept-new",
+    "-o", "LogLevel=ERROR",
+    "-o", "ConnectTimeout=10",
+    `${host.vars["ansible_user"] ?? "vagrant"}@${host.address}`,
+    ...command,
+  ]);
+}
+
+/** The command that runs a playbook of ansible/ with the inventory in use, from any folder. */
+export const playbook = (name: string, ...args: string[]): string[] => {
+  const config = `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`;
+  return reach(["env", config, "ansible-playbook", "--inventory", inventoryFile, join(root, "ansible", name), ...args]);
+};
+
+/** Runs a command where the hosts can be reached, on the caller's terminal; resolves with its exit status. */
+export const run = (argv: string[]): Promise<number> => attach(reach(argv));

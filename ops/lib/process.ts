@@ -1,0 +1,83 @@
+import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
+import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
+import { dirname, relative } from "node:path";
+import { Problem } from "./problem.ts";
+import { own, root } from "./project.ts";
+
+/** Runs a command quietly; gives its trimmed output, or null when it is missing, fails or takes over 20 s. */
+export function ask(argv: string[], env: NodeJS.ProcessEnv = process.env): string | null {
+  const [file = "", ...args] = argv;
+  const { status, stdout } = spawnSync(file, args, { cwd: root, env, encoding: "utf8", timeout: 20_000 });
+  return status === 0 ? stdout.trim() : null;
+}
+
+/** Runs a command on the caller's own terminal; resolves with its exit status, 128 + n after signal n. */
+export function attach(argv: string[], options: SpawnOptions = {}): Promise<number> {
+  const [file = "", ...args] = argv;
+  const ignore = () => {};
+  // Ctrl-C reaches the whole foreground group: the child decides, and we report what it decided.
+  process.on("SIGINT", ignore);
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { stdio: "inherit", ...options });
+    child.on("error", (error) =>
+      reject(new Problem(`cannot run ${file} (${error.message})`, `install ${file}, or see: npm run doctor`)),
+    );
+    child.on("exit", (code, signal) => {
+      process.off("SIGINT", ignore);
+      resolve(code ?? 128 + (signals[signal ?? ""] ?? 0));
+    });
+  });
+}
+const signals: Record<string, number> = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
+
+/** Seconds since this command started, as people read them: "7 s", "2 min 5 s". */
+export function elapsed(since = 0): string {
+  const seconds = Math.round((performance.now() - since) / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/**
+ * Runs one step of a long work. A terminal sees its title, the seconds and the newest line of output, in place;
+ * a pipe sees the title and one line at the end. Everything goes to .halo/logs/<log>.log.
+ * Resolves with the output; throws a Problem with the last lines when the step fails.
+ */
+export async function step(title: string, log: string, argv: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const file = own("logs", `${log}.log`);
+  mkdirSync(dirname(file), { recursive: true });
+  const out = createWriteStream(file);
+  const [program = "", ...args] = argv;
+  const since = performance.now();
+  const live = process.stdout.isTTY;
+  let newest = "";
+  const draw = () => {
+    const line = `${title} (${elapsed(since)}) ${newest}`;
+    process.stdout.write(`\r\x1b[2K${line.slice(0, (process.stdout.columns || 80) - 1)}`);
+  };
+  if (!live) console.log(`${title} ...`);
+  const timer = live ? setInterval(draw, 200) : undefined;
+
+  const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => {
+      out.write(chunk);
+      newest = chunk.toString().trimEnd().split("\n").at(-1)?.trim() || newest;
+    });
+  const code = await new Promise<number | null>((resolve) => {
+    child.on("error", (error) => {
+      out.write(`${error.message}\n`);
+      resolve(127);
+    });
+    child.on("close", resolve);
+  });
+  clearInterval(timer);
+  await new Promise((resolve) => out.end(resolve));
+  if (live) process.stdout.write("\r\x1b[2K");
+
+  const output = readFileSync(file, "utf8");
+  if (code !== 0) {
+    console.error(output.trimEnd().split("\n").slice(-40).join("\n"));
+    throw new Problem(`${title}: failed after ${elapsed(since)}`, `read the lines above (all of them: ${relative(root, file)}), then run this again`);
+  }
+  console.log(live ? `${title} (${elapsed(since)})` : `  done in ${elapsed(since)}`);
+  return output;
+}

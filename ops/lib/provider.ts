@@ -1,0 +1,96 @@
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Problem } from "./problem.ts";
+import { ask } from "./process.ts";
+import { root } from "./project.ts";
+
+/** What Vagrant can boot hosts with; lab means a daemon of the lab's own (lab/lab), not of this machine's. */
+export type Provider = "virtualbox" | "libvirt" | "docker";
+/** A provider and, in a few words, the reason for it. */
+export type Choice = { provider: Provider; lab: boolean; why: string };
+
+/** What this machine can do; each usable is a provider of the machine's own that answers. */
+export type Machine = {
+  linux: boolean;
+  root: boolean;
+  apt: boolean;
+  kvm: boolean;
+  labRunning: Provider | null;
+  existing: Provider | null;
+  usable: Provider[];
+};
+
+const providers: Provider[] = ["virtualbox", "libvirt", "docker"];
+const isProvider = (name: string): name is Provider => providers.some((provider) => provider === name);
+
+/** Looks at this machine; takes up to a second or two, changes nothing. */
+export function look(): Machine {
+  const linux = process.platform === "linux";
+  const answers: Record<Provider, boolean> = {
+    virtualbox: ask(["VBoxManage", "list", "hostinfo"]) !== null,
+    libvirt:
+      linux &&
+      ask(["virsh", "--connect", "qemu:///system", "version"]) !== null &&
+      (ask(["vagrant", "plugin", "list"]) ?? "").includes("vagrant-libvirt"),
+    // Elsewhere the containers' addresses cannot be reached: they live inside Docker's own VM.
+    docker: linux && ask(["docker", "version", "--format", "{{.Server.Version}}"]) !== null,
+  };
+  const lab = ask([join(root, "lab/lab"), "status"]) ?? "";
+  return {
+    linux,
+    root: process.getuid?.() === 0,
+    apt: ask(["apt-get", "--version"]) !== null,
+    kvm: linux && writable("/dev/kvm") && /\b(vmx|svm)\b/.test(readFileSync("/proc/cpuinfo", "utf8")),
+    labRunning: isProvider(lab) ? lab : null,
+    existing: existingProvider(),
+    usable: providers.filter((provider) => answers[provider]),
+  };
+}
+
+function writable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The provider that this project's hosts were made with, or null when there are none. */
+export function existingProvider(): Provider | null {
+  try {
+    const made = readdirSync(join(root, ".vagrant/machines"), { recursive: true, encoding: "utf8" });
+    return made.map((path) => path.match(/^[^/]+\/([^/]+)\/id$/)?.[1] ?? "").find(isProvider) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Picks what to boot the hosts with: what they were made with, what was asked for by name, a provider of the
+ * machine's own, and else a lab: real VMs where hardware virtualisation works, containers where it does not.
+ * Throws a Problem when nothing can be had here, or the name asked for is wrong.
+ */
+export function choose(machine: Machine, wanted?: string): Choice {
+  if (wanted !== undefined && !isProvider(wanted))
+    throw new Problem(`there is no provider ${wanted}`, `use one of ${providers.join(", ")}`);
+  const made = machine.labRunning ?? machine.existing;
+  if (made && wanted && made !== wanted)
+    throw new Problem(`the hosts were made with ${made}, not ${wanted}`, "npm run destroy, then run this again");
+  if (machine.labRunning) return { provider: machine.labRunning, lab: true, why: "the lab is running" };
+
+  const name = wanted ?? machine.existing ?? undefined;
+  const ready = machine.usable.find((provider) => name === undefined || provider === name);
+  if (ready) return { provider: ready, lab: false, why: name ? `${ready} works here` : `${ready} is the first that works here` };
+
+  const lab = machine.linux && machine.root && machine.apt && name !== "virtualbox";
+  if (!lab)
+    throw new Problem(
+      `no ${name ?? "provider"} is usable on this machine`,
+      "install VirtualBox, libvirt with vagrant-libvirt, or Docker; or, on Debian or Ubuntu, run this as root for a lab (docs/operations.md)",
+    );
+  const virtualisation = machine.kvm ? "hardware virtualisation works" : "no hardware virtualisation";
+  if (name === "libvirt" || (!name && machine.kvm))
+    return { provider: "libvirt", lab: true, why: machine.kvm ? virtualisation : `${virtualisation}, so QEMU emulates (slow)` };
+  return { provider: "docker", lab: true, why: name ? "asked for by name" : `no provider is usable here, ${virtualisation}` };
+}

@@ -1,0 +1,41 @@
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { playbook, reach, rememberLab } from "./lib/cluster.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { ask, elapsed, step } from "./lib/process.ts";
+import { domains, hosts, inventoryFile, root } from "./lib/project.ts";
+import { type Choice, choose, look } from "./lib/provider.ts";
+
+await command(async (args) => {
+  const { values } = parseArgs({ args, options: { provider: { type: "string" } } });
+  const machine = look();
+  const choice = choose(machine, values.provider ?? process.env["VAGRANT_DEFAULT_PROVIDER"]);
+  console.log(`Provider: ${choice.provider}${choice.lab ? " in a lab of Halo's own" : ""} (${choice.why})`);
+
+  if (choice.lab) {
+    if (!machine.labRunning) await step("Set up the lab", "lab", [join(root, "lab/lab"), "up", choice.provider]);
+    rememberLab(true);
+  } else needCommands(["vagrant", "ansible-playbook"]);
+
+  await step("Boot the hosts", "vagrant", reach(["vagrant", "up", "--provider", choice.provider]));
+  const recap = await step("Configure the hosts", "ansible", playbook("site.yml"));
+  console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
+  nextSteps(choice);
+});
+
+function needCommands(commands: string[]): void {
+  const missing = commands.filter((each) => ask([each, "--version"]) === null);
+  if (missing.length > 0)
+    throw new Problem(`${missing.join(" and ")} cannot be run`, "install it (on Debian or Ubuntu: apt install vagrant ansible-core), then run this again");
+}
+
+function nextSteps(choice: Choice): void {
+  const balancer = hosts().find((host) => host.groups.includes("balancers"));
+  const [domain] = domains();
+  console.log(`
+Up in ${elapsed()}.
+  See it:    npm run -s exec -- curl -s -H 'Host: ${domain}' http://${balancer?.address}/
+  Browse it: http://${domain} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
+  Check it:  npm run verify
+  Break it:  npm run exec -- vagrant halt backend1, then refresh`);
+}
