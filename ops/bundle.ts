@@ -5,7 +5,17 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { command, Problem } from "./lib/problem.ts";
@@ -15,20 +25,36 @@ import { own, root } from "./lib/project.ts";
 const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 await command((args) => {
-  const { positionals, values } = parseArgs({ args, allowPositionals: true, options: { arch: { type: "string", default: process.arch } } });
-  const built = positionals[0] === "runtime" ? runtime(values.arch) : positionals[0] === "release" ? release() : undefined;
-  if (!built) throw new Problem("what to build is not named", "ops/run bundle release, or ops/run bundle runtime --arch x64");
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { arch: { type: "string", default: process.arch } },
+  });
+  const built =
+    positionals[0] === "runtime" ? runtime(values.arch) : positionals[0] === "release" ? release() : undefined;
+  if (!built)
+    throw new Problem("what to build is not named", "ops/run bundle release, or ops/run bundle runtime --arch x64");
   console.log(JSON.stringify(built));
 });
 
 function release() {
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
   const commit = ask(["git", "rev-parse", "--short=7", "HEAD"]) ?? "nogit";
-  const changed = ask(["git", "status", "--porcelain", "--", "app", "ecosystem.config.cjs", "package.json", "package-lock.json"]);
+  const changed = ask([
+    "git",
+    "status",
+    "--porcelain",
+    "--",
+    "app",
+    "ecosystem.config.cjs",
+    "package.json",
+    "package-lock.json",
+  ]);
   const id = `${time}-${commit}${changed ? "-changed" : ""}`;
   return pack("releases", id, (stage) => {
     cpSync(join(root, "app"), join(stage, "app"), { recursive: true, filter: (path) => basename(path) !== "test" });
-    for (const file of ["ecosystem.config.cjs", "package.json", "package-lock.json"]) cpSync(join(root, file), join(stage, file));
+    for (const file of ["ecosystem.config.cjs", "package.json", "package-lock.json"])
+      cpSync(join(root, file), join(stage, file));
     npm(stage, "ci", "--omit=dev", "--omit=optional");
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
   });
@@ -77,5 +103,9 @@ function npm(stage: string, ...args: string[]): void {
 
 function run(file: string, ...args: string[]): void {
   const { status, stderr, error } = spawnSync(file, args, { encoding: "utf8" });
-  if (status !== 0) throw new Problem(`${file} ${args.join(" ")} failed: ${error?.message ?? stderr}`, "mend what it says, then run this again");
+  if (status !== 0)
+    throw new Problem(
+      `${file} ${args.join(" ")} failed: ${error?.message ?? stderr}`,
+      "mend what it says, then run this again",
+    );
 }

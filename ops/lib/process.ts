@@ -76,7 +76,10 @@ export async function step(title: string, log: string, argv: string[], env: Node
   const output = readFileSync(file, "utf8");
   if (code !== 0) {
     console.error(output.trimEnd().split("\n").slice(-40).join("\n"));
-    throw new Problem(`${title}: failed after ${elapsed(since)}`, `read the lines above (all of them: ${relative(root, file)}), then run this again`);
+    throw new Problem(
+      `${title}: failed after ${elapsed(since)}`,
+      `read the lines above (all of them: ${relative(root, file)}), then run this again`,
+    );
   }
   console.log(live ? `${title} (${elapsed(since)})` : `  done in ${elapsed(since)}`);
   return output;

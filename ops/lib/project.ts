@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
+import { isIPv4 } from "node:net";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
+import { Problem } from "./problem.ts";
 
 /** The project's root folder. */
 export const root = resolve(import.meta.dirname, "../..");
@@ -9,7 +11,7 @@ export const root = resolve(import.meta.dirname, "../..");
 export const own = (...parts: string[]): string => join(root, ".halo", ...parts);
 
 /** The inventory in use: HALO_INVENTORY, seen from the project's root, or the committed one. */
-export const inventoryFile = resolve(root, process.env["HALO_INVENTORY"] ?? "ansible/inventory/hosts.yml");
+export const inventoryFile = resolve(root, process.env.HALO_INVENTORY ?? "ansible/inventory/hosts.yml");
 
 /** One host of the inventory; memory is in MiB. */
 export type Host = {
@@ -24,8 +26,8 @@ export type Host = {
 type Group = { hosts?: Record<string, Record<string, unknown> | null>; children?: Record<string, Group | null> };
 
 /**
- * Reads an inventory's text into its hosts, in their order.
- * A host in several groups is one host; its variables are merged as Ansible does. Throws on text that is no YAML.
+ * Reads an inventory's text into its hosts, in their order; a host in several groups is one host.
+ * Throws a Problem that names the host and the key when it cannot be what the Vagrantfile and Ansible need.
  */
 export function parseInventory(text: string): Host[] {
   const found = new Map<string, { vars: Record<string, unknown>; groups: Set<string> }>();
@@ -39,19 +41,47 @@ export function parseInventory(text: string): Host[] {
     }
     for (const [child, below] of Object.entries(group?.children ?? {})) walk(child, below, groups);
   };
-  walk("all", (parse(text) as { all?: Group } | null)?.all ?? null, []);
-  return [...found].map(([name, { vars, groups }]) => ({
-    name,
-    address: String(vars["ansible_host"] ?? vars["private_ip"]),
-    memory: Number(vars["memory"]),
-    cpus: Number(vars["cpus"]),
-    groups: [...groups],
-    vars,
-  }));
+  try {
+    walk("all", (parse(text) as { all: Group }).all, []);
+  } catch (error) {
+    throw wrong(`cannot be read as an inventory (${error instanceof Error ? error.message : error})`);
+  }
+  const all = [...found].map(([name, { vars, groups }]) => host(name, vars, [...groups]));
+  for (const group of ["balancers", "backends"])
+    if (!all.some(({ groups }) => groups.includes(group))) throw wrong(`group ${group} has no host`);
+  for (const { name, address } of all) {
+    const twin = all.find((other) => other.address === address && other.name !== name);
+    if (twin) throw wrong(`${name} and ${twin.name} have the same private_ip ${address}`);
+  }
+  return all;
 }
 
-/** The hosts of the inventory in use. Throws when the file cannot be read. */
-export const hosts = (): Host[] => parseInventory(readFileSync(inventoryFile, "utf8"));
+function host(name: string, vars: Record<string, unknown>, groups: string[]): Host {
+  const { private_ip: address, memory, cpus, ...others } = vars;
+  const unknown = Object.keys(others).find((key) => !key.startsWith("ansible_"));
+  if (unknown)
+    throw wrong(
+      `${name} has the unknown key ${unknown}; a host's keys are private_ip, memory, cpus and Ansible's own (ansible_...)`,
+    );
+  if (typeof address !== "string") throw wrong(`${name} needs private_ip, an IPv4 address`);
+  if (!isIPv4(address)) throw wrong(`${name}: private_ip ${address} is no IPv4 address`);
+  if (!Number.isInteger(memory)) throw wrong(`${name} needs memory, a whole number`);
+  if (!Number.isInteger(cpus)) throw wrong(`${name} needs cpus, a whole number`);
+  return { name, address, memory: Number(memory), cpus: Number(cpus), groups, vars };
+}
+
+const wrong = (problem: string) => new Problem(`${inventoryFile}: ${problem}`, "mend it there, then run this again");
+
+/** The hosts of the inventory in use; throws a Problem when it is missing or wrong. */
+export function hosts(): Host[] {
+  let text: string;
+  try {
+    text = readFileSync(inventoryFile, "utf8");
+  } catch {
+    throw wrong("cannot be read");
+  }
+  return parseInventory(text);
+}
 
 /** The names that the balancer answers for, from ansible/group_vars/all; the first is the site's. */
 export function domains(): string[] {

@@ -81,7 +81,8 @@ export function choose(machine: Machine, wanted?: string): Choice {
 
   const name = wanted ?? machine.existing ?? undefined;
   const ready = machine.usable.find((provider) => name === undefined || provider === name);
-  if (ready) return { provider: ready, lab: false, why: name ? `${ready} works here` : `${ready} is the first that works here` };
+  if (ready)
+    return { provider: ready, lab: false, why: name ? `${ready} works here` : `${ready} is the first that works here` };
 
   const lab = machine.linux && machine.root && machine.apt && name !== "virtualbox";
   if (!lab)
@@ -91,6 +92,14 @@ export function choose(machine: Machine, wanted?: string): Choice {
     );
   const virtualisation = machine.kvm ? "hardware virtualisation works" : "no hardware virtualisation";
   if (name === "libvirt" || (!name && machine.kvm))
-    return { provider: "libvirt", lab: true, why: machine.kvm ? virtualisation : `${virtualisation}, so QEMU emulates (slow)` };
-  return { provider: "docker", lab: true, why: name ? "asked for by name" : `no provider is usable here, ${virtualisation}` };
+    return {
+      provider: "libvirt",
+      lab: true,
+      why: machine.kvm ? virtualisation : `${virtualisation}, so QEMU emulates (slow)`,
+    };
+  return {
+    provider: "docker",
+    lab: true,
+    why: name ? "asked for by name" : `no provider is usable here, ${virtualisation}`,
+  };
 }

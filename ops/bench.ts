@@ -1,0 +1,203 @@
+/**
+ * GET / of the deployed cluster beside a bare node:http server on the same hosts behind the same nginx, in turns,
+ * and redis-benchmark's INCR: what every later change is judged by. `npm run bench -- --rounds 5 --seconds 8`
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { findHost, reach, ssh } from "./lib/cluster.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { elapsed } from "./lib/process.ts";
+import { domains, hosts, own, root } from "./lib/project.ts";
+
+const connections = 64; // enough to keep two cores busy; reliability figures in docs/decisions.md use the same
+type Side = "halo" | "bare";
+type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };
+
+const all = hosts();
+const balancer = all.find(({ groups }) => groups.includes("balancers"))?.name ?? "";
+const backends = all.filter(({ groups }) => groups.includes("backends")).map(({ name }) => name);
+const [domain] = domains();
+const url = `http://${findHost(balancer).address}/`;
+
+await command(async (args) => {
+  const { values } = parseArgs({
+    args,
+    options: { rounds: { type: "string", default: "5" }, seconds: { type: "string", default: "8" } },
+  });
+  const seconds = Number(values.seconds);
+  const rounds: Record<Side, Round[]> = { halo: [], bare: [] };
+  const idle = await memory();
+  try {
+    for (let i = 1; i <= Number(values.rounds); i++)
+      for (const side of ["bare", "halo"] as const) {
+        await serve(side);
+        await load(2); // the JIT's warm-up
+        const round = await measure(seconds);
+        rounds[side].push(round);
+        console.log(
+          `${elapsed()}: round ${i}, ${side}: ${Math.round(round.rate)} requests/s, p99 ${round.p99.toFixed(1)} ms`,
+        );
+      }
+  } finally {
+    await serve("halo");
+  }
+  const redis = await redisRate();
+  await load(2);
+  const report = table(rounds, redis, { idle, loaded: await memory() });
+  mkdirSync(own("reports"), { recursive: true });
+  writeFileSync(own("reports", "bench.json"), JSON.stringify({ rounds, redis }, null, 2));
+  writeFileSync(own("reports", "bench.md"), report);
+  console.log(`\n${report}\nAlso in .halo/reports/bench.md and bench.json.`);
+});
+
+/** Runs a command to its end with a text as its input; resolves with its output, throws a Problem when it fails. */
+function sh(argv: string[], input = ""): Promise<string> {
+  const [file = "", ...rest] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, rest, { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
+    let output = "";
+    let errors = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      errors += chunk;
+    });
+    child.on("error", (error) => reject(new Problem(`cannot run ${file}: ${error.message}`, `install ${file}`)));
+    child.on("close", (code) =>
+      code === 0 ? resolve(output) : reject(new Problem(`${argv.join(" ")}: ${errors || output}`, "npm run verify")),
+    );
+    child.stdin.end(input);
+  });
+}
+const on = (host: string, script: string) => sh(ssh(findHost(host), "sudo", "bash", "-s"), `set -e\n${script}`);
+
+/** Puts one of the two servers on every backend's port and waits until each of them answers through nginx. */
+async function serve(side: Side): Promise<void> {
+  const program = readFileSync(join(root, "ops/bench/bare.ts"), "utf8");
+  await Promise.all(
+    backends.map((name) =>
+      on(
+        name,
+        side === "halo"
+          ? "systemctl stop halo-bare 2>/dev/null || true; rm -f /run/halo-bare.ts; systemctl start halo"
+          : `systemctl stop halo; cat > /run/halo-bare.ts <<'BARE'\n${program}BARE\n` +
+              `systemctl is-active -q halo-bare || systemd-run -q --collect --unit=halo-bare --uid=halo /opt/halo/runtime/current/bin/node /run/halo-bare.ts ${findHost(name).address}`,
+      ),
+    ),
+  );
+  const deadline = performance.now() + 60_000;
+  for (let good = 0; good < 20; ) {
+    if (performance.now() > deadline) throw new Problem(`${side} does not answer on every backend`, "npm run verify");
+    const bodies = await sh(reach(["curl", "-s", "-H", `Host: ${domain}`, url]));
+    good =
+      bodies.includes("total_visits") && !bodies.includes('"status"') && bodies.includes("bare") === (side === "bare")
+        ? good + 1
+        : 0;
+  }
+}
+
+const load = (seconds: number) =>
+  sh(reach(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-H", `Host: ${domain}`, url]));
+
+async function measure(seconds: number): Promise<Round> {
+  const before = await cpu();
+  const output = await load(seconds);
+  const after = await cpu();
+  const find = (pattern: RegExp) => pattern.exec(output)?.[1] ?? "";
+  const failed = find(/Non-2xx or 3xx responses: (\d+)/) || find(/Socket errors: (.*)/);
+  if (failed) throw new Problem(`requests failed under load: ${failed}`, "npm run verify");
+  const requests = Number(find(/(\d+) requests in/));
+  return {
+    rate: Number(find(/Requests\/sec:\s+([\d.]+)/)),
+    p50: milliseconds(find(/50%\s+(\S+)/)),
+    p99: milliseconds(find(/99%\s+(\S+)/)),
+    cpu: Object.fromEntries(
+      Object.keys(after).map((unit) => [unit, ((after[unit] ?? 0) - (before[unit] ?? 0)) / requests]),
+    ),
+  };
+}
+
+function milliseconds(text: string): number {
+  const [, value, unit] = text.match(/^([\d.]+)(us|ms|s)$/) ?? [];
+  return Number(value) * ({ us: 0.001, ms: 1, s: 1000 }[unit ?? ""] ?? Number.NaN);
+}
+
+/** Microseconds of CPU that each unit has used, over all hosts. */
+async function cpu(): Promise<Record<string, number>> {
+  const used: Record<string, number> = {};
+  const texts = await Promise.all(
+    all.map(({ name }) =>
+      on(
+        name,
+        // In a container the unit's control group is below the container's own.
+        `own=$(sed -n "s/^0:://p" /proc/1/cgroup | sed -E "s#/(init.scope)?$##")
+for unit in nginx redis-server halo halo-bare systemd-journald; do
+  group=$(systemctl show -P ControlGroup $unit)
+  for at in "/sys/fs/cgroup$group" "/sys/fs/cgroup$own$group"; do
+    [ -n "$group" ] && [ -e "$at/cpu.stat" ] && echo "$unit $(sed -n "s/^usage_usec //p" "$at/cpu.stat")" && break
+  done
+done; true`,
+      ),
+    ),
+  );
+  for (const line of texts.join("").trim().split("\n")) {
+    const [unit = "", microseconds] = line.split(" ");
+    used[unit] = (used[unit] ?? 0) + Number(microseconds);
+  }
+  return used;
+}
+
+/** MiB that PM2 and its workers hold on the first backend (PSS: shared pages are counted once). */
+async function memory(): Promise<number> {
+  const text = await on(
+    backends[0] ?? "",
+    "cat $(pgrep -u halo | sed 's#.*#/proc/&/smaps_rollup#') | awk '/^Pss:/ { sum += $2 } END { print sum / 1024 }'",
+  );
+  return Number(text);
+}
+
+async function redisRate(): Promise<number> {
+  const text = await on(
+    balancer,
+    `key=halo:bench; REDISCLI_AUTH=$(cat /etc/redis/admin.password); export REDISCLI_AUTH
+redis-benchmark --user admin -a "$REDISCLI_AUTH" -c ${connections} -n 200000 --csv INCR $key | tail -n 1
+redis-cli --user admin DEL $key >/dev/null`,
+  );
+  return Number(text.split(",")[1]?.replaceAll('"', ""));
+}
+
+const median = (values: number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
+};
+
+function table(
+  rounds: Record<Side, Round[]>,
+  redis: number,
+  { idle, loaded }: { idle: number; loaded: number },
+): string {
+  const of = (side: Side, figure: (round: Round) => number) => median(rounds[side].map(figure));
+  const units = [...new Set(Object.values(rounds).flatMap((each) => each.flatMap((round) => Object.keys(round.cpu))))];
+  const row = (side: Side, name: string) =>
+    [
+      name,
+      of(side, (r) => r.rate).toFixed(0),
+      of(side, (r) => r.p50).toFixed(2),
+      of(side, (r) => r.p99).toFixed(1),
+      ...units.map((unit) => of(side, (r) => r.cpu[unit] ?? 0).toFixed(1)),
+    ].join(" | ");
+  const paired = (figure: (round: Round) => number) =>
+    median(rounds.halo.map((round, i) => figure(round) / figure(rounds.bare[i] ?? round)));
+  return `| | requests/s | p50 ms | p99 ms | ${units.map((unit) => `${unit} µs/request`).join(" | ")} |
+|---|${"---:|".repeat(3 + units.length)}
+| ${row("halo", "GET / of Halo")} |
+| ${row("bare", "bare node:http")} |
+
+Medians of ${rounds.halo.length} alternating rounds, ${connections} connections; ratios round by round: requests/s ${paired((r) => r.rate).toFixed(2)}, p99 ${paired((r) => r.p99).toFixed(2)}.
+redis-benchmark INCR on the balancer: ${redis.toFixed(0)}/s; GET / of Halo is ${(of("halo", (r) => r.rate) / redis).toFixed(3)} of it.
+PM2 and its worker on one backend: ${idle.toFixed(0)} MiB before the load, ${loaded.toFixed(0)} MiB after it.
+`;
+}

@@ -1,0 +1,30 @@
+/** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
+import { runLane } from "./lib/lanes.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { elapsed, step } from "./lib/process.ts";
+import { existingProvider } from "./lib/provider.ts";
+
+const lanes = ["lint", "unit", "integration", "life", "system"];
+const packages = "ansible-lint yamllint shellcheck redis-tools chromium curl nftables iproute2".split(" ");
+
+await command(async () => {
+  if (existingProvider())
+    throw new Problem(
+      "hosts are up, and these tests begin with nothing",
+      "npm run destroy first; or, on these hosts: npm run test:system",
+    );
+  await step("Install what the tests need", "test-packages", ["ops/packages", ...packages, "vagrant", "ansible-core"]);
+  const counts = { passed: 0, failed: 0 };
+  try {
+    for (const lane of lanes) {
+      console.log(`\n${lane} (${elapsed()})`);
+      const { passed, failed } = await runLane(lane);
+      counts.passed += passed;
+      counts.failed += failed;
+    }
+  } finally {
+    await step("Destroy the hosts and the lab", "test-destroy", ["ops/run", "destroy"]);
+  }
+  console.log(`All lanes in ${elapsed()}\n${counts.passed} passed, ${counts.failed} failed`);
+  return counts.failed > 0 ? 1 : 0;
+});

@@ -1,0 +1,69 @@
+import { spawn } from "node:child_process";
+import { onTestFailed } from "vitest";
+import { findHost, playbook, reach, ssh } from "../../ops/lib/cluster.ts";
+import { hosts, root } from "../../ops/lib/project.ts";
+
+export type Result = { code: number; output: string };
+
+/** Runs a command to its end; output is stdout and stderr as they came. Never rejects. */
+export function sh(argv: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  const [file = "", ...args] = argv;
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk) => {
+        output += chunk;
+      });
+    child.on("error", (error) => resolve({ code: 127, output: error.message }));
+    child.on("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+/** Like sh, but throws with the output when the command fails. */
+export async function must(argv: string[], env?: NodeJS.ProcessEnv): Promise<string> {
+  const { code, output } = await sh(argv, env);
+  if (code !== 0) throw new Error(`${argv.join(" ")}: exit status ${code}\n${output}`);
+  return output.trim();
+}
+
+/** Runs a shell line as root on a host; throws with its output when it fails. */
+export const on = (host: string, line: string): Promise<string> =>
+  must(ssh(findHost(host), "sudo", "sh", "-c", `'${line.replaceAll("'", "'\\''")}'`));
+
+export const vagrant = (...args: string[]): Promise<string> => must(reach(["vagrant", ...args]));
+
+/** Runs a playbook; resolves with its exit status and output. */
+export const ansible = (name: string, ...args: string[]): Promise<Result> => sh(playbook(name, ...args));
+
+export const backends = hosts()
+  .filter((host) => host.groups.includes("backends"))
+  .map((host) => host.name);
+
+/** Asks until the answer is true; throws with the last error after the given milliseconds. Resolves with the milliseconds it took. */
+export async function until(what: string, ms: number, ask: () => Promise<boolean>): Promise<number> {
+  const since = performance.now();
+  let last: unknown;
+  while (performance.now() - since < ms) {
+    try {
+      if (await ask()) return performance.now() - since;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`not within ${ms} ms: ${what}`, { cause: last });
+}
+
+/** When the test fails, prints the last journal lines of the units that explain it. */
+export function explainByJournals(): void {
+  onTestFailed(async () => {
+    for (const { name, groups } of hosts()) {
+      const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server";
+      const { output } = await sh(
+        ssh(findHost(name), "sudo", "journalctl", "--no-pager", "-n", "40", ...units.split(" ")),
+      );
+      console.error(`--- ${name}: journal of ${units}\n${output}`);
+    }
+  });
+}

@@ -1,0 +1,83 @@
+import http from "node:http";
+import { connect } from "node:net";
+import { domains, hosts } from "../../ops/lib/project.ts";
+
+const balancer = hosts().find((host) => host.groups.includes("balancers"));
+export const balancerAddress = balancer?.address ?? "";
+export const [domain = ""] = domains();
+
+export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; ms: number };
+export type Visit = {
+  container_id: string;
+  message: string;
+  database_status: string;
+  info: string;
+  total_visits: number | null;
+};
+
+/** One request to the balancer (or another host and port); ms is the time to the last byte. */
+export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
+  const since = performance.now();
+  return new Promise((resolve, reject) => {
+    const outgoing = http.request(
+      {
+        host: balancerAddress,
+        path,
+        timeout: 15_000,
+        agent: false,
+        ...options,
+        headers: { Host: domain, ...options.headers },
+      },
+      (incoming) => {
+        const chunks: Buffer[] = [];
+        incoming.on("data", (chunk) => chunks.push(chunk));
+        incoming.on("error", reject);
+        incoming.on("end", () =>
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: Buffer.concat(chunks).toString(),
+            ms: performance.now() - since,
+          }),
+        );
+      },
+    );
+    outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer to ${path} within 15 s`)));
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+/** One visit; throws when the answer is no JSON. */
+export async function visit(options: http.RequestOptions = {}): Promise<Answer & { visit: Visit }> {
+  const answer = await request("/", options);
+  return { ...answer, visit: JSON.parse(answer.body) as Visit };
+}
+
+/** Sends these bytes to the balancer's port 80 as they are; resolves with what comes back until it closes (at most 10 s). */
+export function raw(bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(80, balancerAddress, () => socket.write(bytes));
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+    });
+    socket.setTimeout(10_000, () => socket.destroy());
+    socket.on("error", () => {}); // a reset is a close; what came before it counts
+    socket.on("close", () => resolve(text));
+  });
+}
+
+/** Whether a TCP connection opens: "open", "refused", or "silent" after the given milliseconds. */
+export function knock(host: string, port: number, ms = 1500): Promise<"open" | "refused" | "silent"> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (state: "open" | "refused" | "silent") => {
+      socket.destroy();
+      resolve(state);
+    };
+    socket.setTimeout(ms, () => end("silent"));
+    socket.on("connect", () => end("open"));
+    socket.on("error", () => end("refused"));
+  });
+}

@@ -1,0 +1,50 @@
+import { existsSync } from "node:fs";
+import { expect, test } from "vitest";
+import { playbook, reach } from "../../ops/lib/cluster.ts";
+import { hosts, own } from "../../ops/lib/project.ts";
+import { must, sh } from "../lib/hosts.ts";
+
+// One cluster's life from nothing, in order: each test starts where the one before ended.
+const timed = async (argv: string[]) => {
+  const since = performance.now();
+  const { code, output } = await sh(argv);
+  expect([code, output]).toEqual([0, expect.any(String)]);
+  const seconds = (performance.now() - since) / 1000;
+  console.log(`${argv.join(" ")}: ${seconds.toFixed(0)} s`);
+  return { output, seconds };
+};
+
+test("npm run destroy leaves nothing of an earlier life", async () => {
+  await must(["ops/run", "destroy", "--keep-image"]);
+  expect((await sh(["sh", "-c", "ip netns; ip -br link; nft list tables; ls /run /var/lib"])).output).not.toMatch(
+    /halo/,
+  );
+});
+
+test("two lab commands at once: the second is refused with a clear word", async () => {
+  const { code, output } = await sh(["flock", "/run/halo-lab.lock", "lab/lab", "up", "docker"]);
+  expect([code, output]).toEqual([1, expect.stringContaining("another lab command is running")]);
+});
+
+test("the lab comes up; on its fresh hosts --check --diff does not fail", async () => {
+  await must(["lab/lab", "up", "docker"]);
+  await must(reach(["vagrant", "up"]));
+  const { output } = await timed(playbook("site.yml", "--check", "--diff"));
+  expect(output).not.toMatch(/failed=[1-9]/);
+});
+
+test("npm run up configures them within 6 minutes", async () => {
+  expect((await timed(["ops/run", "up"])).seconds).toBeLessThan(360);
+});
+
+test("npm run up again changes nothing", async () => {
+  const { output } = await timed(["ops/run", "up"]);
+  for (const { name } of hosts())
+    expect(output).toMatch(new RegExp(`${name}\\s+: ok=\\d+\\s+changed=0\\s+unreachable=0\\s+failed=0`));
+  expect(existsSync(own("lab"))).toBe(true);
+});
+
+test("another provider is refused while these hosts live", async () => {
+  const { code, output } = await sh(["ops/run", "up", "--provider=libvirt"]);
+  expect([code, output]).toEqual([1, expect.stringMatching(/made with docker, not libvirt[\s\S]*npm run destroy/)]);
+});

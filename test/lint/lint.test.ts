@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { root } from "../../ops/lib/project.ts";
+import { must, sh } from "../lib/hosts.ts";
+
+const bin = (name: string) => join(root, "node_modules/.bin", name);
+
+/** Runs a linter; its findings are the failure's text. */
+async function clean(argv: string[]): Promise<void> {
+  const { code, output } = await sh(argv);
+  expect(output.trim() && code !== 0 ? output : "", argv.join(" ")).toBe("");
+  expect(code).toBe(0);
+}
+
+test("TypeScript holds its types (tsc, strict)", () => clean([bin("tsc"), "--noEmit"]));
+test("TypeScript and JSON are formatted and linted (biome)", () =>
+  clean([bin("biome"), "check", "--error-on-warnings"]));
+test("shell scripts (shellcheck)", () =>
+  clean(["shellcheck", "lab/lab", "lab/init", "lab/image", "ops/run", ".ci/run"]));
+test("YAML (yamllint, strict)", () => clean(["yamllint", "--strict", "."]));
+test("Ansible (ansible-lint, profile production)", () =>
+  clean(["ansible-lint", "--offline", "--profile", "production", "ansible"]));
+test("the Vagrantfile is valid, with no hypervisor in sight", () =>
+  clean(["env", "PATH=/usr/bin:/bin", "vagrant", "validate", "--ignore-provider"]));
+test.each(readdirSync(join(root, "ansible")).filter((file) => file.endsWith(".yml")))(
+  "%s is a playbook (syntax check)",
+  async (file) => {
+    await must([
+      "env",
+      `ANSIBLE_CONFIG=${root}/ansible/ansible.cfg`,
+      "ansible-playbook",
+      "--syntax-check",
+      `ansible/${file}`,
+    ]);
+  },
+);
+
+describe("every role variable has a reason in defaults and an entry in argument_specs", () => {
+  test.each(readdirSync(join(root, "ansible/roles")))("%s", (role) => {
+    const text = readFileSync(join(root, "ansible/roles", role, "defaults/main.yml"), "utf8");
+    const defaults = parse(text) ?? {};
+    const specs = parse(readFileSync(join(root, "ansible/roles", role, "meta/argument_specs.yml"), "utf8"));
+    const options = specs.argument_specs.main.options ?? {};
+    const optional = Object.keys(options).filter((name) => !options[name].required);
+    expect(optional.sort()).toEqual(Object.keys(defaults).sort());
+    for (const name of optional) expect([name, options[name].default]).toEqual([name, defaults[name]]);
+    const lines = text.split("\n");
+    for (const name of Object.keys(defaults))
+      expect(
+        lines[lines.findIndex((line) => line.startsWith(`${name}:`)) - 1],
+        `${role}: ${name} has no comment above it`,
+      ).toMatch(/^#/);
+  });
+});
+
+test("no registry or mirror of this machine is named in a committed file", async () => {
+  const settings = await must([
+    "sh",
+    "-c",
+    "npm config get registry; cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true",
+  ]);
+  const names = new Set([...settings.matchAll(/https?:\/\/([^/\s:]+)/g)].map((match) => String(match[1])));
+  expect(names.size).toBeGreaterThan(0);
+  for (const name of names)
+    expect(await sh(["git", "grep", "-nIF", name, "--", ".", ":!*.lock"])).toEqual({ code: 1, output: "" });
+});

@@ -1,0 +1,62 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { own } from "../../ops/lib/project.ts";
+import { backends, explainByJournals } from "../lib/hosts.ts";
+import { balancerAddress, domain } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
+const shots = own("reports", "screenshots");
+let browser: Browser;
+
+beforeAll(async () => {
+  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
+  mkdirSync(shots, { recursive: true });
+  const quiet = [
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ];
+  browser = await chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", `--host-resolver-rules=MAP ${domain} ${balancerAddress}`, ...quiet],
+  });
+});
+afterAll(() => browser?.close());
+
+test("ten refreshes of the page alternate between the backends, and nothing is asked of anybody else", async () => {
+  const page = await browser.newPage();
+  const asked = new Set<string>();
+  const wrong: string[] = [];
+  page.on("request", (each) => asked.add(new URL(each.url()).host));
+  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
+  page.on("pageerror", (error) => wrong.push(error.message));
+  const names: string[] = [];
+  for (let i = 0; i < 10; i++) {
+    const answer = i === 0 ? await page.goto(`http://${domain}/`) : await page.reload();
+    names.push(answer?.headers()["x-served-by"] ?? "none");
+    await expect.poll(() => page.textContent("body")).toContain(names.at(-1));
+  }
+  expect(names.filter((name, i) => name === names[i - 1])).toEqual([]);
+  expect(new Set(names)).toEqual(new Set(backends));
+  expect([...asked]).toEqual([domain]);
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test.each([
+  ["phone", 360, 740, "light"],
+  ["phone", 360, 740, "dark"],
+  ["desktop", 1280, 800, "light"],
+  ["desktop", 1280, 800, "dark"],
+] as const)("%s, %i px, %i px, %s: nothing is cut off", async (device, width, height, colorScheme) => {
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme });
+  await page.goto(`http://${domain}/`);
+  await page.reload();
+  await page.screenshot({ path: `${shots}/visits-${device}-${colorScheme}.png`, fullPage: true });
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+  await page.close();
+});

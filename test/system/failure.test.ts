@@ -1,0 +1,98 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { ansible, backends, explainByJournals, on, until, vagrant } from "../lib/hosts.ts";
+import { request, visit } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+
+const total = async () => (await visit()).visit.total_visits ?? Number.NaN;
+const answering = async () => {
+  const names = new Set<string>();
+  for (let i = 0; i < 4 * backends.length; i++) names.add((await visit()).visit.container_id);
+  return names;
+};
+const allAnswer = () =>
+  until("every backend answers", 60_000, async () => (await answering()).size === backends.length);
+const [first = "", second = ""] = backends;
+
+describe("total_visits goes on after", () => {
+  test("kill -9 of Redis", async () => {
+    const before = await total();
+    await on("balancer", "systemctl kill -s KILL redis-server");
+    await until("a visit is counted", 10_000, async () => (await visit()).status === 200);
+    expect(await total()).toBeGreaterThan(before);
+  });
+
+  test("a reboot of a backend, which serves again without any provisioning", async () => {
+    const before = await total();
+    await vagrant("reload", first);
+    await allAnswer();
+    expect(await total()).toBeGreaterThan(before);
+  });
+
+  test("a reboot of the balancer", async () => {
+    const before = await total();
+    await vagrant("reload", "balancer");
+    await until("a visit is counted", 60_000, async () => (await visit()).status === 200);
+    expect(await total()).toBeGreaterThan(before);
+    await allAnswer();
+  });
+});
+
+test("Redis stopped: the contract's 503 within 1 s, each time; started: 200 within 2 s, without a restart of the service", async () => {
+  const pids = () => on(first, "pgrep -u halo -f app/src/main.ts");
+  const before = await pids();
+  await on("balancer", "systemctl stop redis-server");
+  try {
+    for (let i = 0; i < 10; i++) {
+      const { status, headers, visit: body, ms } = await visit();
+      expect({ status, ...body }).toMatchObject({
+        status: 503,
+        database_status: "Terputus",
+        total_visits: null,
+        container_id: expect.toBeOneOf(backends),
+      });
+      expect(Number(headers["retry-after"])).toBeGreaterThan(0);
+      expect(ms).toBeLessThan(1000);
+    }
+  } finally {
+    await on("balancer", "systemctl start redis-server");
+  }
+  expect(await until("a visit is counted", 10_000, async () => (await visit()).status === 200)).toBeLessThan(2000);
+  expect(await pids()).toBe(before);
+});
+
+test("a killed worker is replaced and no request notices", async () => {
+  await on(first, "pkill -KILL -u halo -f app/src/main.ts");
+  for (let i = 0; i < 50; i++) expect((await visit()).status).toBe(200);
+  await allAnswer();
+});
+
+test("vagrant halt of a backend: the site answers and site.yml finishes for the rest and says so; vagrant up: both answer, with no other command", async () => {
+  await vagrant("halt", first);
+  try {
+    for (let i = 0; i < 20; i++) expect((await visit()).visit.container_id).not.toBe(first);
+    const { output } = await ansible("site.yml");
+    expect(output).toMatch(new RegExp(`${second}\\s+: ok=\\d+\\s+changed=0\\s+unreachable=0\\s+failed=0`));
+    expect(output).toMatch(
+      new RegExp(`(skipped|not reached|unreachable).*${first}|${first}.*(skipped|not reached|unreachable)`, "i"),
+    );
+  } finally {
+    await vagrant("up", first);
+  }
+  await allAnswer();
+});
+
+test("every backend stopped: nginx itself answers a clean 503 with Retry-After, as a page and as JSON", async () => {
+  try {
+    await Promise.all(backends.map((name) => on(name, "systemctl stop halo")));
+    const json = await request();
+    expect(json.status).toBe(503);
+    expect(Number(json.headers["retry-after"])).toBeGreaterThan(0);
+    expect(JSON.parse(json.body)).toMatchObject({ status: 503 });
+    const page = await request("/", { headers: { Accept: "text/html" } });
+    expect([page.status, page.headers["content-type"]]).toEqual([503, expect.stringMatching(/^text\/html/)]);
+  } finally {
+    await Promise.all(backends.map((name) => on(name, "systemctl start halo")));
+  }
+  await allAnswer();
+});

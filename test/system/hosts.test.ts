@@ -1,0 +1,72 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { findHost, ssh } from "../../ops/lib/cluster.ts";
+import { hosts } from "../../ops/lib/project.ts";
+import { backends, explainByJournals, must, on, sh } from "../lib/hosts.ts";
+import { knock } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const [first = "", second = ""] = backends;
+
+test("npm run verify is green", async () => {
+  await must(["npm", "run", "-s", "verify"]);
+});
+
+describe("ports", () => {
+  test("from outside only the contract's ports are open, and the others are silent", async () => {
+    const allowed: Record<string, number[]> = { balancers: [22, 80, 8080], backends: [22] };
+    for (const host of hosts()) {
+      const listening = (await on(host.name, 'ss -Htln | sed -E "s/.*:([0-9]+) .*/\\1/"'))
+        .split("\n")
+        .map((line) => Number(line.trim().match(/(\d+)$/)?.[1]));
+      const wanted = new Set(host.groups.flatMap((group) => allowed[group] ?? []));
+      // A port on which nothing listens cannot be open: those that do, and one that does not, say all.
+      for (const port of new Set([...listening, ...wanted, 3000, 6379, 9]))
+        expect({ host: host.name, port, state: await knock(host.address, port) }).toEqual({
+          host: host.name,
+          port,
+          state: wanted.has(port) ? "open" : "silent",
+        });
+    }
+  });
+
+  test("the service is open to the balancer alone, Redis to the backends alone", async () => {
+    const reach = async (from: string, to: string, port: number) =>
+      (await sh(ssh(findHost(from), `timeout 2 bash -c 'exec 3<>/dev/tcp/${findHost(to).address}/${port}'`))).code ===
+      0;
+    expect(await reach("balancer", first, 3000)).toBe(true);
+    expect(await reach(first, "balancer", 6379)).toBe(true);
+    expect(await reach(second, first, 3000)).toBe(false);
+    expect(await reach("balancer", second, 6379)).toBe(false);
+  });
+});
+
+describe("the hosts", () => {
+  test("every name of the inventory resolves on every host", async () => {
+    for (const host of hosts())
+      for (const other of hosts())
+        expect(await on(host.name, `getent ahostsv4 ${other.name}`)).toContain(other.address);
+  });
+
+  test("the pm2 command shows the real processes, whoever asks", async () => {
+    for (const line of ["pm2 ls", "sudo -u halo pm2 ls"])
+      expect(await on(first, line)).toMatch(/halo.*cluster.*online/);
+  });
+
+  test("PM2 and one idle worker take under 200 MB together", async () => {
+    // PSS: shared pages are counted once over the processes that share them.
+    const kib = await on(
+      first,
+      'for p in $(pgrep -u halo); do awk "/^Pss:/{print \\$2}" /proc/$p/smaps_rollup; done | awk "{s+=\\$1} END {print s}"',
+    );
+    console.log(`PM2 and one worker on ${first}: ${(Number(kib) / 1024).toFixed(0)} MiB (PSS)`);
+    expect(Number(kib) * 1024).toBeLessThan(200e6);
+  });
+
+  test("no password is in a process list, a unit or PM2's own data", async () => {
+    const secret = await on(first, "sed -n s/^REDIS_PASSWORD=//p /etc/halo/halo.env");
+    expect(secret.length).toBeGreaterThan(20);
+    expect(await on(first, "ps auxeww; systemctl cat halo; pm2 jlist; journalctl -u halo --no-pager")).not.toContain(
+      secret,
+    );
+  });
+});

@@ -1,0 +1,117 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { reach } from "../../ops/lib/cluster.ts";
+import { inventoryFile } from "../../ops/lib/project.ts";
+import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
+import { visit } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const folder = mkdtempSync(join(tmpdir(), "halo-topology-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const committed = readFileSync(inventoryFile, "utf8");
+
+/** Writes the committed inventory, changed; resolves to what makes every command use it. */
+function inventory(name: string, change: (text: string) => string): { HALO_INVENTORY: string } {
+  const file = join(folder, `${name}.yml`);
+  const text = change(committed);
+  expect(text).not.toBe(committed);
+  writeFileSync(file, text);
+  return { HALO_INVENTORY: file };
+}
+
+describe("a third backend is a few lines of the inventory", () => {
+  const line = committed.match(/^ +backend2:.*(?:\n {10,}.*)*\n/m)?.[0] ?? "";
+  const env = inventory("three", (text) =>
+    text.replace(line, line + line.replaceAll("backend2", "backend3").replace("56.12", "56.13")),
+  );
+  const seen = async () => {
+    const names = new Set<string>();
+    for (let i = 0; i < 12; i++) names.add((await visit()).visit.container_id);
+    return [...names].sort();
+  };
+
+  beforeAll(async () => {
+    await must(["ops/run", "up"], env);
+  });
+  afterAll(async () => {
+    await must(reach(["vagrant", "destroy", "--force", "backend3"]), env);
+  });
+
+  test("it takes its turn, and leaves no trace when it is taken out again", async () => {
+    await until("three backends answer", 20_000, async () => (await seen()).length === 3);
+    expect(await seen()).toEqual([...backends, "backend3"].sort());
+    const { code, output } = await ansible("site.yml");
+    expect([code, output]).toEqual([0, expect.any(String)]);
+    for (const host of ["balancer", ...backends])
+      expect(await on(host, "grep -rl 192.168.56.13 /etc || true")).toBe("");
+    await until("two backends answer", 20_000, async () => (await seen()).length === 2);
+  });
+});
+
+describe("a wrong inventory is one readable message, from every way in, and nothing is done", () => {
+  const cases: [string, (text: string) => string, RegExp][] = [
+    [
+      "a duplicate address",
+      (text) => text.replace("192.168.56.12", "192.168.56.11"),
+      /backend1 and backend2 .*same private_ip 192\.168\.56\.11/,
+    ],
+    ["no backend", (text) => text.replace(/( +backends:\n +hosts:\n)(?: {8,}.*\n)+/, "$1"), /backends has no host/],
+    [
+      "an unknown key",
+      (text) => text.replace("private_ip: 192.168.56.12", "privat_ip: 192.168.56.12"),
+      /backend2 .*privat_ip/,
+    ],
+    ["no YAML", () => "all: [", /cannot be read/],
+  ];
+  test.each(cases)("%s", async (name, change, message) => {
+    const env = inventory(name.replaceAll(" ", "-"), change);
+    for (const argv of [["ops/run", "up"], reach(["vagrant", "status"])]) {
+      const { code, output } = await sh(argv, env);
+      expect({ argv, code, output }).toEqual({ argv, code: 1, output: expect.stringMatching(message) });
+      expect(output).toMatch(/[Mm]end/);
+      expect(output).not.toMatch(/\n +(at|from) /);
+    }
+  });
+
+  test("ansible-playbook by itself refuses a duplicate address and a missing group as well", async () => {
+    for (const [name, change, message] of cases.slice(0, 2)) {
+      const { HALO_INVENTORY } = inventory(name.replaceAll(" ", "-"), change);
+      const { code, output } = await ansible("site.yml", "--inventory", HALO_INVENTORY);
+      expect([name, code]).toEqual([name, 2]);
+      expect(output).toMatch(message);
+    }
+  });
+});
+
+test("a wrong nginx configuration: the play fails with nginx's message, the old one serves and stays on disk", async () => {
+  const before = await on("balancer", "sha256sum /etc/nginx/nginx.conf");
+  const { code, output } = await ansible(
+    "site.yml",
+    "--limit",
+    "balancers,localhost",
+    "--extra-vars",
+    "nginx_client_max_body_size=wrong",
+  );
+  expect(code).toBe(2);
+  expect(output).toMatch(/client_max_body_size.*(invalid value|wrong)/);
+  expect(await on("balancer", "sha256sum /etc/nginx/nginx.conf")).toBe(before);
+  expect((await visit()).status).toBe(200);
+});
+
+test("a taken port: the play names the port and who has it; once it is free the play mends all", async () => {
+  await on("balancer", "systemctl stop nginx && systemd-run --unit=squatter python3 -m http.server 80");
+  try {
+    await until("the port is taken", 5000, async () =>
+      (await on("balancer", "ss -Htlnp sport = :80")).includes("python3"),
+    );
+    const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
+    expect(code).toBe(2);
+    expect(output).toMatch(/port 80\b.*python3/);
+  } finally {
+    await on("balancer", "systemctl stop squatter");
+  }
+  expect((await ansible("site.yml", "--limit", "balancers,localhost")).code).toBe(0);
+  expect((await visit()).status).toBe(200);
+});

@@ -1,0 +1,24 @@
+import { defineConfig } from "vitest/config";
+
+const oneAtATime = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000, hookTimeout: 1_800_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: "unit", include: ["app/test/unit/**/*.test.ts", "ops/test/**/*.test.ts"] } },
+      {
+        test: {
+          name: "integration",
+          include: ["app/test/integration/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      { test: { name: "lint", include: ["test/lint/**/*.test.ts"], testTimeout: 300_000 } },
+      { test: { name: "life", include: ["test/life/**/*.test.ts"], bail: 1, ...oneAtATime, testTimeout: 900_000 } },
+      { test: { name: "system", include: ["test/system/**/*.test.ts"], ...oneAtATime } },
+      { test: { name: "vm", include: ["test/vm/**/*.test.ts"], ...oneAtATime } },
+    ],
+  },
+});
