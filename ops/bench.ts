@@ -162,9 +162,9 @@ async function memory(): Promise<number> {
 async function redisRate(): Promise<number> {
   const text = await on(
     balancer,
-    `key=halo:bench; REDISCLI_AUTH=$(cat /etc/redis/admin.password); export REDISCLI_AUTH
-redis-benchmark --user admin -a "$REDISCLI_AUTH" -c ${connections} -n 200000 --csv INCR $key | tail -n 1
-redis-cli --user admin DEL $key >/dev/null`,
+    `password=$(sed -n "s/^REDISCLI_AUTH=\\([^ ]*\\) .*/\\1/p" /usr/local/sbin/halo-redis-cli)
+redis-benchmark --user admin -a "$password" -c ${connections} -n 200000 --csv INCR halo:bench | tail -n 1
+halo-redis-cli DEL halo:bench >/dev/null`,
   );
   return Number(text.split(",")[1]?.replaceAll('"', ""));
 }

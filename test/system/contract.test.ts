@@ -125,7 +125,7 @@ describe("bad input is a clear 4xx and the next request is answered", () => {
 
   test.each([
     ["a request line of 64 KiB", `GET /${"a".repeat(65_536)} HTTP/1.1\r\n${head}\r\n`, [414]],
-    ["an unknown method", `FROB / HTTP/1.1\r\n${head}\r\n`, [405]],
+    ["an unknown method", `FROB / HTTP/1.1\r\n${head}\r\n`, [400, 405]],
     ["a broken Host", `GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n`, [400, 421]],
     ["no Host", `GET / HTTP/1.1\r\nConnection: close\r\n\r\n`, [400]],
     ["a header with a NUL", `GET / HTTP/1.1\r\n${head}X-A: b\0c\r\n\r\n`, [400]],
@@ -151,7 +151,7 @@ describe("bad input is a clear 4xx and the next request is answered", () => {
     expect(answer.status).toBe(expected);
     expect(answer.headers["content-type"]).toMatch(/^application\/problem\+json/);
     expect(JSON.parse(answer.body)).toMatchObject({ status: expected, title: expect.any(String) });
-    expect(answer.body).not.toMatch(/node_modules|\.ts:|at /);
+    expect(answer.body).not.toMatch(/node_modules|\.ts:|\bat \S+:\d/);
     if (expected === 405) expect(answer.headers.allow).toContain("GET");
   });
 });

@@ -1,26 +1,37 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { findHost, ssh } from "../../ops/lib/cluster.ts";
-import { hosts } from "../../ops/lib/project.ts";
+import { hosts, root } from "../../ops/lib/project.ts";
 import { backends, explainByJournals, must, on, sh } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 const [first = "", second = ""] = backends;
+// The list that the firewall is made from.
+const services: Record<string, { ports: number[]; hosts: string[]; from: string[] }> = parse(
+  readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8"),
+).firewall_services;
 
 test("npm run verify is green", async () => {
   await must(["npm", "run", "-s", "verify"]);
 });
 
 describe("ports", () => {
-  test("from outside only the contract's ports are open, and the others are silent", async () => {
-    const allowed: Record<string, number[]> = { balancers: [22, 80, 8080], backends: [22] };
+  test("from outside only the ports of the list are open, and the others are silent", async () => {
     for (const host of hosts()) {
-      const listening = (await on(host.name, 'ss -Htln | sed -E "s/.*:([0-9]+) .*/\\1/"'))
+      const listening = (await on(host.name, "ss -Htln"))
         .split("\n")
-        .map((line) => Number(line.trim().match(/(\d+)$/)?.[1]));
-      const wanted = new Set(host.groups.flatMap((group) => allowed[group] ?? []));
-      // A port on which nothing listens cannot be open: those that do, and one that does not, say all.
-      for (const port of new Set([...listening, ...wanted, 3000, 6379, 9]))
+        .map((line) => Number(line.match(/:(\d+)\s/)?.[1]));
+      const ports = Object.values(services);
+      const wanted = new Set(
+        ports
+          .filter((each) => each.from.includes("any") && each.hosts.some((group) => host.groups.includes(group)))
+          .flatMap((each) => each.ports),
+      );
+      // A port on which nothing listens cannot be open: those that do, the list's, and one that is nobody's say all.
+      for (const port of new Set([...listening, ...ports.flatMap((each) => each.ports), 9]))
         expect({ host: host.name, port, state: await knock(host.address, port) }).toEqual({
           host: host.name,
           port,

@@ -88,15 +88,7 @@ test("power cut of the balancer in the middle of visits: after boot everything a
   await Promise.all(clients);
   await timed("vagrant up balancer", () => vagrant("up", "balancer"));
   await until("a visit is counted", 5 * minutes, async () => (await visit()).status === 200);
-  const counted =
-    Number(
-      await on(
-        "balancer",
-        "redis-cli --user admin --no-auth-warning -a $(cat /etc/redis/admin.password) get total_visits",
-      ),
-    ) -
-    start -
-    1;
+  const counted = Number(await on("balancer", "halo-redis-cli get total_visits")) - start - 1;
   console.log(`power cut of the balancer: ${acknowledged} visits acknowledged, ${counted} counted, ${asked} attempted`);
   expect(counted).toBeGreaterThanOrEqual(acknowledged);
   await everyBackendAnswers();

@@ -1,0 +1,82 @@
+import type { RequestListener } from "node:http";
+import express, { type ErrorRequestHandler, type RequestHandler } from "express";
+import type { Logger } from "pino";
+import { openExchange } from "./exchange.ts";
+import type { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { lifecycleRoutes } from "./lifecycle/routes.ts";
+import { sendProblem } from "./problem.ts";
+import { createRequestLog } from "./requestLog.ts";
+import { visitRoute } from "./visits/route.ts";
+import type { VisitStore } from "./visits/store.ts";
+
+/** What the application is built from. */
+export interface Parts {
+  /** This host's name: `container_id` and X-Served-By. */
+  readonly name: string;
+  readonly release: string;
+  /** Addresses whose X-Forwarded-For and X-Request-Id are believed. */
+  readonly trustedProxies: string[];
+  readonly requestsLoggedPerSecond: number;
+  readonly store: VisitStore;
+  readonly lifecycle: Lifecycle;
+  readonly log: Logger;
+}
+
+/** Builds the application; it has no effect until it is given to a server. */
+export function buildApp({
+  name,
+  release,
+  trustedProxies,
+  requestsLoggedPerSecond,
+  store,
+  lifecycle,
+  log,
+}: Parts): RequestListener {
+  const app = express();
+  app.set("env", "production");
+  app.set("etag", false);
+  app.set("x-powered-by", false);
+  app.set("query parser", false);
+  app.set("trust proxy", trustedProxies);
+
+  // First, because it is the one that is asked thousands of times a second.
+  app.get(
+    "/",
+    visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
+  );
+  app.use(lifecycleRoutes(store, lifecycle, release));
+  app.all(["/", "/healthz", "/readyz", "/version"], methodNotAllowed);
+  app.use(notFound, failed(log));
+
+  const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
+  const logRequest = createRequestLog(log, requestsLoggedPerSecond);
+  return (req, res) => {
+    openExchange(req, res, name, (address) => isTrusted(address, 0));
+    lifecycle.prepare(req, res);
+    res.on("close", logRequest);
+    app(req, res);
+  };
+}
+
+const methodNotAllowed: RequestHandler = (req, res) =>
+  sendProblem(req, res, 405, `${req.method} is not possible here.`, { Allow: "GET, HEAD" });
+
+const notFound: RequestHandler = (req, res) => {
+  try {
+    decodeURIComponent(req.path);
+  } catch {
+    return sendProblem(req, res, 400, "The path's percent-encoding is malformed.");
+  }
+  sendProblem(req, res, 404, "There is nothing at this path.");
+};
+
+const failed =
+  (log: Logger): ErrorRequestHandler =>
+  (error, req, res, _next) => {
+    const status =
+      error instanceof Error && "status" in error && Number(error.status) < 500 ? Number(error.status) : 500;
+    if (status === 500) log.error({ err: error, id: res.exchange.id }, "request failed");
+    if (res.headersSent) return void res.destroy();
+    for (const header of res.getHeaderNames()) res.removeHeader(header);
+    sendProblem(req, res, status, status === 500 ? "The service failed at this request." : "The request is malformed.");
+  };

@@ -1,0 +1,83 @@
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { z } from "zod";
+
+/** sysexits.h EX_CONFIG: the service manager's log then says "configuration" by the number alone. */
+export const EXIT_CONFIG = 78;
+
+const SECRETS = new Set(["REDIS_PASSWORD"]);
+
+const integer = (min: number, max: number, fallback: number) => {
+  const expected = `a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, expected)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, expected)
+    .default(fallback);
+};
+
+const host = z.string().regex(/^[A-Za-z0-9_.:-]{1,253}$/, "an address or a host name");
+
+const isAddressOrRange = (text: string) => {
+  const [address = "", bits, ...rest] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+};
+
+const schema = z
+  .object({
+    HALO_HOST: host.default("127.0.0.1"),
+    HALO_PORT: integer(1, 65_535, 3000),
+    HALO_NAME: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,128}$/, "a name of 1 to 128 printable ASCII characters without spaces")
+      .default(() => hostname()),
+    REDIS_HOST: host.default("127.0.0.1"),
+    REDIS_PORT: integer(1, 65_535, 6379),
+    REDIS_USERNAME: z.string().optional(),
+    REDIS_PASSWORD: z.string().optional(),
+    TRUSTED_PROXIES: z
+      .string()
+      .default("127.0.0.1,::1")
+      .transform((list) => list.split(",").map((item) => item.trim()))
+      .refine((list) => list.every(isAddressOrRange), "a comma-separated list of addresses or CIDR ranges"),
+    LOG_LEVEL: z.enum(["fatal", "error", "warn", "info", "debug", "silent"]).default("info"),
+    LOG_REQUESTS_PER_SECOND: integer(0, 100_000, 100),
+    LAME_DUCK_MS: integer(0, 60_000, 500),
+    SHUTDOWN_DEADLINE_MS: integer(100, 600_000, 8000),
+    HALO_WORKERS: integer(1, 64, 1),
+  })
+  .refine((v) => v.REDIS_USERNAME === undefined || v.REDIS_PASSWORD !== undefined, {
+    path: ["REDIS_PASSWORD"],
+    error: "a password, because REDIS_USERNAME is set",
+  });
+
+/** What the service is told by its environment; times are in milliseconds. */
+export type Config = z.output<typeof schema>;
+
+/** Thrown by {@link readConfig}; the message has one line for each wrong variable. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/**
+ * Checks the environment. An empty variable counts as one that is not set.
+ *
+ * @throws {ConfigError} naming each wrong variable, what was given (never a secret) and what is expected.
+ */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+
+  const lines = result.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const value = given[name];
+    const shown = value === undefined ? "nothing" : SECRETS.has(name) ? "a secret (hidden)" : JSON.stringify(value);
+    const expected = issue.code === "invalid_value" ? `one of ${issue.values.join(", ")}` : issue.message;
+    return `  ${name}: expected ${expected}, got ${shown}`;
+  });
+  throw new ConfigError(["Halo cannot start, the configuration is wrong:", ...new Set(lines)].join("\n"));
+}

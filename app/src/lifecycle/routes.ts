@@ -1,0 +1,32 @@
+import { type RequestHandler, Router } from "express";
+import type { VisitStore } from "../visits/store.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+/** /healthz (the process lives), /readyz (it can do its work and is not stopping) and /version. */
+export function lifecycleRoutes(store: VisitStore, lifecycle: Lifecycle, release: string): Router {
+  const ready: RequestHandler = async (_req, res) => {
+    const reason = lifecycle.stopping
+      ? "shutting down"
+      : await store.check().then(
+          () => undefined,
+          (error: Error) => `redis: ${error.message}`,
+        );
+    if (reason === undefined) res.json({ status: "ready" });
+    else res.status(503).json({ status: "unready", reason });
+  };
+
+  const router = Router();
+  router.use((_req, res, next) => {
+    res.set({
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+      "X-Served-By": res.exchange.servedBy,
+      "X-Request-Id": res.exchange.id,
+    });
+    next();
+  });
+  router.get("/healthz", (_req, res) => void res.json({ status: "ok" }));
+  router.get("/readyz", ready);
+  router.get("/version", (_req, res) => void res.json({ release }));
+  return router;
+}

@@ -1,0 +1,72 @@
+import { once } from "node:events";
+import { writeSync } from "node:fs";
+import { buildApp } from "./app.ts";
+import { type Config, ConfigError, EXIT_CONFIG, readConfig } from "./config.ts";
+import { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { readRelease } from "./release.ts";
+import { createLog } from "./requestLog.ts";
+import { createHaloServer } from "./server.ts";
+import { connectRedis } from "./visits/redis.ts";
+import { VisitStore } from "./visits/store.ts";
+
+function configure(): Config {
+  try {
+    return readConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // Not console.error: under PM2 that is a message to the daemon, which the exit may overtake.
+    writeSync(2, `${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}
+
+const config = configure();
+const log = createLog(config.LOG_LEVEL);
+const release = readRelease();
+
+/** PM2 would keep a process that failed without exiting "online". */
+function die(error: unknown, what: string): never {
+  log.fatal({ err: error }, what);
+  process.exit(1);
+}
+process.on("uncaughtException", (error) => die(error, "uncaught exception"));
+process.on("unhandledRejection", (error) => die(error, "unhandled rejection"));
+
+const store = new VisitStore(connectRedis(config));
+store.on("away", (reason) => log.warn({ reason }, "redis is away: visits are refused"));
+store.on("back", () => log.info("redis is there"));
+
+const lifecycle = new Lifecycle();
+const app = buildApp({
+  name: config.HALO_NAME,
+  release,
+  trustedProxies: config.TRUSTED_PROXIES,
+  requestsLoggedPerSecond: config.LOG_REQUESTS_PER_SECOND,
+  store,
+  lifecycle,
+  log,
+});
+const server = createHaloServer(app, config.HALO_NAME);
+
+async function stop(signal: string): Promise<void> {
+  if (lifecycle.stopping) return;
+  log.info({ signal }, "stopping");
+  const finished = await lifecycle.stop(server, config.LAME_DUCK_MS, config.SHUTDOWN_DEADLINE_MS);
+  store.close();
+  log.info({ finished }, finished ? "stopped" : "stopped at the deadline; unfinished requests were cut off");
+  process.exit(0);
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void stop(signal));
+// PM2 sends this instead of a signal when an app has shutdown_with_message.
+process.on("message", (message) => {
+  if (message === "shutdown") void stop("shutdown message");
+});
+
+server.listen({ host: config.HALO_HOST, port: config.HALO_PORT });
+try {
+  await once(server, "listening");
+} catch (error) {
+  die(error, `cannot listen on ${config.HALO_HOST}:${config.HALO_PORT}`);
+}
+log.info({ release, host: config.HALO_HOST, port: config.HALO_PORT, node: process.version }, "listening");
+process.send?.("ready");

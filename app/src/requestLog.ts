@@ -1,0 +1,58 @@
+import type { ServerResponse } from "node:http";
+import type { Request } from "express";
+import pino, { type Logger } from "pino";
+
+const SLOW_MS = 1000;
+const MAX_PATH = 256;
+
+/**
+ * The service's log: JSON lines on file descriptor 1, at most 100 ms late, flushed at exit. Not `process.stdout`:
+ * PM2 replaces its `write`, which would send each line through the daemon as well.
+ */
+export function createLog(level: string): Logger {
+  const destination = pino.destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 100 });
+  return pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}
+
+/**
+ * Makes the listener that logs a request when its response is over (or its client gone).
+ *
+ * @param perSecond successful fast requests logged in a second; the next line says how many were left out. Errors
+ *   (5xx) and requests slower than 1 s are always logged.
+ */
+export function createRequestLog(log: Logger, perSecond: number): (this: ServerResponse) => void {
+  let second = 0;
+  let logged = 0;
+  let skipped = 0;
+
+  return function logRequest(this: ServerResponse) {
+    const now = performance.now();
+    const ms = now - this.exchange.startedAt;
+    const status = this.statusCode;
+    if (status < 500 && ms < SLOW_MS) {
+      const current = Math.floor(now / 1000);
+      if (current !== second) {
+        second = current;
+        logged = 0;
+      }
+      if (logged >= perSecond) {
+        skipped += 1;
+        return;
+      }
+      logged += 1;
+    }
+    const req = this.req as Request;
+    const path = (req.originalUrl ?? req.url).split("?", 1)[0]?.slice(0, MAX_PATH);
+    log.info({
+      id: this.exchange.id,
+      method: req.method,
+      path,
+      status,
+      ms: Math.round(ms * 100) / 100,
+      client: req.ip,
+      ...(this.writableFinished ? {} : { aborted: true }),
+      ...(skipped > 0 ? { skipped } : {}),
+    });
+    skipped = 0;
+  };
+}

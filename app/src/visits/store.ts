@@ -1,0 +1,184 @@
+import { EventEmitter } from "node:events";
+import { type Redis, ReplyError } from "ioredis";
+import { COUNT_SCRIPT, COUNT_SHA, REMEMBER_S, TOTAL_KEY } from "./script.ts";
+
+/** A visit waits this long (ms) for Redis; with one tick and the answer itself that stays under the promised second. */
+export const PATIENCE_MS = 750;
+const TICK_MS = 50;
+/** Visits in one script call: bounds the time Redis is busy with one of them. */
+const MAX_BATCH = 256;
+
+/** The visit was not counted, or nobody knows whether it was. */
+export class StoreAway extends Error {
+  override name = "StoreAway";
+}
+
+interface Visit {
+  readonly key: string;
+  readonly deadline: number;
+  readonly resolve: (total: number) => void;
+  readonly reject: (error: Error) => void;
+  settled: boolean;
+}
+
+/**
+ * Counts visits in Redis, each exactly once.
+ *
+ * One script call is under way at a time; the visits that arrive meanwhile travel together in the next one, which
+ * saves a fifth to a quarter of the CPU here and most of the fsyncs there. When the connection breaks they are sent again on the next
+ * one (the script knows those that were counted); one that waited {@link PATIENCE_MS} is refused. After that long
+ * without Redis the breaker opens: every visit is refused at once until Redis answers. It starts closed, so the first
+ * visits of a fresh worker wait for its connection.
+ *
+ * Emits "away" with the reason and "back".
+ */
+export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] }> {
+  readonly #redis: Redis;
+  readonly #outstanding = new Set<Visit>();
+  readonly #timer: NodeJS.Timeout;
+  #waiting: Visit[] = [];
+  #flushPlanned = false;
+  #underWay = false;
+  #open = false;
+  #brokenSince: number | undefined = performance.now();
+  #reason = "not connected yet";
+
+  /** @param redis made by `connectRedis`: no offline queue and no resending of its own. */
+  constructor(redis: Redis) {
+    super();
+    this.#redis = redis;
+    redis.on("error", (error) => {
+      this.#reason = error.message;
+    });
+    redis.on("close", () => {
+      this.#brokenSince ??= performance.now();
+    });
+    redis.on("ready", () => {
+      this.#reason = "the connection was lost";
+      this.#alive();
+      this.#flush();
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  /** False while the breaker is open. */
+  get available(): boolean {
+    return !this.#open;
+  }
+
+  /**
+   * Counts the visit of one request and returns its number; asked again with the same id, the same number.
+   *
+   * @param id names the request
+   * @throws {StoreAway} within {@link PATIENCE_MS} and a tick
+   */
+  count(id: string): Promise<number> {
+    if (this.#open) return Promise.reject(new StoreAway(this.#reason));
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + PATIENCE_MS;
+      const visit: Visit = { key: `v:${id}`, deadline, resolve, reject, settled: false };
+      this.#outstanding.add(visit);
+      this.#waiting.push(visit);
+      this.#planFlush();
+    });
+  }
+
+  /** Asks Redis whether it is there. @throws {StoreAway} within {@link PATIENCE_MS} */
+  async check(): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new StoreAway("no answer in time")), PATIENCE_MS);
+    try {
+      await Promise.race([this.#redis.ping(), late]);
+    } catch (error) {
+      throw error instanceof StoreAway ? error : new StoreAway(this.#reason);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends the connection; visits still waiting are refused. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.removeAllListeners();
+    this.#openBreaker("closed");
+    this.#redis.disconnect();
+  }
+
+  #planFlush(): void {
+    if (this.#flushPlanned || this.#redis.status !== "ready") return;
+    this.#flushPlanned = true;
+    // After the poll phase: every request that this turn of the event loop read travels together.
+    setImmediate(() => {
+      this.#flushPlanned = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#underWay || this.#waiting.length === 0 || this.#redis.status !== "ready") return;
+    void this.#send(this.#waiting.splice(0, MAX_BATCH));
+  }
+
+  async #send(batch: Visit[]): Promise<void> {
+    this.#underWay = true;
+    let answered = true;
+    try {
+      const totals = await this.#run(batch.map((visit) => visit.key));
+      this.#alive();
+      for (const [i, visit] of batch.entries()) if (this.#settle(visit)) visit.resolve(totals[i] as number);
+    } catch (error) {
+      answered = error instanceof ReplyError;
+      if (answered) this.#refuse(batch, (error as Error).message);
+      else this.#waiting.push(...batch.filter((visit) => !visit.settled));
+    }
+    this.#underWay = false;
+    // Without an answer the connection is going down, or is down: the next try is for "ready" or the tick.
+    if (answered) this.#flush();
+  }
+
+  async #run(keys: string[]): Promise<number[]> {
+    const count = keys.length + 1;
+    try {
+      return (await this.#redis.evalsha(COUNT_SHA, count, TOTAL_KEY, ...keys, REMEMBER_S)) as number[];
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+      return (await this.#redis.eval(COUNT_SCRIPT, count, TOTAL_KEY, ...keys, REMEMBER_S)) as number[];
+    }
+  }
+
+  #refuse(visits: Iterable<Visit>, reason: string): void {
+    for (const visit of visits) if (this.#settle(visit)) visit.reject(new StoreAway(reason));
+  }
+
+  #settle(visit: Visit): boolean {
+    if (visit.settled) return false;
+    visit.settled = true;
+    this.#outstanding.delete(visit);
+    return true;
+  }
+
+  #tick(): void {
+    if (this.#open) return;
+    this.#flush();
+    const now = performance.now();
+    const [oldest] = this.#outstanding;
+    if (this.#brokenSince !== undefined && now - this.#brokenSince >= PATIENCE_MS) this.#openBreaker(this.#reason);
+    else if (oldest !== undefined && now >= oldest.deadline) this.#openBreaker("no answer in time");
+  }
+
+  #openBreaker(reason: string): void {
+    const wasOpen = this.#open;
+    this.#open = true;
+    this.#reason = reason;
+    this.#waiting = [];
+    this.#refuse(this.#outstanding, reason);
+    if (!wasOpen) this.emit("away", reason);
+  }
+
+  #alive(): void {
+    if (!this.#open && this.#brokenSince === undefined) return;
+    this.#open = false;
+    this.#brokenSince = undefined;
+    this.emit("back");
+  }
+}

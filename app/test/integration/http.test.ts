@@ -1,0 +1,184 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RedisServer } from "./support/redis.ts";
+import { Service } from "./support/service.ts";
+import { until } from "./support/until.ts";
+
+let redis: RedisServer;
+let service: Service;
+
+beforeAll(async () => {
+  redis = await RedisServer.prepare();
+  await redis.start();
+  service = await Service.startConnected(redis);
+});
+
+afterAll(async () => {
+  await service?.kill();
+  await redis?.destroy();
+});
+
+/** Sends bytes as they are and returns all that comes back until the connection ends. */
+async function raw(bytes: string): Promise<string> {
+  const socket = connect(service.port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (chunk) => {
+    answer += chunk;
+  });
+  socket.on("error", () => {});
+  socket.write(bytes);
+  await once(socket, "close");
+  return answer;
+}
+
+describe("GET /", () => {
+  it("answers with the five fields of the contract, in their order", async () => {
+    const before = await redis.total();
+    const response = await service.get("/");
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe(
+      `{"container_id":"web1","message":"Halo dari Backend API!","database_status":"Terhubung",` +
+        `"info":"Refresh halaman ini untuk melihat container_id berubah (Load Balancing)","total_visits":${before + 1}}`,
+    );
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      "content-type": "application/json; charset=utf-8",
+      "cache-control": "no-store",
+      vary: "Accept",
+      "x-served-by": "web1",
+      "x-request-id": expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+    expect(response.headers.has("x-powered-by")).toBe(false);
+  });
+
+  it("is a page for a browser, with a strict policy and nothing inline", async () => {
+    const accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    const before = await redis.total();
+    const response = await service.get("/", { headers: { accept } });
+    const html = await response.text();
+    expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(html).toContain(`data-container="web1" data-total="${before + 1}"`);
+    expect(html).not.toMatch(/<style|style=|<script>|onclick|https?:/);
+    expect(await redis.total()).toBe(before + 1);
+  });
+
+  it.each(["*/*", "application/json", "application/json, text/html;q=0.5", "image/png"])(
+    "is JSON for Accept: %s",
+    async (accept) => {
+      expect((await service.get("/", { headers: { accept } })).headers.get("content-type")).toContain(
+        "application/json",
+      );
+    },
+  );
+
+  it("HEAD counts nothing", async () => {
+    const before = await redis.total();
+    const response = await service.get("/", { method: "HEAD" });
+    expect([response.status, await response.text(), await redis.total()]).toEqual([200, "", before]);
+  });
+
+  it("counts a request once however often it is tried", async () => {
+    const other = await Service.startConnected(redis, { HALO_NAME: "web2" });
+    try {
+      const before = await redis.total();
+      const headers = { "x-request-id": "0123456789abcdef0123456789abcdef" };
+      const tries = await Promise.all([service, other, service].map((s) => s.get("/", { headers })));
+      for (const response of tries) {
+        expect(response.headers.get("x-request-id")).toBe(headers["x-request-id"]);
+        expect(await response.json()).toMatchObject({ total_visits: before + 1 });
+      }
+      expect(await redis.total()).toBe(before + 1);
+    } finally {
+      await other.kill();
+    }
+  });
+
+  it.each(["", "short", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdeg"])(
+    "makes an id of its own where the given one is %j",
+    async (id) => {
+      const before = await redis.total();
+      for (let i = 0; i < 2; i++) {
+        const response = await service.get("/", { headers: { "x-request-id": id } });
+        expect(response.headers.get("x-request-id")).not.toBe(id);
+      }
+      expect(await redis.total()).toBe(before + 2);
+    },
+  );
+
+  it("believes neither id nor client address of a peer that is no trusted proxy", async () => {
+    const wary = await Service.startConnected(redis, { TRUSTED_PROXIES: "192.0.2.1" });
+    try {
+      const before = await redis.total();
+      const headers = { "x-request-id": "fedcba9876543210fedcba9876543210", "x-forwarded-for": "198.51.100.7" };
+      for (let i = 0; i < 2; i++) await wary.get("/", { headers });
+      expect(await redis.total()).toBe(before + 2);
+      await until("two log lines", () => wary.log().filter((line) => line.path === "/").length === 2);
+      expect(wary.log().find((line) => line.path === "/")).toMatchObject({ client: "127.0.0.1" });
+    } finally {
+      await wary.kill();
+    }
+  });
+});
+
+describe("the request log", () => {
+  it("has a line with the id, the client behind the proxy and no secret", async () => {
+    const headers = { "x-forwarded-for": "203.0.113.9, 198.51.100.7", authorization: "Bearer hush", cookie: "a=hush" };
+    const response = await service.get("/?token=hush", { headers });
+    const id = response.headers.get("x-request-id");
+    const line = await until("the line", () => service.log().find((entry) => entry.id === id));
+    expect(line).toMatchObject({
+      method: "GET",
+      path: "/",
+      status: 200,
+      ms: expect.any(Number),
+      client: "198.51.100.7",
+    });
+    expect(service.output).not.toMatch(/hush|integration-secret/);
+  });
+});
+
+describe("the backend's own routes", () => {
+  it.each([
+    ["/healthz", { status: "ok" }],
+    ["/readyz", { status: "ready" }],
+    ["/version", { release: "dev" }],
+  ])("%s", async (path, body) => {
+    const response = await service.get(path);
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-served-by")).toBe("web1");
+    expect(await response.json()).toEqual(body);
+  });
+});
+
+describe("a wrong request", () => {
+  it.each<[string, string, RequestInit, number]>([
+    ["unknown path", "/nope", {}, 404],
+    ["wrong method", "/", { method: "DELETE" }, 405],
+    ["wrong method with a body", "/", { method: "POST", body: "x".repeat(1_000_000) }, 405],
+    ["wrong method on a sub-route", "/version", { method: "PUT" }, 405],
+    ["malformed percent-encoding", "/%E0%A4%A", {}, 400],
+  ])("%s", async (_name, path, init, status) => {
+    const response = await service.get(path, init);
+    const body = await response.text();
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(response.headers.get("x-request-id")).toBe(JSON.parse(body).request_id);
+    expect(JSON.parse(body)).toMatchObject({ type: "about:blank", status });
+    expect(body).not.toMatch(/node_modules|at \w+ \(/);
+    if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD");
+  });
+
+  it.each([
+    ["a body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", 415],
+    ["a chunked body", "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 415],
+    ["a huge body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\nhi", 413],
+    ["an unknown method", "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 400],
+    ["a NUL in a header", "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 400],
+    ["no Host", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
+    ["a request line of 64 KiB", `GET /${"x".repeat(65_536)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431],
+  ])("%s is refused and the next request is answered", async (_name, bytes, status) => {
+    expect(await raw(bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect((await service.get("/healthz")).status).toBe(200);
+  });
+});

@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Seen, startLoad } from "./support/load.ts";
+import { RedisServer } from "./support/redis.ts";
+import { Service } from "./support/service.ts";
+import { until } from "./support/until.ts";
+
+let redis: RedisServer;
+let service: Service;
+/** Visits that a test asked for besides its load. */
+let asked = 0;
+
+beforeEach(async () => {
+  asked = 0;
+  redis = await RedisServer.prepare();
+});
+
+afterEach(async () => {
+  await service?.kill();
+  await redis.signal("SIGCONT");
+  await redis.destroy();
+});
+
+async function timed(): Promise<{ status: number; ms: number; response: Response; body: Record<string, unknown> }> {
+  asked += 1;
+  const started = performance.now();
+  const response = await service.get("/");
+  const body = (await response.json()) as Record<string, unknown>;
+  return { status: response.status, ms: performance.now() - started, response, body };
+}
+
+async function expectBackWithin2s(): Promise<void> {
+  await until("a counted visit", async () => (await timed()).status === 200, 2000);
+}
+
+/** The promise: acknowledged <= counted <= requests, no number twice or lost, every answer within a second. */
+async function expectHonest({ answers, requests, failed }: Seen): Promise<void> {
+  const counted = await redis.total();
+  const numbers = answers.filter((a) => a.status === 200).map((a) => a.total as number);
+  expect(failed).toEqual([]);
+  expect(new Set(numbers).size).toBe(numbers.length);
+  expect(numbers.length).toBeLessThanOrEqual(counted);
+  expect(Math.max(...numbers)).toBeLessThanOrEqual(counted);
+  expect(counted).toBeLessThanOrEqual(requests + asked);
+  expect(Math.max(...answers.map((a) => a.ms))).toBeLessThan(1000);
+}
+
+describe("Redis is away at the start", () => {
+  it("listens at once, refuses as the contract says, and counts as soon as Redis is there", async () => {
+    service = await Service.start(redis);
+    const { status, ms, response, body } = await timed();
+    expect(status).toBe(503);
+    expect(ms).toBeLessThan(1000);
+    expect(response.headers.get("retry-after")).toBe("1");
+    expect(response.headers.get("x-served-by")).toBe("web1");
+    expect(body).toEqual({
+      container_id: "web1",
+      message: "Halo dari Backend API!",
+      database_status: "Terputus",
+      info: "Refresh halaman ini untuk melihat container_id berubah (Load Balancing)",
+      total_visits: null,
+    });
+    const page = await service.get("/", { headers: { accept: "text/html" } });
+    expect([page.status, await page.text()]).toEqual([503, expect.stringContaining("Terputus")]);
+    expect((await service.get("/", { method: "HEAD" })).status).toBe(503);
+    const ready = await service.get("/readyz");
+    expect([ready.status, await ready.json()]).toEqual([
+      503,
+      { status: "unready", reason: expect.stringContaining("redis") },
+    ]);
+    expect((await service.get("/healthz")).status).toBe(200);
+
+    await redis.start();
+    await expectBackWithin2s();
+  });
+});
+
+describe("Redis goes away", () => {
+  beforeEach(async () => {
+    await redis.start();
+    service = await Service.startConnected(redis);
+  });
+
+  it("killed and restarted under load: a short wait, no refusal, nothing lost, nothing counted twice", async () => {
+    const stop = startLoad([service.port]);
+    for (let i = 0; i < 3; i++) {
+      const before = await redis.total();
+      await until("some visits", async () => (await redis.total()) > before + 100);
+      await redis.signal("SIGKILL");
+      await redis.start();
+      await expectBackWithin2s();
+    }
+    const seen = await stop();
+    await expectHonest(seen);
+    expect(seen.answers.filter((a) => a.status !== 200)).toEqual([]);
+  });
+
+  it("stopped for long: the first wait is bounded, then the refusal is immediate; a restart needs no help", async () => {
+    expect((await timed()).status).toBe(200);
+    const before = await redis.total();
+    await redis.signal("SIGTERM");
+    const first = await timed();
+    expect([first.status, first.ms < 1000]).toEqual([503, true]);
+    const next = await timed();
+    expect([next.status, next.ms < 200]).toEqual([503, true]);
+    await redis.start();
+    await expectBackWithin2s();
+    expect((await timed()).body.total_visits).toBe(before + 2);
+  });
+
+  it("idle while it goes: the refusal is immediate although no request noticed it", async () => {
+    await redis.signal("SIGKILL");
+    await until("the breaker", () => service.log().some((line) => String(line.msg).includes("away")), 2000);
+    const { status, ms } = await timed();
+    expect([status, ms < 200]).toEqual([503, true]);
+  });
+
+  it("hung: bounded, then immediate, and back by itself", async () => {
+    const stop = startLoad([service.port], { clients: 4 });
+    await until("some visits", async () => (await redis.total()) > 50);
+    await redis.signal("SIGSTOP");
+    await until("the breaker", () => service.log().some((line) => String(line.msg).includes("away")), 2000);
+    const { status, ms } = await timed();
+    expect([status, ms < 200]).toEqual([503, true]);
+    await redis.signal("SIGCONT");
+    await expectBackWithin2s();
+    await expectHonest(await stop());
+  });
+
+  it("hung and idle: /readyz says so within a second", async () => {
+    await redis.signal("SIGSTOP");
+    const started = performance.now();
+    const response = await service.get("/readyz");
+    expect([response.status, performance.now() - started < 1000]).toEqual([503, true]);
+    await redis.signal("SIGCONT");
+    await until("readiness", async () => (await service.get("/readyz")).status === 200, 2000);
+  });
+
+  it("refuses to count (a wrong kind of value): a clean 503, and the reason stays inside", async () => {
+    await redis.ask((admin) => admin.hset("total_visits", "a", "b"));
+    const { status, body } = await timed();
+    expect(status).toBe(503);
+    expect(JSON.stringify(body)).not.toContain("WRONGTYPE");
+    await redis.ask((admin) => admin.del("total_visits"));
+    expect((await timed()).body.total_visits).toBe(1);
+  });
+});
+
+describe("a backend is killed under load", () => {
+  it("counts each request exactly once when the balancer tries again with the same id", async () => {
+    await redis.start();
+    service = await Service.startConnected(redis);
+    const victim = await Service.startConnected(redis, { HALO_NAME: "web2" });
+    const stop = startLoad([service.port, victim.port], { retry: true, clients: 16, gapMs: 0 });
+    await until("some visits", async () => (await redis.total()) > 500);
+    await victim.kill();
+    const then = await redis.total();
+    await until("more visits", async () => (await redis.total()) > then + 500);
+    const { answers, failed, requests } = await stop();
+    expect(failed).toEqual([]);
+    expect(answers.every((a) => a.status === 200)).toBe(true);
+    expect(await redis.total()).toBe(requests);
+  });
+});

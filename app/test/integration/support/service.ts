@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { freePort } from "./port.ts";
+import { type RedisServer, SERVICE_LOGIN } from "./redis.ts";
+import { until } from "./until.ts";
+
+export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
+const pinned = `${ROOT}node_modules/.bin/node`;
+/** The Node of production, also where the tests themselves were started by another one. */
+export const NODE = existsSync(pinned) ? pinned : process.execPath;
+
+/** The real service as a process of its own. */
+export class Service {
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly exit: Promise<number | null>;
+  output = "";
+  ready = false;
+
+  private constructor(port: number, child: ChildProcess) {
+    this.port = port;
+    this.#child = child;
+    this.exit = new Promise((resolve) => child.once("close", resolve));
+    child.stdout?.on("data", (chunk) => {
+      this.output += chunk;
+    });
+    child.stderr?.on("data", (chunk) => {
+      this.output += chunk;
+    });
+    child.on("message", (message) => {
+      if (message === "ready") this.ready = true;
+    });
+  }
+
+  /** Starts it without waiting for anything. */
+  static async launch(env: Record<string, string> = {}): Promise<Service> {
+    const port = Number(env.HALO_PORT ?? (await freePort()));
+    const child = spawn(NODE, [`${ROOT}app/src/main.ts`], {
+      env: { PATH: process.env.PATH ?? "", HALO_NAME: "web1", HALO_PORT: String(port), ...env },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    return new Service(port, child);
+  }
+
+  /** Starts it and waits until it listens (not until Redis is there). */
+  static async start(redis: RedisServer, env: Record<string, string> = {}): Promise<Service> {
+    const service = await Service.launch({ REDIS_PORT: String(redis.port), ...SERVICE_LOGIN, ...env });
+    await until("the service to be ready", () => service.ready);
+    return service;
+  }
+
+  /** Starts it and waits until it counts visits. */
+  static async startConnected(redis: RedisServer, env: Record<string, string> = {}): Promise<Service> {
+    const service = await Service.start(redis, env);
+    await until("Redis", async () => (await service.get("/readyz")).status === 200);
+    return service;
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(this.url + path, init);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  send(message: string): void {
+    this.#child.send(message);
+  }
+
+  /** The log lines so far. */
+  log(): Record<string, unknown>[] {
+    return this.output
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line));
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.exit;
+  }
+}

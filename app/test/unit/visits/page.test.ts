@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { hueOf, PAGE_POLICY, renderPage } from "../../../src/visits/page.ts";
+
+describe("renderPage", () => {
+  it("shows who answered and the number", () => {
+    const html = renderPage("backend1", 1234567);
+    expect(html).toContain('data-container="backend1" data-total="1234567"');
+    expect(html).toContain("1,234,567");
+    expect(html).toContain("Terhubung");
+  });
+
+  it("shows a visit without a number", () => {
+    const html = renderPage("backend1", null);
+    expect(html).toContain('data-total=""');
+    expect(html).toContain("Terputus");
+  });
+
+  it("escapes the name", () => {
+    expect(renderPage(`"><script>alert(1)</script>`, 1)).not.toContain("<script>alert");
+  });
+
+  it("needs nothing that its policy forbids", () => {
+    expect(PAGE_POLICY).not.toMatch(/unsafe|\*/);
+    expect(renderPage("a", 1)).not.toMatch(/<style|style=|<script>|\son\w+=|https?:/);
+  });
+});
+
+describe("hueOf", () => {
+  it("gives up to ten numbered backends ten colours", () => {
+    const names = Array.from({ length: 10 }, (_, i) => `backend${i}`);
+    expect(new Set(names.map(hueOf)).size).toBe(10);
+  });
+
+  it("is the same sum in page.js", () => {
+    const script = readFileSync(new URL("../../../web/page.js", import.meta.url), "utf8");
+    expect(script).toContain("(sum * 5) % HUES");
+    expect(script).toContain("const HUES = 12;");
+  });
+});
