@@ -1,0 +1,18 @@
+#!/bin/sh
+# Prints what Ansible wants to know of a host, a key=value line each.
+echo "machine=$(uname -m)"
+echo "container=$(systemd-detect-virt --container)"
+echo "addresses=$(hostname -I)"
+# shellcheck source=/dev/null
+(. /etc/os-release && echo "os=$ID $VERSION_ID")
+nft list table inet halo >/dev/null 2>&1 && echo firewall=loaded
+echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
+echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
+for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
+  [ -e "$path" ] && echo "$path=there"
+done
+# The files that nginx serves itself, by their sha1.
+for file in /var/www/halo/*; do
+  [ -f "$file" ] && echo "$file=$(sha1sum <"$file" | cut -d ' ' -f 1)"
+done
+true

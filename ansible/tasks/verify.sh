@@ -1,0 +1,71 @@
+#!/bin/sh
+# Checks one host and changes nothing. Arguments: the host's groups. Environment: DOMAIN, BACKENDS (names), APPENDFSYNC.
+# Prints a line for each thing looked at: ok|what, or WRONG|what|how to mend it.
+set -u
+
+check() {
+  what=$1 mend=$2
+  shift 2
+  if "$@" >/dev/null 2>&1; then echo "ok|$what"; else echo "WRONG|$what|$mend"; fi
+}
+again="in ansible/: ansible-playbook site.yml"
+
+contains() { # WORD COMMAND...: the command prints the word on a line of its own
+  word=$1
+  shift
+  "$@" 2>&1 | tr -d '\r' | grep -qxF -- "$word"
+}
+
+disk_has_room() { [ "$(df --output=pcent / | tr -dc 0-9)" -lt 90 ]; }
+
+check "firewall is loaded" "$again" nft list table inet halo
+if systemd-detect-virt --quiet --container; then
+  echo "ok|clock is the machine's"
+else
+  check "clock is synchronised" "see: timedatectl timesync-status" contains yes timedatectl show --property=NTPSynchronized --value
+fi
+check "disk has room" "a tenth of / has to be free: Redis stops when it cannot write" disk_has_room
+
+for group; do
+  case $group in
+    redis)
+      check "redis runs" "see: journalctl -u redis-server" systemctl is-active redis-server
+      check "redis writes its append-only file" "on the host: halo-redis-cli config set appendonly yes" contains aof_enabled:1 halo-redis-cli info persistence
+      check "redis' last write reached the file" "see: journalctl -u redis-server, df -h" contains aof_last_write_status:ok halo-redis-cli info persistence
+      check "redis flushes $APPENDFSYNC" "on the host: halo-redis-cli config set appendfsync $APPENDFSYNC" contains "$APPENDFSYNC" halo-redis-cli config get appendfsync
+      check "redis evicts nothing" "on the host: halo-redis-cli config set maxmemory-policy noeviction" contains noeviction halo-redis-cli config get maxmemory-policy
+      check "redis refuses who has no password" "$again" contains "NOAUTH Authentication required." redis-cli ping
+      ;;
+    backends)
+      check "service runs" "see: journalctl -u halo" systemctl is-active halo
+      check "release $(cat /opt/halo/current/RELEASE 2>/dev/null) is ready" "see: journalctl -u halo; $again" halo-release check
+      ;;
+    balancers)
+      check "nginx runs" "see: journalctl -u nginx" systemctl is-active nginx
+      check "nginx' configuration is right" "$again" nginx -t
+      python3 - <<'PYTHON'
+import collections, http.client, os
+
+def ask(path, host=os.environ["DOMAIN"]):
+    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=10)
+    connection.request("GET", path, headers={"Host": host})
+    answer = connection.getresponse()
+    return answer.status, answer.getheader("X-Served-By")
+
+def say(right, what, mend):
+    print(f"ok|{what}" if right else f"WRONG|{what}|{mend}")
+
+backends = os.environ["BACKENDS"].split()
+try:
+    # A path that the service does not have: answered by a backend like any other, and no visit.
+    answers = collections.Counter(ask("/-/verify")[1] or "none" for _ in range(10 * len(backends)))
+    shares = ", ".join(f"{name} {answers[name]}" for name in sorted(answers))
+    say(set(answers) == set(backends), f"requests go round ({shares})", "start or mend the backend that is missing")
+    say(ask("/metrics") == (404, None), "metrics are not public", "see nginx/nginx.conf.j2")
+    say(ask("/", "unknown.invalid")[0] == 421, "other names are refused", "see nginx/nginx.conf.j2")
+except OSError as error:
+    say(False, f"nginx answers ({error})", "see: journalctl -u nginx")
+PYTHON
+      ;;
+  esac
+done
