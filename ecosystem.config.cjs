@@ -22,6 +22,8 @@ module.exports = {
       interpreter: "node",
       node_args: [`--env-file=${envFile}`],
       env: { NODE_ENV: "production" },
+      // Its probes wrap every request and answer to nobody here.
+      pmx: false,
       exec_mode: "cluster",
       instances: number("HALO_WORKERS", 1),
       wait_ready: true,

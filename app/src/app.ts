@@ -1,5 +1,5 @@
-import type { RequestListener } from "node:http";
-import express, { type ErrorRequestHandler, type RequestHandler } from "express";
+import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import type { Logger } from "pino";
 import { openExchange } from "./exchange.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
@@ -22,6 +22,13 @@ export interface Parts {
   readonly log: Logger;
 }
 
+/** What a server needs to run the application. */
+export interface Application {
+  readonly listener: RequestListener;
+  readonly IncomingMessage: typeof IncomingMessage;
+  readonly ServerResponse: typeof ServerResponse;
+}
+
 /** Builds the application; it has no effect until it is given to a server. */
 export function buildApp({
   name,
@@ -31,7 +38,7 @@ export function buildApp({
   store,
   lifecycle,
   log,
-}: Parts): RequestListener {
+}: Parts): Application {
   const app = express();
   app.set("env", "production");
   app.set("etag", false);
@@ -50,12 +57,27 @@ export function buildApp({
 
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
-  return (req, res) => {
+  const listener: RequestListener = (req, res) => {
     openExchange(req, res, name, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
     res.on("close", logRequest);
     app(req, res);
   };
+  return { listener, ...bornAsExpress(app) };
+}
+
+/**
+ * Express turns each request and response into its own kind by a change of prototype, which costs V8 what it has
+ * learned about their shape. Born with these prototypes they are not changed: Express sets what is there already.
+ */
+function bornAsExpress(app: Express): Pick<Application, "IncomingMessage" | "ServerResponse"> {
+  class Request extends IncomingMessage {}
+  class Response extends ServerResponse {}
+  Object.setPrototypeOf(Request.prototype, app.request);
+  Object.setPrototypeOf(Response.prototype, app.response);
+  app.request = Request.prototype as express.Request;
+  app.response = Response.prototype as express.Response;
+  return { IncomingMessage: Request, ServerResponse: Response as typeof ServerResponse };
 }
 
 const methodNotAllowed: RequestHandler = (req, res) =>

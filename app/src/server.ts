@@ -1,13 +1,15 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Application } from "./app.ts";
 import { problemBody } from "./problem.ts";
 
 /**
  * The HTTP server. The balancer must close idle connections first, or it meets one that is just being closed here:
  * 75 s is above every keepalive_timeout that nginx is given.
  */
-export function createHaloServer(listener: RequestListener, servedBy: string): Server {
-  const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 }, listener);
+export function createHaloServer({ listener, ...kinds }: Application, servedBy: string): Server {
+  const times = { keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 };
+  const server = createServer({ ...times, ...kinds }, listener);
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuse(error, socket, servedBy));
   return server;
 }
