@@ -81,8 +81,8 @@ async function measure(seconds: number): Promise<Round> {
   const requests = Number(find(/(\d+) requests in/));
   return {
     rate: Number(find(/Requests\/sec:\s+([\d.]+)/)),
-    p50: milliseconds(find(/50%\s+(\S+)/)),
-    p99: milliseconds(find(/99%\s+(\S+)/)),
+    p50: milliseconds(find(/^\s+50%\s+(\S+)/m)),
+    p99: milliseconds(find(/^\s+99%\s+(\S+)/m)),
     cpu: Object.fromEntries(
       Object.keys(after).map((unit) => [unit, ((after[unit] ?? 0) - (before[unit] ?? 0)) / requests]),
     ),
