@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks one host and changes nothing. Arguments: the host's groups. Environment: DOMAIN, BACKENDS (names), APPENDFSYNC.
-# Prints a line for each thing looked at: ok|what, or WRONG|what|how to mend it.
+# Prints a line for each thing looked at: ok|what, WRONG|what|how to mend it, or note|what|why it may be so.
 set -u
 
 check() {
@@ -22,7 +22,9 @@ check "firewall is loaded" "$again" nft list table inet halo
 if systemd-detect-virt --quiet --container; then
   echo "ok|clock is the machine's"
 else
-  check "clock is synchronised" "see: timedatectl timesync-status" contains yes timedatectl show --property=NTPSynchronized --value
+  check "clock is being kept" "see: timedatectl timesync-status" systemctl is-active systemd-timesyncd
+  contains yes timedatectl show --property=NTPSynchronized --value ||
+    echo "note|clock is not synchronised yet|no time server has answered; without a network none can"
 fi
 check "disk has room" "a tenth of / has to be free: Redis stops when it cannot write" disk_has_room
 

@@ -102,3 +102,20 @@ test("every backend stopped: nginx itself answers a clean 503 with Retry-After, 
   }
   await allAnswer();
 });
+
+test("a Redis that was here before Halo, with its data in a snapshot only, keeps them when the append-only file is switched on", async () => {
+  await on(
+    "balancer",
+    `systemctl stop redis-server
+rm -rf /var/lib/redis/* /etc/redis/users.acl
+printf "bind 127.0.0.1\\ndir /var/lib/redis\\nappendonly no\\n" > /etc/redis/redis.conf
+systemctl start redis-server
+redis-cli set total_visits 4711 && redis-cli save`,
+  );
+  const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
+  expect(code, output).toBe(0);
+  expect(await on("balancer", "halo-redis-cli config get appendonly | tail -n 1")).toBe("yes");
+  await on("balancer", "systemctl kill -s KILL redis-server");
+  await until("a visit is counted", 20_000, async () => (await visit()).status === 200);
+  expect(await total()).toBeGreaterThan(4711);
+});

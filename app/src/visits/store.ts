@@ -8,6 +8,9 @@ const TICK_MS = 50;
 /** Visits in one script call: bounds the time Redis is busy with one of them. */
 const MAX_BATCH = 256;
 
+/** From this many visits in a call on, the next call waits 1 ms for more: fewer calls, fewer fsyncs. */
+const CROWD = 4;
+
 /** The visit was not counted, or nobody knows whether it was. */
 export class StoreAway extends Error {
   override name = "StoreAway";
@@ -131,9 +134,13 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
       if (answered) this.#refuse(batch, (error as Error).message);
       else this.#waiting.push(...batch.filter((visit) => !visit.settled));
     }
-    this.#underWay = false;
-    // Without an answer the connection is going down, or is down: the next try is for "ready" or the tick.
-    if (answered) this.#flush();
+    const next = () => {
+      this.#underWay = false;
+      // Without an answer the connection is going down, or is down: the next try is for "ready" or the tick.
+      if (answered) this.#flush();
+    };
+    if (answered && batch.length >= CROWD) setTimeout(next, 1);
+    else next();
   }
 
   async #run(keys: string[]): Promise<number[]> {
