@@ -9,6 +9,7 @@ import { existingProvider } from "./lib/provider.ts";
 
 const lab = join(root, "lab/lab");
 const kept = ["backups", "reports"]; // what a person may still want of .halo/
+const reusable = ["runtimes"]; // with the base image: what package-lock.json alone decides
 
 await command(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
@@ -21,9 +22,10 @@ await command(async (args) => {
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
   if (existsSync(own()))
-    for (const each of readdirSync(own())) if (!kept.includes(each)) rmSync(own(each), { recursive: true });
+    for (const each of readdirSync(own()))
+      if (![...kept, ...(values["keep-image"] ? reusable : [])].includes(each)) rmSync(own(each), { recursive: true });
   console.log(
     "Nothing of Halo's is left but the packages that were installed" +
-      (values["keep-image"] ? " and the lab's base image." : "."),
+      (values["keep-image"] ? ", the lab's base image and the Node for the hosts." : "."),
   );
 });

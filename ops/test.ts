@@ -1,7 +1,7 @@
 /** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
 import { runLane } from "./lib/lanes.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { elapsed, step } from "./lib/process.ts";
+import { attach, elapsed, step } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 const lanes = ["lint", "unit", "integration", "life", "system"];
@@ -23,7 +23,7 @@ await command(async () => {
       counts.failed += failed;
     }
   } finally {
-    await step("Destroy the hosts and the lab", "test-destroy", ["ops/run", "destroy"]);
+    await attach(["ops/run", "destroy"]);
   }
   console.log(`All lanes in ${elapsed()}\n${counts.passed} passed, ${counts.failed} failed`);
   return counts.failed > 0 ? 1 : 0;

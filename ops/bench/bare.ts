@@ -11,4 +11,4 @@ const body = JSON.stringify({
 const headers = { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(body) };
 const server = createServer((_, response) => response.writeHead(200, headers).end(body));
 server.keepAliveTimeout = 75_000; // as the service's own: nginx closes first
-server.listen(3000, process.argv[2]);
+server.listen(Number(process.argv[3]), process.argv[2]);
