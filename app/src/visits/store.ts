@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { type Redis, ReplyError } from "ioredis";
-import { COUNT_SCRIPT, COUNT_SHA, REMEMBER_S, TOTAL_KEY } from "./script.ts";
+import { COUNT_SCRIPT, COUNT_SHA, SPAN_S, TOTAL_KEY } from "./script.ts";
 
 /** A visit waits this long (ms) for Redis; with one tick and the answer itself that stays under the promised second. */
 export const PATIENCE_MS = 750;
@@ -8,16 +8,13 @@ const TICK_MS = 50;
 /** Visits in one script call: bounds the time Redis is busy with one of them. */
 const MAX_BATCH = 256;
 
-/** From this many visits in a call on, the next call waits 1 ms for more: fewer calls, fewer fsyncs. */
-const CROWD = 4;
-
 /** The visit was not counted, or nobody knows whether it was. */
 export class StoreAway extends Error {
   override name = "StoreAway";
 }
 
 interface Visit {
-  readonly key: string;
+  readonly id: string;
   readonly deadline: number;
   readonly resolve: (total: number) => void;
   readonly reject: (error: Error) => void;
@@ -79,7 +76,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     if (this.#open) return Promise.reject(new StoreAway(this.#reason));
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + PATIENCE_MS;
-      const visit: Visit = { key: `v:${id}`, deadline, resolve, reject, settled: false };
+      const visit: Visit = { id, deadline, resolve, reject, settled: false };
       this.#outstanding.add(visit);
       this.#waiting.push(visit);
       this.#planFlush();
@@ -126,7 +123,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     this.#underWay = true;
     let answered = true;
     try {
-      const totals = await this.#run(batch.map((visit) => visit.key));
+      const totals = await this.#run(batch.map((visit) => visit.id));
       this.#alive();
       for (const [i, visit] of batch.entries()) if (this.#settle(visit)) visit.resolve(totals[i] as number);
     } catch (error) {
@@ -134,22 +131,17 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
       if (answered) this.#refuse(batch, (error as Error).message);
       else this.#waiting.push(...batch.filter((visit) => !visit.settled));
     }
-    const next = () => {
-      this.#underWay = false;
-      // Without an answer the connection is going down, or is down: the next try is for "ready" or the tick.
-      if (answered) this.#flush();
-    };
-    if (answered && batch.length >= CROWD) setTimeout(next, 1);
-    else next();
+    this.#underWay = false;
+    // Without an answer the connection is going down, or is down: the next try is for "ready" or the tick.
+    if (answered) this.#flush();
   }
 
-  async #run(keys: string[]): Promise<number[]> {
-    const count = keys.length + 1;
+  async #run(ids: string[]): Promise<number[]> {
     try {
-      return (await this.#redis.evalsha(COUNT_SHA, count, TOTAL_KEY, ...keys, REMEMBER_S)) as number[];
+      return (await this.#redis.evalsha(COUNT_SHA, 1, TOTAL_KEY, SPAN_S, ...ids)) as number[];
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return (await this.#redis.eval(COUNT_SCRIPT, count, TOTAL_KEY, ...keys, REMEMBER_S)) as number[];
+      return (await this.#redis.eval(COUNT_SCRIPT, 1, TOTAL_KEY, SPAN_S, ...ids)) as number[];
     }
   }
 

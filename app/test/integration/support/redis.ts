@@ -8,7 +8,8 @@ import { freePort } from "./port.ts";
 import { until } from "./until.ts";
 
 /** All that the service may do in Redis; the ACL of the hosts must allow exactly this. */
-const SERVICE_ACL = "resetkeys ~total_visits ~v:* resetchannels -@all +evalsha +eval +get +set +ping +info +hello";
+const SERVICE_ACL =
+  "resetkeys ~total_visits ~v:* resetchannels -@all +evalsha +eval +time +get +set +hmget +hset +expire +ping +info +hello";
 export const SERVICE_LOGIN = { REDIS_USERNAME: "halo", REDIS_PASSWORD: "integration-secret" };
 
 /** Debian's redis-tools holds the whole server, under the name of a tool that is the same program. */
