@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { findHost, reach, ssh } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { elapsed } from "./lib/process.ts";
-import { domains, hosts, own, root } from "./lib/project.ts";
+import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
 const connections = 64; // enough to keep two cores busy; reliability figures in docs/decisions.md use the same
@@ -17,8 +17,8 @@ type Side = "halo" | "bare";
 type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };
 
 const all = hosts();
-const balancer = all.find(({ groups }) => groups.includes("balancers"))?.name ?? "";
-const backends = all.filter(({ groups }) => groups.includes("backends")).map(({ name }) => name);
+const balancer = inGroup("balancers")[0]?.name ?? "";
+const backends = inGroup("backends").map(({ name }) => name);
 const [domain] = domains();
 const url = `http://${findHost(balancer).address}/`;
 

@@ -2,13 +2,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { withLines } from "./lib/hostsFile.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { domains, hosts } from "./lib/project.ts";
+import { domains, inGroup } from "./lib/project.ts";
 
 const file = "/etc/hosts";
 
 await command((args) => {
   const { values } = parseArgs({ args, options: { write: { type: "boolean" }, remove: { type: "boolean" } } });
-  const balancer = hosts().find((host) => host.groups.includes("balancers"));
+  const [balancer] = inGroup("balancers");
   const lines = balancer && !values.remove ? [`${balancer.address} ${domains().join(" ")}`] : [];
   if (!values.write && !values.remove) return console.log(lines.join("\n"));
 

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { playbook, reach, rememberLab } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { ask, elapsed, step } from "./lib/process.ts";
-import { domains, hosts, root } from "./lib/project.ts";
+import { domains, hosts, inGroup, root } from "./lib/project.ts";
 import { type Choice, choose, look } from "./lib/provider.ts";
 
 await command(async (args) => {
@@ -34,7 +34,7 @@ function needCommands(commands: string[]): void {
 }
 
 function nextSteps(choice: Choice): void {
-  const balancer = hosts().find((host) => host.groups.includes("balancers"));
+  const [balancer] = inGroup("balancers");
   const [domain] = domains();
   console.log(`
 Up in ${elapsed()}.

@@ -83,6 +83,9 @@ export function hosts(): Host[] {
   return parseInventory(text);
 }
 
+/** The hosts of one group of the inventory in use. */
+export const inGroup = (group: string): Host[] => hosts().filter((host) => host.groups.includes(group));
+
 /** The names that the balancer answers for, from ansible/group_vars/all; the first is the site's. */
 export function domains(): string[] {
   const vars = parse(readFileSync(join(root, "ansible/group_vars/all/main.yml"), "utf8"));

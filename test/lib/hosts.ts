@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { onTestFailed } from "vitest";
 import { findHost, playbook, reach, ssh } from "../../ops/lib/cluster.ts";
-import { hosts, root } from "../../ops/lib/project.ts";
+import { hosts, inGroup, root } from "../../ops/lib/project.ts";
 
 export type Result = { code: number; output: string };
 
@@ -36,9 +36,7 @@ export const vagrant = (...args: string[]): Promise<string> => must(reach(["vagr
 /** Runs a playbook; resolves with its exit status and output. */
 export const ansible = (name: string, ...args: string[]): Promise<Result> => sh(playbook(name, ...args));
 
-export const backends = hosts()
-  .filter((host) => host.groups.includes("backends"))
-  .map((host) => host.name);
+export const backends = inGroup("backends").map((host) => host.name);
 
 /** Asks until the answer is true; throws with the last error after the given milliseconds. Resolves with the milliseconds it took. */
 export async function until(what: string, ms: number, ask: () => Promise<boolean>): Promise<number> {

@@ -1,9 +1,8 @@
 import http from "node:http";
 import { connect } from "node:net";
-import { domains, hosts } from "../../ops/lib/project.ts";
+import { domains, inGroup } from "../../ops/lib/project.ts";
 
-const balancer = hosts().find((host) => host.groups.includes("balancers"));
-export const balancerAddress = balancer?.address ?? "";
+export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
 export const [domain = ""] = domains();
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; ms: number };
