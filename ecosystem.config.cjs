@@ -20,7 +20,8 @@ module.exports = {
       cwd: process.env.HALO_ROOT || "/opt/halo/current",
       script: "./app/src/main.ts",
       interpreter: "node",
-      node_args: [`--env-file=${envFile}`],
+      // A larger young generation: what a request leaves behind is collected a few times a second, not dozens of times.
+      node_args: [`--env-file=${envFile}`, "--min-semi-space-size=16", "--max-semi-space-size=32"],
       env: { NODE_ENV: "production" },
       // Its probes wrap every request and answer to nobody here.
       pmx: false,
