@@ -11,6 +11,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -22,6 +23,7 @@ import { command, Problem } from "./lib/problem.ts";
 import { ask } from "./lib/process.ts";
 import { own, root } from "./lib/project.ts";
 
+const kept = 5; // releases, as on the hosts
 const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 await command((args) => {
@@ -51,13 +53,16 @@ function release() {
     "package-lock.json",
   ]);
   const id = `${time}-${commit}${changed ? "-changed" : ""}`;
-  return pack("releases", id, (stage) => {
+  const built = pack("releases", id, (stage) => {
     cpSync(join(root, "app"), join(stage, "app"), { recursive: true, filter: (path) => basename(path) !== "test" });
     for (const file of ["ecosystem.config.cjs", "package.json", "package-lock.json"])
       cpSync(join(root, file), join(stage, file));
     npm(stage, "ci", "--omit=dev", "--omit=optional");
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
   });
+  // Their names begin with their time.
+  for (const old of readdirSync(own("releases")).sort().slice(0, -kept)) rmSync(own("releases", old));
+  return built;
 }
 
 function runtime(arch: string) {

@@ -7,6 +7,7 @@ echo "addresses=$(hostname -I)"
 (. /etc/os-release && echo "os=$ID $VERSION_ID")
 nft list table inet halo >/dev/null 2>&1 && echo firewall=loaded
 echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
+echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
 for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"

@@ -57,8 +57,9 @@ export function buildApp({
 
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
+  const server = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
-    openExchange(req, res, name, (address) => isTrusted(address, 0));
+    openExchange(req, res, server, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
     res.on("close", logRequest);
     app(req, res);

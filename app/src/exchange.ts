@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 export interface Exchange {
   readonly id: string;
   readonly servedBy: string;
+  readonly release: string;
   readonly startedAt: number;
 }
 
@@ -26,7 +27,7 @@ const trust = new WeakMap<Socket, boolean>();
 export function openExchange(
   req: IncomingMessage,
   res: ServerResponse,
-  servedBy: string,
+  { servedBy, release }: Pick<Exchange, "servedBy" | "release">,
   isTrusted: (address: string) => boolean,
 ): void {
   let trusted = trust.get(req.socket);
@@ -36,5 +37,5 @@ export function openExchange(
   }
   const given = trusted ? req.headers["x-request-id"] : undefined;
   const id = typeof given === "string" && ID.test(given) ? given : randomBytes(16).toString("hex");
-  res.exchange = { id, servedBy, startedAt: performance.now() };
+  res.exchange = { id, servedBy, release, startedAt: performance.now() };
 }

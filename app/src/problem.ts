@@ -22,6 +22,7 @@ export function sendProblem(
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Served-By": res.exchange.servedBy,
+    "X-Release": res.exchange.release,
     "X-Request-Id": res.exchange.id,
   });
   res.end(body);

@@ -21,6 +21,7 @@ export function lifecycleRoutes(store: VisitStore, lifecycle: Lifecycle, release
       "Cache-Control": "no-store",
       "X-Content-Type-Options": "nosniff",
       "X-Served-By": res.exchange.servedBy,
+      "X-Release": res.exchange.release,
       "X-Request-Id": res.exchange.id,
     });
     next();

@@ -63,6 +63,8 @@ function send(res: Response, total: number | null, type: string, body: string, e
     "nosniff",
     "X-Served-By",
     res.exchange.servedBy,
+    "X-Release",
+    res.exchange.release,
     "X-Request-Id",
     res.exchange.id,
     ...extra,
