@@ -1,0 +1,215 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { own } from "../../ops/lib/project.ts";
+import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
+import { request, visit } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const npm = (...args: string[]) => sh(["npm", "run", "-s", ...args]);
+const [first = "", second = ""] = backends;
+const minutes = 60_000;
+
+/** The release that each backend serves, by its name. */
+async function serving(): Promise<Record<string, string>> {
+  const releases = await Promise.all(backends.map((name) => on(name, "cat /opt/halo/current/RELEASE")));
+  return Object.fromEntries(backends.map((name, i) => [name, releases[i] ?? ""]));
+}
+const one = (releases: Record<string, string>): string => {
+  const ids = [...new Set(Object.values(releases))];
+  expect(ids).toHaveLength(1);
+  return ids[0] ?? "";
+};
+const log = async () =>
+  (await on("balancer", "cat /var/lib/halo/deploys.log")).split("\n").map((line) => JSON.parse(line));
+const noLock = async () => expect(await on("balancer", "ls /var/lib/halo")).not.toContain("deploy.lock");
+
+/** Packs the newest release with another file in it, under an id of its own. */
+async function broken(name: string, file: string, text: string) {
+  const newest = readdirSync(own("releases")).toSorted().at(-1) ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "halo-"));
+  const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-${name}`;
+  try {
+    await must(["tar", "-xzf", own("releases", newest), "-C", folder]);
+    writeFileSync(join(folder, "RELEASE"), `${id}\n`);
+    writeFileSync(join(folder, file), text);
+    await must(["tar", "-czf", own("releases", `${id}.tar.gz`), "-C", folder, "."]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const sha256 = (await must(["sha256sum", own("releases", `${id}.tar.gz`)])).split(" ")[0];
+  return { id, file: own("releases", `${id}.tar.gz`), sha256 };
+}
+const deploy = (app_release: object) =>
+  ansible("deploy.yml", "-e", JSON.stringify({ app_release, app_gate_timeout: 15 }));
+
+test("a deploy takes every backend to one new release, which each answer names; it is logged with who and why", async () => {
+  const before = one(await serving());
+  const { code, output } = await npm("deploy", "--", "--message", "a test's");
+  expect(code, output).toBe(0);
+  const after = one(await serving());
+  expect(after > before).toBe(true);
+  for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(after);
+  expect((await request("/nothing")).headers["x-release"]).toBe(after);
+  expect((await log()).at(-1)).toMatchObject({
+    what: "deploy",
+    release: after,
+    message: "a test's",
+    by: expect.stringContaining("@"),
+    backends,
+    result: "done",
+  });
+  await noLock();
+
+  const table = (await npm("releases")).output;
+  expect(table).toMatch(new RegExp(`${after} +serving on ${first}, ${second} .*deploy; a test's`));
+  expect(table).toMatch(new RegExp(`${before} +kept`));
+});
+
+test("a rollback takes every backend to the release before; a named one is taken as well; a wrong name is refused", async () => {
+  const before = one(await serving());
+  const back = await npm("rollback");
+  expect(back.code, back.output).toBe(0);
+  const earlier = one(await serving());
+  expect(earlier < before).toBe(true);
+
+  const forth = await npm("rollback", "--", before);
+  expect(forth.code, forth.output).toBe(0);
+  expect(one(await serving())).toBe(before);
+
+  const wrong = await npm("rollback", "--", "20200101T000000Z-nothing");
+  expect(wrong.code).not.toBe(0);
+  expect(wrong.output).toContain("is not on every backend");
+  expect(wrong.output).toContain(earlier);
+  expect(one(await serving())).toBe(before);
+});
+
+describe("a release that fails", () => {
+  test.each([
+    ["crashes at start", "crash", "app/src/main.ts", "throw new Error('crash of the test');\n", "crash of the test"],
+    [
+      "reports another version",
+      "other",
+      "app/src/release.ts",
+      'export const readRelease = () => "another";\n',
+      "another",
+    ],
+  ])(
+    "because it %s is in service nowhere, explains itself, and no rollback can pick it",
+    async (_, name, file, text, words) => {
+      const before = one(await serving());
+      const release = await broken(name, file, text);
+      const { code, output } = await deploy(release);
+      expect(code).not.toBe(0);
+      expect(output).toContain(words);
+      expect(one(await serving())).toBe(before);
+      for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(before);
+      expect((await log()).at(-1)).toMatchObject({ release: release.id, result: expect.stringContaining(first) });
+      await noLock();
+      expect((await npm("releases")).output).toMatch(new RegExp(`${release.id} +failed`));
+      const pick = await npm("rollback", "--", release.id);
+      expect(pick.code).not.toBe(0);
+      expect(pick.output).toContain("failed");
+      expect(one(await serving())).toBe(before);
+    },
+  );
+
+  test("on the second backend only, is taken back on the first one too", async () => {
+    const before = one(await serving());
+    const readRelease = `import { hostname } from "node:os";
+import { readFileSync } from "node:fs";
+export const readRelease = () => hostname() === "${second}" ? "another" : readFileSync("RELEASE", "utf8").trim();\n`;
+    const release = await broken("second", "app/src/release.ts", readRelease);
+    const { code, output } = await deploy(release);
+    expect(code).not.toBe(0);
+    expect(output).toContain(`failed on ${second}`);
+    expect(one(await serving())).toBe(before);
+    expect(await on(first, "halo-release list")).toContain(`${release.id} failed`);
+  });
+});
+
+describe("the lock", () => {
+  const lock = {
+    what: "deploy",
+    release: "X",
+    by: "somebody@elsewhere",
+    message: "hands off",
+    since: "now",
+    process: "1 x",
+  };
+  afterEach(() => on("balancer", "rm -f /var/lib/halo/deploy.lock"));
+  const hold = (what: object) =>
+    on("balancer", `install -d /var/lib/halo; echo '${JSON.stringify(what)}' > /var/lib/halo/deploy.lock`);
+
+  test("of somebody else refuses a deploy with who holds it; it can be broken, which is logged", async () => {
+    await hold(lock);
+    const before = one(await serving());
+    const refused = await npm("rollback");
+    expect(refused.code).not.toBe(0);
+    expect(refused.output).toContain("somebody@elsewhere");
+    expect(refused.output).toContain("hands off");
+    expect(refused.output).toContain("--break-lock");
+    expect(one(await serving())).toBe(before);
+
+    const broke = await npm("rollback", "--", "--break-lock", before);
+    expect(broke.code, broke.output).toBe(0);
+    expect((await log()).at(-2)).toMatchObject({
+      by: "somebody@elsewhere",
+      result: expect.stringContaining("taken over"),
+    });
+    await noLock();
+  });
+
+  test("of a process of this machine that has died is explained and taken over", async () => {
+    const by = `${await must(["id", "-un"])}@${await must(["uname", "-n"])}`;
+    await hold({ ...lock, by, process: "999999 Mon Jan 1 00:00:00 2024" });
+    const { code, output } = await npm("rollback", "--", one(await serving()));
+    expect(code, output).toBe(0);
+    expect(output).toContain("Its process has died");
+  });
+});
+
+test("a drained backend gets no requests, also after site.yml, until it is put back; the last one cannot be drained", async () => {
+  const names = async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 12; i++) seen.add((await visit()).visit.container_id);
+    return seen;
+  };
+  try {
+    const drained = await npm("drain", "--", first);
+    expect(drained.code, drained.output).toBe(0);
+    expect(await names()).not.toContain(first);
+    const last = await npm("drain", "--", second);
+    expect(last.code).not.toBe(0);
+    expect(last.output).toContain("last backend");
+    const site = await ansible("site.yml");
+    expect(site.output).toMatch(/balancer\s+: ok=\d+\s+changed=0/);
+    expect(await names()).not.toContain(first);
+    expect((await npm("verify")).output).toContain("drained");
+  } finally {
+    await npm("undrain", "--", first);
+  }
+  await until("every backend answers", minutes, async () => (await names()).size === backends.length);
+});
+
+test("a deploy with a backend stopped changes the others, says so, and a deploy after it brings both to one release", async () => {
+  const before = one(await serving());
+  await must(["npm", "run", "-s", "exec", "--", "vagrant", "halt", first]);
+  const stopped = await npm("deploy");
+  expect(stopped.code).not.toBe(0);
+  expect(stopped.output).toContain(`NOT CHANGED: ${first}`);
+  await must(["npm", "run", "-s", "exec", "--", "vagrant", "up", first]);
+  await until(`${first} answers`, minutes, async () => (await visit()).visit.container_id === first);
+  expect((await serving())[first]).toBe(before);
+  const both = await npm("deploy");
+  expect(both.code, both.output).toBe(0);
+  expect(one(await serving()) > before).toBe(true);
+});
+
+test("five good releases are kept, failed ones do not push them out", async () => {
+  const list = (await on(second, "halo-release list")).split("\n");
+  expect(list.filter((line) => line.endsWith(" kept")).length).toBeLessThanOrEqual(4);
+  expect(list.filter((line) => line.endsWith(" serving"))).toHaveLength(1);
+  expect(list.filter((line) => line.endsWith(" failed")).length).toBeLessThanOrEqual(3);
+});
