@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, reach, ssh } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { elapsed } from "./lib/process.ts";
+import { ask, elapsed, step } from "./lib/process.ts";
 import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
@@ -202,6 +202,7 @@ await command(async (args) => {
     options: { rounds: { type: "string", default: "8" }, seconds: { type: "string", default: "5" } },
   });
   const seconds = Number(values.seconds);
+  if (ask(["sh", "-c", "command -v wrk"]) === null) await step("Install wrk", "packages", ["ops/packages", "wrk"]);
   const rounds: Record<Side, Round[]> = { halo: [], bare: [] };
   const idle = await memory();
   try {
