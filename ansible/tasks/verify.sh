@@ -16,6 +16,13 @@ contains() { # WORD COMMAND...: the command prints the word on a line of its own
   "$@" 2>&1 | tr -d '\r' | grep -qxF -- "$word"
 }
 
+backups() { find /var/backups/halo -maxdepth 1 -name 'halo-*.tar' "$@" 2>/dev/null; }
+recent_backup() { [ -n "$(backups -mmin -1560)" ]; }
+# Before the first night, and in the quarter of an hour that the timer takes after a boot, there is no reason to worry.
+backup_due() {
+  systemctl is-failed --quiet halo-backup || recent_backup || { [ -n "$(backups)" ] && [ -z "$(find /proc/1 -maxdepth 0 -mmin -30)" ]; }
+}
+
 disk_has_room() { [ "$(df --output=pcent / | tr -dc 0-9)" -lt 90 ]; }
 
 check "firewall is loaded" "$again" nft list table inet halo
@@ -36,6 +43,11 @@ for group; do
       check "redis' last write reached the file" "see: journalctl -u redis-server, df -h" contains aof_last_write_status:ok halo-redis-cli info persistence
       check "redis flushes $APPENDFSYNC" "on the host: halo-redis-cli config set appendfsync $APPENDFSYNC" contains "$APPENDFSYNC" halo-redis-cli config get appendfsync
       check "redis evicts nothing" "on the host: halo-redis-cli config set maxmemory-policy noeviction" contains noeviction halo-redis-cli config get maxmemory-policy
+      if backup_due; then
+        check "redis' last backup is younger than 26 h" "npm run backup; see: journalctl -u halo-backup" recent_backup
+      else
+        echo "note|redis' last backup is younger than 26 h|none yet, or the host was off; the timer makes one: systemctl list-timers halo-backup"
+      fi
       check "redis refuses who has no password" "$again" contains "NOAUTH Authentication required." redis-cli ping
       ;;
     backends)

@@ -27,6 +27,7 @@ test("shell scripts (shellcheck)", () =>
     ".ci/run",
     "ansible/tasks/lock.sh",
     "ansible/tasks/process.sh",
+    "ansible/roles/backup/templates/halo-backup.j2",
   ]));
 test("YAML (yamllint, strict)", () => clean(["yamllint", "--strict", "."]));
 test("Ansible (ansible-lint, profile production)", () =>
