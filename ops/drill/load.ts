@@ -1,0 +1,51 @@
+import { Worker } from "node:worker_threads";
+
+/** What is asked, and how often: a new connection for each request, or kept ones. */
+export type LoadOptions = { host: string; port?: number; domain: string; rate: number; fresh?: boolean };
+
+/** One request of a load. Times are milliseconds of the clock `now`. */
+export type Shot = {
+  /** When it was due; `ms` counts from here to the last byte, so a generator that is late hides nothing. */
+  at: number;
+  ms: number;
+  /** How late it was sent. */
+  late: number;
+  fresh: boolean;
+  /** On a connection that had served before. */
+  reused: boolean;
+  /** 0 when no whole answer came; `error` then says why, as it does for a 200 that is not the contract's. */
+  status: number;
+  error?: string;
+  /** X-Request-Id, X-Served-By and X-Release of the answer. */
+  id?: string;
+  by?: string;
+  release?: string;
+  retryAfter: boolean;
+  /** total_visits of a 200. */
+  total?: number;
+};
+
+/** Milliseconds of the machine's monotonic clock, the same in every thread. */
+export const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
+
+/** A load under way: `shots` grows as requests end, `stop` resolves when the last one has (10 s at most). */
+export type Load = { shots: Shot[]; stop(): Promise<void> };
+
+/** Starts a constant open-loop load of GET / in a thread of its own, where nothing else can make it late. */
+export function startLoad(options: LoadOptions): Load {
+  const worker = new Worker(new URL("./shooter.ts", import.meta.url), { workerData: options });
+  const shots: Shot[] = [];
+  worker.on("message", (shot: Shot) => shots.push(shot));
+  const ended = new Promise<void>((resolve, reject) => {
+    worker.on("error", reject);
+    worker.on("exit", () => resolve());
+  });
+  ended.catch(() => {}); // told by stop
+  return {
+    shots,
+    stop: () => {
+      worker.postMessage("stop");
+      return ended;
+    },
+  };
+}

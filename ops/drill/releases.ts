@@ -1,0 +1,174 @@
+/** Deploys and rollbacks: good ones, bad ones and one that is cut off. */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { playbook } from "../lib/cluster.ts";
+import { own } from "../lib/project.ts";
+import type { Drill, Outcome } from "./drills.ts";
+import { now } from "./load.ts";
+import { backends, kill, type Scene, steady, tail } from "./scene.ts";
+import { type Live, notLive } from "./tally.ts";
+
+const [first = ""] = backends;
+const message = ["-e", "deploy_message=drill"];
+const serving = async (scene: Scene, host: string): Promise<string> =>
+  (await scene.on(host, "basename $(readlink /opt/halo/current)")).output;
+
+/** Runs these playbooks one after the other; each answer must be of a release that was live at that moment. */
+async function changes(scene: Scene, ...runs: [string, ...string[]][]): Promise<Outcome> {
+  const live: Live[] = [{ release: await serving(scene, first), from: 0, to: Number.POSITIVE_INFINITY }];
+  const failedAt = now();
+  const broken: string[] = [];
+  const notes: string[] = [];
+  for (const [name, ...args] of runs) {
+    const from = now();
+    const { code, output } = await scene.ansible(name, ...args);
+    const to = now();
+    if (code !== 0) broken.push(`${name} ended with exit status ${code}\n${tail(output)}`);
+    const old = live.at(-1);
+    if (old) old.to = to;
+    live.push({ release: await serving(scene, first), from, to: Number.POSITIVE_INFINITY });
+    notes.push(`${name} ${((to - from) / 1000).toFixed(0)} s`);
+    scene.say(`${live.at(-1)?.release} is in service`);
+  }
+  const overAt = now();
+  await steady(scene, 1);
+  return { failedAt, overAt, notes, broken: [...broken, ...notLive(scene.shots(), live)] };
+}
+
+export const deploy: Drill = {
+  name: "deploy",
+  what: "three deploys in a row",
+  limit: 180,
+  budget: {},
+  run: (scene) => changes(scene, ...Array<[string, ...string[]]>(3).fill(["deploy.yml", ...message])),
+};
+
+export const rollback: Drill = {
+  name: "rollback",
+  what: "a rollback, and forward again",
+  limit: 180,
+  budget: {},
+  prepare: async (scene) => {
+    const { output } = await scene.on(first, "halo-release list");
+    if (!/ kept$/m.test(output)) await scene.must(playbook("deploy.yml", ...message));
+  },
+  run: async (scene) =>
+    changes(scene, ["rollback.yml"], ["rollback.yml", "-e", `rollback_to=${await serving(scene, first)}`]),
+};
+
+/** The ways to spoil a good release, and what the deploy then has to say. */
+const spoilt: { how: string; says: string; spoil: (stage: string, id: string) => void }[] = [
+  {
+    how: "crashes at start",
+    says: "spoilt: it crashes",
+    spoil: (stage) => writeFileSync(main(stage), 'throw new Error("spoilt: it crashes");\n'),
+  },
+  {
+    how: "never listens",
+    says: "spoilt: it only waits",
+    spoil: (stage) =>
+      writeFileSync(main(stage), 'console.log("spoilt: it only waits");\nsetInterval(() => {}, 1000);\n'),
+  },
+  {
+    how: "answers not ready",
+    says: "spoilt: not ready",
+    spoil: (stage, id) =>
+      writeFileSync(
+        main(stage),
+        `import { createServer } from "node:http";
+createServer((req, res) => {
+  res.statusCode = req.url === "/readyz" ? 503 : 200;
+  res.end(JSON.stringify({ release: "${id}", reason: "spoilt: not ready" }));
+}).listen(Number(process.env.HALO_PORT), process.env.HALO_HOST);
+`,
+      ),
+  },
+  {
+    how: "reports another version",
+    says: "it answers as release spoilt",
+    spoil: (stage) => writeFileSync(join(stage, "RELEASE"), "spoilt\n"),
+  },
+  {
+    how: "passes as a candidate and crashes in service",
+    says: "spoilt: it crashes in service",
+    spoil: (stage) =>
+      writeFileSync(
+        main(stage),
+        `${readFileSync(main(stage), "utf8")}
+if (config.HALO_HOST !== "127.0.0.1") throw new Error("spoilt: it crashes in service");
+`,
+      ),
+  },
+];
+const main = (stage: string) => join(stage, "app/src/main.ts");
+
+/** A spoilt copy of a good release, as deploy.yml takes it by app_release. */
+async function spoil(scene: Scene, good: string, i: number) {
+  const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-spoilt${i}`;
+  const stage = own("drill", id);
+  const file = `${stage}.tar.gz`;
+  mkdirSync(stage, { recursive: true });
+  await scene.must(["tar", "--extract", "--gzip", "--file", good, "--directory", stage]);
+  writeFileSync(join(stage, "RELEASE"), `${id}\n`);
+  spoilt[i]?.spoil(stage, id);
+  await scene.must(["tar", "--create", "--gzip", "--file", file, "--directory", stage, "."]);
+  return { id, file, sha256: createHash("sha256").update(readFileSync(file)).digest("hex") };
+}
+
+export const bad: Drill = {
+  name: "bad-release",
+  what: `deploys of a release that ${spoilt.map(({ how }) => how).join(" / ")}`,
+  limit: 300,
+  budget: {},
+  run: async (scene) => {
+    const before = await serving(scene, first);
+    const { output } = await scene.must([process.execPath, "ops/bundle.ts", "release"]);
+    const failedAt = now();
+    const broken: string[] = [];
+    for (const [i, { how, says }] of spoilt.entries()) {
+      const app_release = await spoil(scene, JSON.parse(output).file, i);
+      const vars = JSON.stringify({ app_release, app_gate_timeout: 15, deploy_message: `drill: ${how}` });
+      const run = await scene.ansible("deploy.yml", "-e", vars);
+      scene.say(`a release that ${how}: exit status ${run.code}`);
+      if (run.code === 0) broken.push(`a release that ${how} was deployed`);
+      if (!run.output.includes(says))
+        broken.push(`the deploy does not say why a release that ${how} failed\n${tail(run.output)}`);
+      for (const name of backends)
+        if ((await serving(scene, name)) !== before) broken.push(`${name} did not go back after a release that ${how}`);
+    }
+    const live = [{ release: before, from: 0, to: Number.POSITIVE_INFINITY }];
+    return { failedAt, overAt: now(), broken: [...broken, ...notLive(scene.shots(), live)] };
+  },
+  restore: async () => rmSync(own("drill"), { recursive: true, force: true }),
+};
+
+export const controller: Drill = {
+  name: "controller",
+  what: "kill -9 of the controller in the middle of a deploy; the next deploy finishes",
+  limit: 180,
+  budget: {},
+  run: async (scene) => {
+    const old = await serving(scene, first);
+    let group = 0;
+    const cut = scene.sh(playbook("deploy.yml", "-e", "deploy_message=drill: to be killed"), {
+      started: (pid) => {
+        group = pid;
+      },
+    });
+    await scene.until("the new release answers", () => scene.shots().some(({ release }) => release && release !== old));
+    const failedAt = now();
+    kill(group);
+    await cut;
+    scene.say("the controller was killed in the middle of a deploy");
+    await steady(scene, 3);
+    const next = await scene.ansible("deploy.yml", ...message);
+    scene.say(`the next deploy: exit status ${next.code}`);
+    const broken: string[] = [];
+    if (next.code !== 0) broken.push(`the next deploy ended with exit status ${next.code}\n${tail(next.output)}`);
+    if (!next.output.includes("A lock was left behind")) broken.push("the next deploy does not explain the lock");
+    const releases = new Set(await Promise.all(backends.map((name) => serving(scene, name))));
+    if (releases.size !== 1) broken.push(`the backends serve ${[...releases].join(" and ")}`);
+    return { failedAt, overAt: now(), broken };
+  },
+};

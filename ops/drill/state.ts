@@ -1,0 +1,96 @@
+/** Redis that dies, has no disk left, or no memory. */
+import type { Drill, Outcome } from "./drills.ts";
+import { now } from "./load.ts";
+import { answered, backends, processes, redis, type Scene, steady } from "./scene.ts";
+import { isRefusal } from "./tally.ts";
+
+export const redisKills: Drill = {
+  name: "redis",
+  what: "kill -9 of Redis, five times",
+  limit: 60,
+  budget: { slowest: 1500 },
+  run: async (scene) => {
+    let failedAt = 0;
+    for (let i = 1; i <= 5; i++) {
+      const { at } = await scene.on(redis, "echo; systemctl kill -s KILL redis-server");
+      failedAt ||= at;
+      await scene.on(redis, "until halo-redis-cli ping 2>/dev/null | grep -q PONG; do sleep .05; done");
+      scene.say(`Redis was killed and is back (${i})`);
+      await steady(scene, 1);
+    }
+    return { failedAt, overAt: await answered(scene, now()) };
+  },
+};
+
+/** Visits are refused for some seconds, and no process of these hosts dies of it. */
+async function refused(scene: Scene, hosts: string[], cause: string, mend: string): Promise<Outcome> {
+  const before = await processes(scene, hosts);
+  const { at: failedAt } = await scene.on(redis, `echo\n${cause}`);
+  await scene.until("a visit is refused", () => scene.shots().some((shot) => shot.at > failedAt && isRefusal(shot)));
+  scene.say("visits are refused");
+  await steady(scene, 4);
+  const { at } = await scene.on(redis, `${mend}\necho`);
+  const overAt = await answered(scene, at);
+  const after = await processes(scene, hosts);
+  return {
+    failedAt,
+    overAt,
+    notes: [`counting again ${((overAt - at) / 1000).toFixed(1)} s after there was room`],
+    broken: before === after ? [] : [`a process did not live through it\n${before}\n${after}`],
+  };
+}
+
+const folder = "/var/lib/redis";
+const aside = "/var/lib/redis.drill";
+
+export const disk: Drill = {
+  name: "disk",
+  what: "Redis' disk is full, then has room again",
+  limit: 90,
+  budget: { refusals: "service" },
+  // A small file system over Redis' folder; the data go along both ways.
+  prepare: (scene) =>
+    scene.on(
+      redis,
+      `systemctl stop redis-server
+cp --archive ${folder} ${aside}
+mount -t tmpfs -o size=$(($(du -sm ${folder} | cut -f 1) + 16))m,mode=0750,uid=redis,gid=redis drill ${folder}
+cp --archive ${aside}/. ${folder}
+systemctl start redis-server
+until halo-redis-cli ping 2>/dev/null | grep -q PONG; do sleep .05; done`,
+    ),
+  run: (scene) => refused(scene, backends, `head -c 1G /dev/zero >${folder}/fill || true`, `rm ${folder}/fill`),
+  mend: {
+    on: [redis],
+    script: `if mountpoint -q ${folder}; then
+  systemctl stop redis-server
+  rm -rf ${folder}/fill ${aside}
+  cp --archive ${folder} ${aside}
+  umount ${folder}
+  cp --archive ${aside}/. ${folder}
+  systemctl start redis-server
+fi
+rm -rf ${aside}`,
+  },
+};
+
+const limit = "/run/halo-drill-maxmemory";
+
+export const memory: Drill = {
+  name: "memory",
+  what: "Redis' maxmemory is reached, then there is room again",
+  limit: 60,
+  budget: { refusals: "service" },
+  prepare: (scene) => scene.on(redis, `halo-redis-cli config get maxmemory | tail -n 1 >${limit}`),
+  run: (scene) =>
+    refused(
+      scene,
+      [redis, ...backends],
+      "halo-redis-cli config set maxmemory 1mb",
+      `halo-redis-cli config set maxmemory $(cat ${limit})`,
+    ),
+  mend: {
+    on: [redis],
+    script: `if [ -e ${limit} ]; then halo-redis-cli config set maxmemory $(cat ${limit}); rm ${limit}; fi`,
+  },
+};

@@ -1,0 +1,169 @@
+/** What a drill's figures are made of, and what they are judged by. No effects: everything comes in as values. */
+import type { Shot } from "./load.ts";
+
+/** What must hold; what is not named must not happen at all. */
+export type Budget = {
+  /** Milliseconds that no request may reach. */
+  slowest?: number;
+  /** Who may answer 503 with Retry-After while it lasts. */
+  refusals?: "nginx" | "service";
+  /** Seconds from a backend's readiness to its next answer, or from the first readiness to the last refusal. */
+  back?: number;
+  /** Seconds for which the balancer leaves a dead peer alone: at most one request may try it in each. */
+  probe?: number;
+};
+
+/** What one drill saw. Times are milliseconds of the loads' clock. */
+export type Seen = {
+  shots: Shot[];
+  /** From the failure until all is well again. */
+  failedAt: number;
+  overAt: number;
+  /** The backend that failed, and when it was ready again. */
+  peer?: string;
+  readyAt?: number;
+  /** Ids of the requests that the balancer tried at the failed backend, and of those it tried more than once. */
+  triedPeer: Set<string>;
+  retried: number;
+  /** total_visits before and after, and what others than the shots had acknowledged and attempted meanwhile. */
+  before: number;
+  after: number;
+  others?: { acknowledged: number; attempted: number };
+  /** Whether a request may be lost here; such losses are counted and stated. */
+  mayLose?: (shot: Shot) => boolean;
+};
+
+/** One row of the table. Latencies in ms, spans in s; undefined where it does not apply. */
+export type Tally = {
+  requests: number;
+  failed: number;
+  lost: number;
+  refused: number;
+  retried: number;
+  slowest: number;
+  late: number;
+  p99: { before?: number; during?: number; after?: number };
+  stopped?: number;
+  probes?: number;
+  back?: number;
+  acknowledged: number;
+  counted: number;
+  attempted: number;
+};
+
+/** The smallest value that a share q of all values does not exceed; undefined without values. */
+export function percentile(values: number[], q: number): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
+}
+
+export const isVisit = (shot: Shot): boolean => shot.status === 200 && shot.error === undefined;
+
+/** A 503 that tells when to come back: of the service (it names itself) or of nginx. */
+export const isRefusal = (shot: Shot): boolean => shot.status === 503 && shot.retryAfter && shot.error === undefined;
+
+export const p99 = (shots: Shot[], from: number, to: number): number | undefined =>
+  percentile(
+    shots.filter(({ at }) => at >= from && at < to).map(({ ms }) => ms),
+    0.99,
+  );
+
+/** Sums up what a drill saw. */
+export function tally(seen: Seen): Tally {
+  const { shots, failedAt, overAt, others = { acknowledged: 0, attempted: 0 } } = seen;
+  const failures = shots.filter((shot) => !isVisit(shot) && !isRefusal(shot));
+  return {
+    requests: shots.length,
+    failed: failures.length,
+    lost: failures.filter((shot) => seen.mayLose?.(shot)).length,
+    refused: shots.filter(isRefusal).length,
+    retried: seen.retried,
+    slowest: Math.max(0, ...shots.map(({ ms }) => ms)),
+    late: Math.max(0, ...shots.map(({ late }) => late)),
+    p99: {
+      before: p99(shots, 0, failedAt),
+      during: p99(shots, failedAt, overAt),
+      after: p99(shots, overAt, Number.POSITIVE_INFINITY),
+    },
+    ...rotation(seen),
+    acknowledged: shots.filter(isVisit).length + others.acknowledged,
+    counted: seen.after - seen.before,
+    attempted: shots.length + others.attempted,
+  };
+}
+
+const quiet = 1000; // ms without a request: at any load that a drill uses, a peer in rotation is asked far more often
+
+/**
+ * How the balancer treated the failed backend. Stopped: from its last answer to the last request that tried it before it
+ * was left alone for a second. Probes: requests that tried it later, before it was ready. Back: from its readiness to
+ * its next answer; where every backend failed, from the first readiness to the last refusal.
+ */
+function rotation({ shots, failedAt, peer, readyAt, triedPeer }: Seen): Pick<Tally, "stopped" | "probes" | "back"> {
+  if (readyAt === undefined) return {};
+  if (peer === undefined) return { back: Math.max(0, ...shots.filter(isRefusal).map(({ at }) => at - readyAt)) / 1000 };
+  const answers = shots.filter(({ by }) => by === peer).map(({ at, ms }) => at + ms);
+  const next = Math.min(...answers.filter((end) => end >= readyAt));
+  const back = Number.isFinite(next) ? { back: (next - readyAt) / 1000 } : {};
+
+  const last = beforeGap(answers, failedAt - quiet);
+  const tries = shots.filter(({ id }) => id !== undefined && triedPeer.has(id)).map(({ at }) => at);
+  if (last === undefined) return back;
+  const lastTry = beforeGap(tries, Math.min(last, failedAt) - quiet) ?? last;
+  const probes = tries.filter((at) => at > lastTry && at < readyAt).length;
+  return { ...back, stopped: Math.max(0, lastTry - last) / 1000, probes };
+}
+
+/** The last of these times, from a start on, before a second without any; undefined if there is no such second. */
+function beforeGap(times: number[], from: number): number | undefined {
+  const sorted = times.filter((time) => time >= from).sort((a, b) => a - b);
+  return sorted.find((time, i) => (sorted[i + 1] ?? Number.POSITIVE_INFINITY) - time >= quiet);
+}
+
+/** Says which budgets were broken, one sentence for each; an empty list means that all held. */
+export function judge(budget: Budget, seen: Seen, sum: Tally): string[] {
+  const broken = countedOnce(seen, sum);
+  const unexpected = sum.failed - sum.lost;
+  if (unexpected > 0) broken.push(`${unexpected} requests failed`);
+  const refusals = seen.shots.filter(isRefusal);
+  const foreign = refusals.filter(({ by }) => budget.refusals !== (by === undefined ? "nginx" : "service"));
+  if (foreign.length > 0) broken.push(`${foreign.length} requests got a 503`);
+  if (budget.refusals && refusals.length === 0) broken.push("nobody got a 503: the failure was none");
+  if (budget.slowest !== undefined && sum.slowest >= budget.slowest)
+    broken.push(`the slowest took ${sum.slowest.toFixed(0)} ms, not under ${budget.slowest}`);
+  if (seen.peer && sum.back === undefined) broken.push(`${seen.peer} did not come back into rotation`);
+  if (budget.back !== undefined && sum.back !== undefined && sum.back > budget.back)
+    broken.push(`back ${sum.back.toFixed(1)} s after readiness, not within ${budget.back}`);
+  if (budget.probe !== undefined && sum.probes !== undefined && seen.readyAt !== undefined) {
+    const may = Math.ceil((seen.readyAt - seen.failedAt) / 1000 / budget.probe);
+    if (sum.probes > may)
+      broken.push(`${sum.probes} requests tried the dead peer after it was passed over, not ${may}`);
+  }
+  return broken;
+}
+
+/** Exactly once: acknowledged <= counted <= attempted, and no number given to two visits. */
+function countedOnce({ shots, before, after }: Seen, { acknowledged, counted, attempted }: Tally): string[] {
+  const broken: string[] = [];
+  const totals = shots.filter(isVisit).map(({ total }) => total ?? Number.NaN);
+  const twice = totals.length - new Set(totals).size;
+  if (twice > 0) broken.push(`${twice} visits got a number that another one had got`);
+  const outside = totals.filter((total) => !(total > before && total <= after)).length;
+  if (outside > 0) broken.push(`${outside} acknowledged visits are not between the totals ${before} and ${after}`);
+  if (acknowledged > counted) broken.push(`${acknowledged - counted} acknowledged visits were lost`);
+  if (counted > attempted)
+    broken.push(`${counted - attempted} visits more than requests (or somebody else visited meanwhile)`);
+  return broken;
+}
+
+/** A release, and from when until when an answer may be of it. */
+export type Live = { release: string; from: number; to: number };
+
+/** Says which visits were answered by a release that was not live at any moment from sending to answer. */
+export function notLive(shots: Shot[], live: Live[]): string[] {
+  const wrong = shots
+    .filter(isVisit)
+    .filter((shot) => !live.some((l) => l.release === shot.release && l.from <= shot.at + shot.ms && shot.at <= l.to));
+  const of = [...new Set(wrong.map(({ release = "none" }) => release))].join(", ");
+  return wrong.length > 0 ? [`${wrong.length} answers were of a release that was not live then: ${of}`] : [];
+}

@@ -1,0 +1,245 @@
+import { spawnSync } from "node:child_process";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { atLeast } from "../drill/front.ts";
+import { now, type Shot, startLoad } from "../drill/load.ts";
+import { table } from "../drill/report.ts";
+import { judge, notLive, percentile, type Seen, tally } from "../drill/tally.ts";
+import { root } from "../lib/project.ts";
+
+const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
+  at,
+  ms: 5,
+  late: 0,
+  fresh: false,
+  reused: true,
+  status: 200,
+  retryAfter: false,
+  id: `id${at}`,
+  by: at % 20 ? "backend1" : "backend2",
+  total: 100 + at / 10,
+  ...given,
+});
+
+/** Ten seconds of 100 visits a second that two backends answer in turn; total_visits begins at 99. */
+const calm = (): Shot[] => Array.from({ length: 1000 }, (_, i) => shot(i * 10));
+
+const seen = (given: Partial<Seen> = {}): Seen => {
+  const { shots = calm() } = given;
+  return {
+    failedAt: 3000,
+    overAt: 6000,
+    triedPeer: new Set(),
+    retried: 0,
+    before: 99,
+    after: 99 + shots.length,
+    ...given,
+    shots,
+  };
+};
+const broken = (given: Partial<Seen>, budget = {}) => {
+  const all = seen(given);
+  return judge(budget, all, tally(all));
+};
+
+test("percentiles are values that were seen", () => {
+  const values = Array.from({ length: 100 }, (_, i) => 100 - i);
+  expect([0.5, 0.99, 1].map((q) => percentile(values, q))).toEqual([50, 99, 100]);
+  expect(percentile([], 0.99)).toBeUndefined();
+});
+
+test("a calm load breaks nothing", () => {
+  expect(broken({})).toEqual([]);
+  expect(tally(seen())).toMatchObject({
+    requests: 1000,
+    failed: 0,
+    acknowledged: 1000,
+    counted: 1000,
+    attempted: 1000,
+    p99: { before: 5, during: 5, after: 5 },
+  });
+});
+
+test("the latencies before, during and after a failure are told apart", () => {
+  const shots = calm().map((each) => ({ ...each, ms: each.at < 3000 ? 1 : each.at < 6000 ? 200 : 2 }));
+  expect(tally(seen({ shots })).p99).toEqual({ before: 1, during: 200, after: 2 });
+});
+
+test.each([
+  ["a request without an answer", { status: 0, error: "ECONNRESET", total: undefined }, "1 requests failed"],
+  ["an answer that is not the contract's", { error: "not a visit: {}" }, "1 requests failed"],
+  ["a 503 that does not say when to come back", { status: 503, total: undefined }, "1 requests failed"],
+  ["a 503 where none may be", { status: 503, retryAfter: true, total: undefined }, "1 requests got a 503"],
+])("%s breaks the budget", (_, wrong, words) => {
+  const shots = calm().with(500, shot(5000, wrong));
+  expect(broken({ shots })).toEqual([words]);
+});
+
+test("a 503 counts for who may give it, and somebody has to", () => {
+  const from = (by?: string) => calm().with(500, shot(5000, { status: 503, retryAfter: true, total: undefined, by }));
+  expect(broken({ shots: from("backend1") }, { refusals: "service" })).toEqual([]);
+  expect(broken({ shots: from() }, { refusals: "nginx" })).toEqual([]);
+  expect(broken({ shots: from() }, { refusals: "service" })).toHaveLength(1);
+  expect(broken({}, { refusals: "service" })).toEqual(["nobody got a 503: the failure was none"]);
+});
+
+test("exactly once: lost, counted twice, numbered twice, numbered from elsewhere", () => {
+  expect(broken({ after: 1098 })).toEqual([
+    "1 acknowledged visits are not between the totals 99 and 1098",
+    "1 acknowledged visits were lost",
+  ]);
+  expect(broken({ after: 1100 })[0]).toMatch(/^1 visits more than requests/);
+  expect(broken({ shots: calm().with(500, shot(5000, { total: 100 })) })[0]).toMatch(/got a number that another one/);
+  const failed = calm().with(999, shot(9990, { status: 0, error: "ECONNRESET", total: undefined }));
+  for (const after of [1098, 1099]) expect(broken({ shots: failed, after, mayLose: () => true })).toEqual([]);
+});
+
+test("a load's visits that others made are taken into account", () => {
+  expect(broken({ after: 1149, others: { acknowledged: 50, attempted: 60 } })).toEqual([]);
+  expect(broken({ after: 1148, others: { acknowledged: 50, attempted: 60 } })).toContain(
+    "1 acknowledged visits were lost",
+  );
+});
+
+test("the slowest request, from when it was due", () => {
+  const shots = calm().with(500, shot(5000, { ms: 2500 }));
+  expect(broken({ shots }, { slowest: 2500 })).toEqual(["the slowest took 2500 ms, not under 2500"]);
+  expect(broken({ shots }, { slowest: 2501 })).toEqual([]);
+});
+
+test("a dead peer: passed over, probed, back in rotation", () => {
+  // backend2 answers until 3.0 s, is tried until 3.2 s, probed at 5 s and 8 s, ready at 8.5 s, and answers again at 9 s.
+  const shots = calm().map((each) =>
+    each.at > 3000 && each.at < 9000
+      ? { ...each, by: "backend1" }
+      : { ...each, by: each.at % 20 ? "backend1" : "backend2" },
+  );
+  const triedPeer = new Set(
+    shots
+      .filter(({ at, by }) => by === "backend2" || (at > 3000 && at <= 3200) || at === 5000 || at === 8000)
+      .map(({ id }) => id ?? ""),
+  );
+  const peer = { shots, triedPeer, peer: "backend2", failedAt: 3050, readyAt: 8500 };
+  const sum = tally(seen(peer));
+  expect(sum).toMatchObject({ probes: 2, back: expect.closeTo(0.505), stopped: expect.closeTo(0.195) });
+  expect(broken(peer, { back: 0.6, probe: 3 })).toEqual([]);
+  expect(broken(peer, { back: 0.4, probe: 6 })).toEqual([
+    "back 0.5 s after readiness, not within 0.4",
+    "2 requests tried the dead peer after it was passed over, not 1",
+  ]);
+  expect(broken({ ...peer, readyAt: 9990 })).toContain("backend2 did not come back into rotation");
+});
+
+test("answers are of releases that were live then", () => {
+  const live = [
+    { release: "old", from: 0, to: 6000 },
+    { release: "new", from: 3000, to: Number.POSITIVE_INFINITY },
+  ];
+  const of = (release: (at: number) => string) => calm().map((each) => ({ ...each, release: release(each.at) }));
+  expect(
+    notLive(
+      of((at) => (at < 4500 ? "old" : "new")),
+      live,
+    ),
+  ).toEqual([]);
+  expect(
+    notLive(
+      of((at) => (at < 6500 ? "old" : "new")),
+      live,
+    ),
+  ).toEqual(["49 answers were of a release that was not live then: old"]);
+  expect(
+    notLive(
+      of((at) => (at < 2500 ? "old" : "new")),
+      live,
+    ),
+  ).toHaveLength(1);
+  expect(
+    notLive(
+      of(() => "other"),
+      live,
+    ),
+  ).toHaveLength(1);
+});
+
+test("the table has a row for each drill, also for one that could not be done", () => {
+  const text = table([
+    { drill: "worker", seconds: 9, broken: [], notes: ["a note"], tally: tally(seen()) },
+    { drill: "redis", seconds: 2, broken: ["no ssh\nlong story"], notes: [] },
+  ]);
+  expect(text).toMatch(/\| worker +\| 1000 +\| 0 .*\| 1000 \/ 1000 \/ 1000 +\| held +\| 9 /);
+  expect(text).toMatch(/\| redis +\| - .*\| BROKEN \| 2 /);
+  expect(text).toMatch(/- worker: a note\n- redis: BROKEN: no ssh$/);
+});
+
+test("versions are compared by their numbers", () => {
+  expect(["1.27.4", "1.27.10", "1.30.0", "2.0"].every((each) => atLeast(each, "1.27.4"))).toBe(true);
+  expect(["1.26.3", "1.27.3", ""].some((each) => atLeast(each, "1.27.4"))).toBe(false);
+});
+
+async function serve(answer: RequestListener, work: (port: number) => Promise<void>): Promise<void> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await work((server.address() as AddressInfo).port);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+const load = async (port: number, ms: number, fresh = false): Promise<Shot[]> => {
+  const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 100, fresh });
+  const end = now() + ms;
+  await expect.poll(() => now() > end, { timeout: 2 * ms }).toBe(true);
+  await stop();
+  return shots;
+};
+
+test("the load goes on through a stall, and every request that it held up shows it", async () => {
+  let first = 0;
+  const visits: RequestListener = (_req, res) => {
+    first ||= now();
+    const stalled = now() - first > 300 && now() - first < 800;
+    const answer = () =>
+      res
+        .setHeader("X-Served-By", "b")
+        .end(JSON.stringify({ container_id: "b", database_status: "", total_visits: 1 }));
+    if (stalled) setTimeout(answer, 800 - (now() - first));
+    else answer();
+  };
+  await serve(visits, async (port) => {
+    const shots = await load(port, 1200);
+    expect(shots.length).toBeGreaterThan(100);
+    expect(shots.every(({ status, by, total }) => status === 200 && by === "b" && total === 1)).toBe(true);
+    expect(Math.max(...shots.map(({ ms }) => ms))).toBeGreaterThan(400);
+    expect(shots.filter(({ ms }) => ms > 100).length).toBeGreaterThan(20);
+    expect(shots.some(({ reused }) => reused)).toBe(true);
+  });
+});
+
+test("the load tells resets, wrong answers and new connections", async () => {
+  let n = 0;
+  const odd: RequestListener = (req, res) => {
+    n++;
+    if (n % 3 === 0) req.socket.destroy();
+    else if (n % 3 === 1) res.end("{}");
+    else res.writeHead(503, { "Retry-After": "2" }).end("{}");
+  };
+  await serve(odd, async (port) => {
+    const shots = await load(port, 300, true);
+    expect(new Set(shots.map(({ status, error }) => `${status} ${error}`))).toEqual(
+      new Set(["0 ECONNRESET", "200 not a visit: {}", "503 undefined"]),
+    );
+    expect(shots.some(({ reused }) => reused)).toBe(false);
+  });
+});
+
+test("npm run drill -- nonsense says which drills there are", () => {
+  const { status, stderr } = spawnSync(process.execPath, [join(root, "ops/drill.ts"), "worker", "nonsense"], {
+    encoding: "utf8",
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/there is no drill nonsense\nMend: name some of worker, .*blackhole.*overload/);
+});
