@@ -1,0 +1,139 @@
+import { findHost } from "../lib/cluster.ts";
+import { Problem } from "../lib/problem.ts";
+import { elapsed } from "../lib/process.ts";
+import { domains } from "../lib/project.ts";
+import type { Drill, Outcome } from "./drills.ts";
+import { type Load, startLoad } from "./load.ts";
+import { explain, type Row } from "./report.ts";
+import { backends, balancer, makeScene, redis, type Scene, steady } from "./scene.ts";
+import { judge, type Seen, tally } from "./tally.ts";
+
+const timer = "halo-drill";
+const log = "/var/log/nginx/access.log";
+
+/**
+ * One drill from its preparation until everything is put back, whatever happens.
+ *
+ * @param rate requests a second of each load
+ * @param slow how many times longer than a container these hosts may take
+ * @param interrupted ends it early
+ */
+export async function perform(drill: Drill, rate: number, slow: number, interrupted: AbortSignal): Promise<Row> {
+  const started = performance.now();
+  const say = (text: string) => console.log(`  ${elapsed(started)}: ${text}`);
+  const loads: Load[] = [];
+  const shots = () => loads.flatMap((load) => load.shots);
+  const limited = (seconds: number, ...others: AbortSignal[]) =>
+    makeScene(shots, say, AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]));
+  const scene = limited(drill.limit, interrupted);
+  const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
+  let seen: Seen | undefined;
+  try {
+    await arm(scene, drill, slow);
+    await drill.prepare?.(scene);
+    const mark = await markLog(scene);
+    const before = await total(scene);
+    for (const fresh of drill.fresh ? [false, true] : [false])
+      loads.push(startLoad({ host: findHost(balancer).address, domain: domains()[0] ?? "", rate, fresh }));
+    await steady(scene, 3);
+    say(`${shots().length} requests so far; now the failure`);
+    const outcome = await drill.run(scene);
+    await steady(scene, 3);
+    await Promise.all(loads.map((load) => load.stop()));
+    seen = await see(scene, outcome, mark, before, shots());
+    row.tally = tally(seen);
+    row.broken = [...judge(drill.budget, seen, row.tally), ...(outcome.broken ?? [])];
+    row.notes = outcome.notes ?? [];
+    if (row.tally.late > 50) row.notes.push(`requests were sent up to ${row.tally.late.toFixed(0)} ms late`);
+  } catch (error) {
+    row.broken.push(error instanceof Problem ? error.message : `it could not be done: ${error}`);
+  }
+  await Promise.all(loads.map((load) => load.stop()));
+  if (row.broken.length > 0) await explain(limited(60), row.broken, shots(), seen);
+  try {
+    await putBack(limited(120), drill);
+  } catch (error) {
+    row.broken.push(`not everything could be put back: ${error instanceof Error ? error.message : error}`);
+  }
+  row.seconds = Math.round((performance.now() - started) / 1000);
+  return row;
+}
+
+/** Has the hosts put themselves right, should nobody be left to ask for it. */
+async function arm(scene: Scene, { mend, limit }: Drill, slow: number): Promise<void> {
+  if (!mend) return;
+  const quoted = `'${mend.script.replaceAll("'", "'\\''")}'`;
+  const line = `systemd-run --quiet --collect --unit=${timer} --on-active=${(limit + 60) * slow} bash -c ${quoted}`;
+  await Promise.all(mend.on.map((host) => scene.on(host, line)));
+}
+
+/** Puts everything right and waits until every backend answers. */
+async function putBack(scene: Scene, { mend, restore }: Drill): Promise<void> {
+  await restore?.(scene);
+  if (mend)
+    await Promise.all(
+      mend.on.map((host) => scene.on(host, `systemctl stop ${timer}.timer 2>/dev/null || true\n${mend.script}`)),
+    );
+  // A path that counts no visit; a banned backend is tried again after some seconds.
+  await scene.on(
+    balancer,
+    `python3 - <<'PYTHON'
+import http.client, time
+wanted, end = set("${backends.join(" ")}".split()), time.time() + 100
+seen = []
+while set(seen[-20:]) != wanted:
+    if time.time() > end:
+        raise SystemExit(f"the last answers came from {set(seen[-20:])}")
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=5)
+        connection.request("GET", "/-/drill", headers={"Host": "${domains()[0]}"})
+        seen.append(connection.getresponse().getheader("X-Served-By"))
+    except OSError as error:
+        seen.append(str(error))
+    time.sleep(.02)
+PYTHON`,
+  );
+}
+
+const markLog = async (scene: Scene): Promise<string> => (await scene.on(balancer, `stat -c '%i %s' ${log}`)).output;
+
+const total = async (scene: Scene): Promise<number> =>
+  Number((await scene.on(redis, "halo-redis-cli get total_visits")).output);
+
+/** Collects what the drill's requests did on the other side: the counter, and every try of the balancer's log. */
+async function see(scene: Scene, outcome: Outcome, mark: string, before: number, shots: Seen["shots"]): Promise<Seen> {
+  let after = await total(scene);
+  // A request that its client gave up may still be counted.
+  for (let last = Number.NaN; last !== after; after = await total(scene)) {
+    last = after;
+    await steady(scene, 0.5);
+  }
+  const [inode, size] = mark.split(" ");
+  const { output } = await scene.on(
+    balancer,
+    `sleep 1.2 # nginx writes its log once a second
+set -- ${log}
+[ $(stat -c %i ${log}) = ${inode} ] || set -- ${log}.1 ${log}
+tail -qc +$((${size} + 1)) $1 >/run/halo-drill.log
+[ $# = 1 ] || cat $2 >>/run/halo-drill.log
+grep -F '"agent":"halo-drill"' /run/halo-drill.log || true
+rm /run/halo-drill.log`,
+  );
+  const tries = new Map(
+    output
+      .split("\n")
+      .filter(Boolean)
+      .map((each) => JSON.parse(each) as { id: string; upstream: string })
+      .map(({ id, upstream }) => [id, upstream.split(/, | : /)]),
+  );
+  const address = outcome.peer && findHost(outcome.peer).address;
+  const tried = [...tries].filter(([, peers]) => peers.some((each) => each.split(":")[0] === address));
+  return {
+    ...outcome,
+    shots: shots.toSorted((a, b) => a.at - b.at),
+    before,
+    after,
+    triedPeer: new Set(tried.map(([id]) => id)),
+    retried: [...tries.values()].filter((peers) => peers.length > 1).length,
+  };
+}
