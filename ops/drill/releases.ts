@@ -33,7 +33,7 @@ async function changes(scene: Scene, ...runs: [string, ...string[]][]): Promise<
   }
   const overAt = now();
   await steady(scene, 1);
-  return { failedAt, overAt, notes, broken: [...broken, ...notLive(scene.shots(), live)] };
+  return { failedAt, overAt, notes: [notes.join(", ")], broken: [...broken, ...notLive(scene.shots(), live)] };
 }
 
 export const deploy: Drill = {

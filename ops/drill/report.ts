@@ -17,7 +17,7 @@ export function table(rows: Row[]): string {
     ...(t
       ? [
           `${t.requests}`,
-          t.lost > 0 ? `${t.failed} (${t.lost} may)` : `${t.failed}`,
+          t.lost > 0 ? `${t.failed} (${t.lost} allowed)` : `${t.failed}`,
           `${t.refused}`,
           `${t.retried}`,
           ms(t.slowest),

@@ -5,8 +5,8 @@ import type { Shot } from "./load.ts";
 export type Budget = {
   /** Milliseconds that no request may reach. */
   slowest?: number;
-  /** Who may answer 503 with Retry-After while it lasts. */
-  refusals?: "nginx" | "service";
+  /** Who answers 503 with Retry-After while it lasts; "anybody" may, and need not. */
+  refusals?: "nginx" | "service" | "anybody";
   /** Seconds from a backend's readiness to its next answer, or from the first readiness to the last refusal. */
   back?: number;
   /** Seconds for which the balancer leaves a dead peer alone: at most one request may try it in each. */
@@ -126,9 +126,12 @@ export function judge(budget: Budget, seen: Seen, sum: Tally): string[] {
   const unexpected = sum.failed - sum.lost;
   if (unexpected > 0) broken.push(`${unexpected} requests failed`);
   const refusals = seen.shots.filter(isRefusal);
-  const foreign = refusals.filter(({ by }) => budget.refusals !== (by === undefined ? "nginx" : "service"));
+  const foreign = refusals.filter(
+    ({ by }) => budget.refusals !== "anybody" && budget.refusals !== (by === undefined ? "nginx" : "service"),
+  );
   if (foreign.length > 0) broken.push(`${foreign.length} requests got a 503`);
-  if (budget.refusals && refusals.length === 0) broken.push("nobody got a 503: the failure was none");
+  if (budget.refusals && budget.refusals !== "anybody" && refusals.length === 0)
+    broken.push("nobody got a 503: the failure was none");
   if (budget.slowest !== undefined && sum.slowest >= budget.slowest)
     broken.push(`the slowest took ${sum.slowest.toFixed(0)} ms, not under ${budget.slowest}`);
   if (seen.peer && sum.back === undefined) broken.push(`${seen.peer} did not come back into rotation`);
