@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
@@ -32,8 +31,7 @@ async function confirmed(): Promise<boolean> {
   if (!process.stdin.isTTY)
     throw new Problem("there is no terminal to ask on, so nothing was changed", "npm run restore -- FILE --yes");
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const closed = once(terminal, "close").then(() => "");
-  const answer = await Promise.race([terminal.question("Restore it? (yes/no) "), closed]);
+  const answer = await terminal.question("Restore it? (yes/no) ").catch(() => "no"); // Ctrl-C, Ctrl-D
   terminal.close();
   return answer.trim() === "yes";
 }
