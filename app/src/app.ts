@@ -59,6 +59,8 @@ export function buildApp({
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
   const server = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
+    // The balancer takes it for a broken connection and asks another backend.
+    if (lifecycle.stale) return void req.socket.destroy();
     openExchange(req, res, server, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
     res.on("close", logRequest);

@@ -115,7 +115,10 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   }
 
   #flush(): void {
-    if (this.#underWay || this.#waiting.length === 0 || this.#redis.status !== "ready") return;
+    const [first] = this.#waiting;
+    if (this.#underWay || first === undefined || this.#redis.status !== "ready") return;
+    // Overdue: this process stood still, and the balancer has asked elsewhere. The tick refuses them.
+    if (performance.now() >= first.deadline) return;
     void this.#send(this.#waiting.splice(0, MAX_BATCH));
   }
 

@@ -44,6 +44,28 @@ async function expectHonest({ answers, requests, failed }: Seen): Promise<void> 
   expect(Math.max(...answers.map((a) => a.ms))).toBeLessThan(1000);
 }
 
+it("a service that stood still drops what waited for it meanwhile, uncounted, and counts again", async () => {
+  await redis.start();
+  service = await Service.startConnected(redis);
+  expect((await timed()).status).toBe(200);
+  service.signal("SIGSTOP");
+  const waiting = Array.from({ length: 8 }, () => timed().then(({ status }) => status, String));
+  await new Promise((resolve) => setTimeout(resolve, 8500)); // that this much time passes is what is tested
+  service.signal("SIGCONT");
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(["TypeError: fetch failed"]));
+  expect(await redis.total()).toBe(1);
+  await until(
+    "a counted visit",
+    () =>
+      timed().then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    3000,
+  );
+  expect(await redis.total()).toBe(2);
+});
+
 describe("Redis is away at the start", () => {
   it("listens at once, refuses as the contract says, and counts as soon as Redis is there", async () => {
     service = await Service.start(redis);
