@@ -114,9 +114,9 @@ async function see(scene: Scene, outcome: Outcome, mark: string, before: number,
     `sleep 1.2 # nginx writes its log once a second
 set -- ${log}
 [ $(stat -c %i ${log}) = ${inode} ] || set -- ${log}.1 ${log}
-tail -qc +$((${size} + 1)) $1 >/run/halo-drill.log
+tail -qc +$((${size} + 1)) $1 | tr -d "\\0" >/run/halo-drill.log # a power cut leaves NULs
 [ $# = 1 ] || cat $2 >>/run/halo-drill.log
-grep -F '"agent":"halo-drill"' /run/halo-drill.log || true
+grep -aE '^\\{.*"agent":"halo-drill"\\}$' /run/halo-drill.log || true
 rm /run/halo-drill.log`,
   );
   const tries = new Map(
