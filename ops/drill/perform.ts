@@ -42,7 +42,9 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
     await Promise.all(loads.map((load) => load.stop()));
     seen = await see(scene, outcome, mark, before, shots());
     row.tally = tally(seen);
-    row.broken = [...judge(drill.budget, seen, row.tally), ...(outcome.broken ?? [])];
+    // Where a machine is emulated, the service's own second for Redis can run out: its 503 is counted, not judged.
+    const budget = slow > 1 ? { refusals: "anybody" as const, ...drill.budget } : drill.budget;
+    row.broken = [...judge(budget, seen, row.tally), ...(outcome.broken ?? [])];
     row.notes = outcome.notes ?? [];
     if (row.tally.late > 50) row.notes.push(`requests were sent up to ${row.tally.late.toFixed(0)} ms late`);
   } catch (error) {

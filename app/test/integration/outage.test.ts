@@ -1,4 +1,6 @@
+import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RECONNECT_MS } from "../../src/visits/store.ts";
 import { type Seen, startLoad } from "./support/load.ts";
 import { RedisServer } from "./support/redis.ts";
 import { Service } from "./support/service.ts";
@@ -146,6 +148,23 @@ describe("Redis goes away", () => {
     await redis.signal("SIGCONT");
     await expectBackWithin2s();
     await expectHonest(await stop());
+  });
+
+  it("silent: a visit waits for the next attempt to connect, and is counted if that succeeds", async () => {
+    await redis.signal("SIGTERM");
+    await redis.start({ "tcp-backlog": 1 });
+    await expectBackWithin2s();
+    for (let i = 0; i < 3; i++) {
+      await redis.signal("SIGSTOP");
+      const queue = Array.from({ length: 4 }, () => connect(redis.port, "127.0.0.1").on("error", () => {})); // fills the backlog: no SYN is answered
+      expect((await timed()).status).toBe(503); // opens the breaker; the connection is given up later
+      await until("silence", async () => (await timed()).ms >= RECONNECT_MS, 5000);
+      const { status, ms } = await timed();
+      expect([status, ms >= RECONNECT_MS, ms < 1000]).toEqual([503, true, true]);
+      for (const socket of queue) socket.destroy();
+      await redis.signal("SIGCONT");
+      expect((await timed()).status).toBe(200);
+    }
   });
 
   it("hung and idle: /readyz says so within a second", async () => {

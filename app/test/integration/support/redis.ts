@@ -49,7 +49,8 @@ export class RedisServer {
     return new RedisServer(await freePort(), dir);
   }
 
-  async start(): Promise<void> {
+  /** @param more options besides those of the hosts */
+  async start(more: Record<string, string | number> = {}): Promise<void> {
     const options = {
       port: this.port,
       bind: "127.0.0.1",
@@ -58,6 +59,7 @@ export class RedisServer {
       appendonly: "yes",
       appendfsync: "always",
       save: "",
+      ...more,
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     this.#process = spawn(findServer(), args, { argv0: "redis-server", stdio: "ignore" });
