@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { freePort } from "./port.ts";
+import type { PostgresServer } from "./postgres.ts";
 import { type RedisServer, SERVICE_LOGIN } from "./redis.ts";
 import { until } from "./until.ts";
 
@@ -54,6 +55,13 @@ export class Service {
   static async startConnected(redis: RedisServer, env: Record<string, string> = {}): Promise<Service> {
     const service = await Service.start(redis, env);
     await until("Redis", async () => (await service.get("/readyz")).status === 200);
+    return service;
+  }
+
+  /** Starts it without any Redis and waits until its workshop answers. */
+  static async startWorkshop(postgres: PostgresServer, env: Record<string, string> = {}): Promise<Service> {
+    const service = await Service.launch({ REDIS_PORT: "1", ...postgres.env, ...env });
+    await until("the workshop", async () => (await service.get("/api/customers?limit=1")).status === 200);
     return service;
   }
 

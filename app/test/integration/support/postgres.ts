@@ -1,0 +1,214 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { accessSync, globSync } from "node:fs";
+import { appendFile, chown, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { freePort } from "./port.ts";
+import { until } from "./until.ts";
+
+const MIGRATIONS = fileURLToPath(new URL("../../../migrations/", import.meta.url));
+const PASSWORD = "integration-secret";
+/** PostgreSQL refuses to run as root. */
+const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+
+/** What role postgres makes on the hosts, before any migration. */
+const DATABASE = `
+  CREATE EXTENSION pg_trgm SCHEMA public;
+  CREATE ROLE halo_owner NOLOGIN;
+  CREATE ROLE halo LOGIN PASSWORD '${PASSWORD}';
+  ALTER ROLE halo SET search_path = workshop;
+  ALTER ROLE halo_owner SET search_path = workshop;
+  CREATE SCHEMA workshop AUTHORIZATION halo_owner;
+  GRANT USAGE ON SCHEMA workshop TO halo;
+  ALTER DEFAULT PRIVILEGES FOR ROLE halo_owner IN SCHEMA workshop GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO halo;
+  ALTER DEFAULT PRIVILEGES FOR ROLE halo_owner IN SCHEMA workshop GRANT USAGE ON SEQUENCES TO halo;`;
+
+function findPrograms(): string {
+  const debian = globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
+  for (const folder of [...debian, ...(process.env.PATH ?? "").split(delimiter)]) {
+    try {
+      accessSync(join(folder, "initdb"));
+      accessSync(join(folder, "postgres"));
+      return folder;
+    } catch {}
+  }
+  throw new Error(
+    "These tests need a PostgreSQL server with pg_trgm: apt-get install --no-install-recommends postgresql",
+  );
+}
+
+/** A PostgreSQL of the test's own, with the roles, the schema and the migrations of the hosts. */
+export class PostgresServer {
+  readonly port: number;
+  readonly #dir: string;
+  readonly #durable: boolean;
+  #process: ChildProcess | undefined;
+
+  private constructor(port: number, dir: string, durable: boolean) {
+    this.port = port;
+    this.#dir = dir;
+    this.#durable = durable;
+  }
+
+  /**
+   * Makes the database and starts its server.
+   *
+   * @param durable whether a commit waits for the disk, as on the hosts; a killed server keeps its commits without it
+   */
+  static async create({ durable = false } = {}): Promise<PostgresServer> {
+    const dir = await mkdtemp(join(tmpdir(), "halo-postgres-"));
+    if (NOBODY.uid) await chown(dir, NOBODY.uid, NOBODY.gid);
+    const data = join(dir, "data");
+    const options = "--username=tester --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions";
+    const initdb = [...options.split(" "), "--pgdata", data];
+    execFileSync(join(findPrograms(), "initdb"), initdb, { ...NOBODY, cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
+    await writeFile(
+      join(data, "pg_hba.conf"),
+      "host all tester 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+    );
+    await appendFile(
+      join(data, "postgresql.conf"),
+      "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlogging_collector = off\n",
+    );
+    const server = new PostgresServer(await freePort(), dir, durable);
+    await server.start();
+    await server.ask((client) => client.query("CREATE DATABASE halo"), "postgres");
+    await server.ask((client) => client.query(DATABASE));
+    await server.migrate();
+    return server;
+  }
+
+  /** @param more settings besides the test's own */
+  async start(more: Record<string, string | number> = {}): Promise<void> {
+    const fast = this.#durable ? {} : { fsync: "off", full_page_writes: "off" };
+    const settings = { port: this.port, max_connections: 100, ...fast, ...more };
+    const args = ["-D", join(this.#dir, "data"), ...Object.entries(settings).flatMap(([k, v]) => ["-c", `${k}=${v}`])];
+    let output = "";
+    const launch = () => {
+      this.#process = spawn(join(findPrograms(), "postgres"), args, { ...NOBODY, stdio: ["ignore", "ignore", "pipe"] });
+      this.#process.stderr?.on("data", (chunk) => {
+        output = (output + chunk).slice(-4000);
+      });
+    };
+    launch();
+    try {
+      await until(
+        "PostgreSQL to answer",
+        () => {
+          // A killed server's last processes hold its shared memory for a moment, and the next one gives up at once.
+          if (!this.#running) launch();
+          return this.ask((client) => client.query("SELECT"), "postgres");
+        },
+        30_000,
+      );
+    } catch (error) {
+      throw new Error(`PostgreSQL did not start:\n${output}`, { cause: error });
+    }
+  }
+
+  get #running(): boolean {
+    return this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Sends a signal to the server and all its processes (SIGINT: to the server, which stops in order); resolves when an ending one has ended it. */
+  async signal(name: "SIGKILL" | "SIGINT" | "SIGSTOP" | "SIGCONT"): Promise<void> {
+    const server = this.#process;
+    if (!server || !this.#running) return;
+    const gone = once(server, "exit");
+    // First the one that would make others.
+    const pids = [server.pid as number, ...(name === "SIGINT" ? [] : children(server.pid as number))];
+    for (const pid of pids) {
+      try {
+        process.kill(pid, name);
+      } catch {} // gone meanwhile
+    }
+    if (name === "SIGKILL" || name === "SIGINT") await gone;
+  }
+
+  async destroy(): Promise<void> {
+    await this.signal("SIGKILL");
+    await rm(this.#dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** The settings of a service that uses it. */
+  get env(): Record<string, string> {
+    return {
+      PGHOST: "127.0.0.1",
+      PGPORT: String(this.port),
+      PGDATABASE: "halo",
+      PGUSER: "halo",
+      PGPASSWORD: PASSWORD,
+    };
+  }
+
+  /** Runs one question as the superuser, with the schema in its path. */
+  async ask<T>(question: (client: pg.Client) => Promise<T>, database = "halo"): Promise<T> {
+    const client = new pg.Client({
+      host: "127.0.0.1",
+      port: this.port,
+      user: "tester",
+      database,
+      options: "-c search_path=workshop,public",
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      return await question(client);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  /** The rows of one query, asked as the superuser. */
+  async rows<T extends pg.QueryResultRow = Record<string, string>>(sql: string, values: unknown[] = []): Promise<T[]> {
+    return (await this.ask((client) => client.query<T>(sql, values))).rows;
+  }
+
+  /** Applies the migrations that are not there yet, as halo-migrate does on the hosts. */
+  async migrate(folder = MIGRATIONS): Promise<void> {
+    await this.ask(async (client) => {
+      await client.query("SET ROLE halo_owner; SET search_path = workshop");
+      await client.query(
+        "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, sha256 text, release text, applied_at timestamptz)",
+      );
+      const { rows } = await client.query("SELECT name, sha256 FROM migrations");
+      for (const file of globSync(join(folder, "*.sql")).sort()) {
+        const name = basename(file);
+        const sql = await readFile(file, "utf8");
+        const sha256 = createHash("sha256").update(sql).digest("hex");
+        const applied = rows.find((row) => row.name === name);
+        if (applied && applied.sha256 !== sha256) throw new Error(`migration ${name} was changed after it was applied`);
+        if (applied) continue;
+        await client.query("BEGIN");
+        await client.query(sql);
+        await client.query("INSERT INTO migrations VALUES ($1, $2, 'test', now())", [name, sha256]);
+        await client.query("COMMIT");
+      }
+    });
+  }
+
+  /** Empties every table and starts their numbers at 1 again. */
+  async empty(): Promise<void> {
+    const tables = await this.rows(
+      "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'workshop' AND tablename <> 'migrations'",
+    );
+    const names = tables.map(({ name }) => name).join(", ");
+    if (names) await this.ask((client) => client.query(`TRUNCATE ${names} RESTART IDENTITY CASCADE`));
+  }
+}
+
+/** They are no process group: each is a session of its own. */
+function children(pid: number): number[] {
+  try {
+    return execFileSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
