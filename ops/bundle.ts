@@ -1,7 +1,8 @@
 /**
  * Builds what the hosts run, once, on the controller: `bundle.ts release` or `bundle.ts runtime --arch x64|arm64`.
- * Prints one JSON line: {"id", "file", "sha256"}. A release is the service with its production packages; the runtime
- * is Node and PM2, apart from it because they outlive releases. Both come from package-lock.json, hashes checked.
+ * Prints one JSON line: {"id", "file", "sha256"}. A release is the service with its production packages, and in web/
+ * what the balancers serve of it; the runtime is Node and PM2, apart from it because they outlive releases. Both come
+ * from package-lock.json, hashes checked.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,24 +23,29 @@ import { parseArgs } from "node:util";
 import { command, Problem } from "./lib/problem.ts";
 import { ask } from "./lib/process.ts";
 import { own, root } from "./lib/project.ts";
+import { buildWeb } from "./lib/web.ts";
 
 const kept = 5; // releases, as on the hosts
 const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-await command((args) => {
+await command(async (args) => {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
     options: { arch: { type: "string", default: process.arch } },
   });
   const built =
-    positionals[0] === "runtime" ? runtime(values.arch) : positionals[0] === "release" ? release() : undefined;
+    positionals[0] === "runtime"
+      ? await runtime(values.arch)
+      : positionals[0] === "release"
+        ? await release()
+        : undefined;
   if (!built)
     throw new Problem("what to build is not named", "ops/run bundle release, or ops/run bundle runtime --arch x64");
   console.log(JSON.stringify(built));
 });
 
-function release() {
+async function release() {
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
   const commit = ask(["git", "rev-parse", "--short=7", "HEAD"]) ?? "nogit";
   const changed = ask([
@@ -53,8 +59,12 @@ function release() {
     "package-lock.json",
   ]);
   const id = `${time}-${commit}${changed ? "-changed" : ""}`;
-  const built = pack("releases", id, (stage) => {
-    cpSync(join(root, "app"), join(stage, "app"), { recursive: true, filter: (path) => basename(path) !== "test" });
+  const built = await pack("releases", id, async (stage) => {
+    cpSync(join(root, "app"), join(stage, "app"), {
+      recursive: true,
+      filter: (path) => basename(path) !== "test" && path !== join(root, "app/web"),
+    });
+    await buildWeb(join(root, "app/web"), join(stage, "web"));
     for (const file of ["ecosystem.config.cjs", "package.json", "package-lock.json"])
       cpSync(join(root, file), join(stage, file));
     npm(stage, "ci", "--omit=dev", "--omit=optional");
@@ -85,14 +95,14 @@ function runtime(arch: string) {
 }
 
 /** Fills a fresh folder and packs it as .halo/<folder>/<id>.tar.gz, unless that is there already. */
-function pack(folder: string, id: string, fill: (stage: string) => void) {
+async function pack(folder: string, id: string, fill: (stage: string) => void | Promise<void>) {
   const file = own(folder, `${id}.tar.gz`);
   if (!existsSync(file)) {
     mkdirSync(own(folder), { recursive: true });
     const stage = mkdtempSync(own(folder, ".making-"));
     chmodSync(stage, 0o755);
     try {
-      fill(stage);
+      await fill(stage);
       run("tar", "--create", "--gzip", "--file", `${stage}.tar.gz`, "--directory", stage, ".");
       renameSync(`${stage}.tar.gz`, file);
     } finally {
