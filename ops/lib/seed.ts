@@ -104,7 +104,7 @@ FROM (
   SELECT n, h, vehicle_id, job, at, substring(job, '(\\d+) \\d+$')::int AS low, substring(job, '\\d+$')::int AS high,
     least(at, ${moment}) - make_interval(hours => 1 + ${r(4)} % 240) AS ordered,
     CASE WHEN at > ${moment} THEN CASE ${r(5)} % 20 WHEN 0 THEN 'cancelled' ELSE 'scheduled' END
-      WHEN at > ${moment} - interval '8 hours' THEN 'in_progress'
+      WHEN at > ${moment} - interval '30 hours' THEN 'in_progress'
       ELSE CASE ${r(5)} % 16 WHEN 0 THEN 'cancelled' ELSE 'done' END END AS status
   FROM (
     SELECT n, h, v.id AS vehicle_id, ${jobs(r(0))} AS job,

@@ -47,6 +47,8 @@ export class PostgresServer {
   readonly #dir: string;
   readonly #durable: boolean;
   #process: ChildProcess | undefined;
+  /** The newest million characters of its log; a test may empty it. */
+  log = "";
 
   private constructor(port: number, dir: string, durable: boolean) {
     this.port = port;
@@ -87,11 +89,10 @@ export class PostgresServer {
     const fast = this.#durable ? {} : { fsync: "off", full_page_writes: "off" };
     const settings = { port: this.port, max_connections: 100, ...fast, ...more };
     const args = ["-D", join(this.#dir, "data"), ...Object.entries(settings).flatMap(([k, v]) => ["-c", `${k}=${v}`])];
-    let output = "";
     const launch = () => {
       this.#process = spawn(join(findPrograms(), "postgres"), args, { ...NOBODY, stdio: ["ignore", "ignore", "pipe"] });
       this.#process.stderr?.on("data", (chunk) => {
-        output = (output + chunk).slice(-4000);
+        this.log = (this.log + chunk).slice(-1_000_000);
       });
     };
     launch();
@@ -106,7 +107,7 @@ export class PostgresServer {
         30_000,
       );
     } catch (error) {
-      throw new Error(`PostgreSQL did not start:\n${output}`, { cause: error });
+      throw new Error(`PostgreSQL did not start:\n${this.log.slice(-4000)}`, { cause: error });
     }
   }
 
