@@ -10,7 +10,7 @@ echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
 echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
-for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
+for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"
 done
 # The files that nginx serves itself, by their sha1.

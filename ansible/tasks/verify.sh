@@ -23,6 +23,22 @@ backup_due() {
   systemctl is-failed --quiet halo-backup || recent_backup || { [ -n "$(backups)" ] && [ -z "$(find /proc/1 -maxdepth 0 -mmin -30)" ]; }
 }
 
+backup_line() {
+  if backup_due; then
+    check "last backup is younger than 26 h" "npm run backup; see: journalctl -u halo-backup" recent_backup
+  else
+    echo "note|last backup is younger than 26 h|none yet, or the host was off; the timer makes one: systemctl list-timers halo-backup"
+  fi
+}
+
+sql() { (cd / && runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align -v ON_ERROR_STOP=1 --dbname=halo --command="$1"); }
+# The releases here of which every migration is applied
+migrated() {
+  for folder in /opt/halo/releases/*/; do
+    missing=$(halo-migrate --missing "$folder" 2>&1) && [ -z "$missing" ] && basename "$folder"
+  done | xargs
+}
+
 disk_has_room() { [ "$(df --output=pcent / | tr -dc 0-9)" -lt 90 ]; }
 
 check "firewall is loaded" "$again" nft list table inet halo
@@ -35,7 +51,7 @@ else
 fi
 check "disk has room" "a tenth of / has to be free: Redis stops when it cannot write" disk_has_room
 
-for group; do
+for group in "$@"; do
   case $group in
     redis)
       check "redis runs" "see: journalctl -u redis-server" systemctl is-active redis-server
@@ -43,12 +59,19 @@ for group; do
       check "redis' last write reached the file" "see: journalctl -u redis-server, df -h" contains aof_last_write_status:ok halo-redis-cli info persistence
       check "redis flushes $APPENDFSYNC" "on the host: halo-redis-cli config set appendfsync $APPENDFSYNC" contains "$APPENDFSYNC" halo-redis-cli config get appendfsync
       check "redis evicts nothing" "on the host: halo-redis-cli config set maxmemory-policy noeviction" contains noeviction halo-redis-cli config get maxmemory-policy
-      if backup_due; then
-        check "redis' last backup is younger than 26 h" "npm run backup; see: journalctl -u halo-backup" recent_backup
-      else
-        echo "note|redis' last backup is younger than 26 h|none yet, or the host was off; the timer makes one: systemctl list-timers halo-backup"
-      fi
+      backup_line
       check "redis refuses who has no password" "$again" contains "NOAUTH Authentication required." redis-cli ping
+      ;;
+    postgres)
+      check "postgresql answers, and the service's role can read" "see: journalctl -u 'postgresql@*'" sql "SET ROLE halo; SELECT count(*) FROM workshop.migrations"
+      check "postgresql's role for the service makes and owns nothing" "$again" contains f sql "SELECT has_schema_privilege('halo', 'workshop', 'CREATE') OR has_database_privilege('halo', 'halo', 'CREATE')
+        OR EXISTS (SELECT FROM pg_class WHERE relowner = 'halo'::regrole)"
+      check "postgresql has checksums, and none was wrong" "restore a backup: docs/operations.md" contains on/0 sql "SELECT current_setting('data_checksums') || '/' || sum(checksum_failures) FROM pg_stat_database"
+      check "postgresql flushes what it acknowledges" "$again" contains on/on sql "SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')"
+      left=$(sql "SELECT string_agg(datname, ', ') FROM pg_database WHERE datname LIKE 'halo\_%'" 2>/dev/null || true)
+      [ -z "$left" ] || echo "note|postgresql has the database $left besides|a restore that was interrupted left it; look at it, then on the host: sudo -u postgres dropdb NAME"
+      echo "ok|migrations are applied of release $(migrated)"
+      case " $* " in *" redis "*) ;; *) backup_line ;; esac
       ;;
     backends)
       check "service runs" "see: journalctl -u halo" systemctl is-active halo

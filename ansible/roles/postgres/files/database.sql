@@ -1,0 +1,47 @@
+-- Makes what the service and its migrations need, or puts it right; a second run changes nothing. As the superuser:
+--   psql --no-psqlrc -v database=halo -v statement_timeout=5000 -v idle_timeout=5000 --file=database.sql
+-- Prints a line for what it changed.
+\set ON_ERROR_STOP on
+\pset tuples_only on
+\pset format unaligned
+SET client_min_messages = warning;
+\set QUIET off
+SELECT 'CREATE ROLE halo_owner' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'halo_owner') \gexec
+SELECT 'CREATE ROLE halo LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'halo') \gexec
+-- Compared by code point: what an index is sorted by must not change with the next version of Debian.
+SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', :'database')
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
+\set QUIET on
+\connect :database
+SET client_min_messages = warning;
+
+CREATE TEMPORARY VIEW state AS SELECT md5(concat(
+  (SELECT string_agg(each::text, ',' ORDER BY rolname) FROM (SELECT rolname, rolsuper, rolcreaterole, rolcreatedb,
+     rolcanlogin, rolreplication, rolbypassrls, rolconfig FROM pg_roles WHERE rolname ~ '^halo') each),
+  (SELECT datacl::text FROM pg_database WHERE datname = current_database()),
+  (SELECT string_agg(each::text, ',' ORDER BY nspname) FROM (SELECT nspname, nspowner, nspacl FROM pg_namespace
+     WHERE nspname IN ('public', 'workshop')) each),
+  (SELECT string_agg(each::text, ',' ORDER BY defaclobjtype) FROM pg_default_acl each),
+  (SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension))) AS state;
+SELECT state AS before FROM state \gset
+
+ALTER ROLE halo_owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE halo_owner SET search_path = workshop;
+ALTER ROLE halo LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE halo SET search_path = workshop;
+ALTER ROLE halo SET statement_timeout = :statement_timeout;
+ALTER ROLE halo SET idle_in_transaction_session_timeout = :idle_timeout;
+
+REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
+GRANT CONNECT ON DATABASE :"database" TO halo;
+GRANT TEMPORARY ON DATABASE :"database" TO halo_owner;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
+
+CREATE SCHEMA IF NOT EXISTS workshop;
+ALTER SCHEMA workshop OWNER TO halo_owner;
+GRANT USAGE ON SCHEMA workshop TO halo;
+ALTER DEFAULT PRIVILEGES FOR ROLE halo_owner IN SCHEMA workshop GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO halo;
+ALTER DEFAULT PRIVILEGES FOR ROLE halo_owner IN SCHEMA workshop GRANT USAGE ON SEQUENCES TO halo;
+
+SELECT 'put roles, schema and rights of ' || current_database() || ' right' FROM state WHERE state <> :'before';

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Brings PostgreSQL into service with its present settings, and puts database, roles and rights right: settle.sh VERSION restart|"" STATEMENT_TIMEOUT IDLE_TIMEOUT
+# The service's password is the standard input. Prints a line for what it changed.
+set -eu
+cd /
+version=$1
+unit=postgresql@$version-main
+data=/var/lib/postgresql/$version/main
+password=$(cat)
+
+die() {
+  echo "settle: $*" >&2
+  exit 1
+}
+ask() { runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align "$@"; }
+start() {
+  systemctl "$1" "$unit" || die "PostgreSQL does not start: $(journalctl --unit="$unit" --output=cat --lines=5)"
+}
+
+systemctl daemon-reload
+systemctl is-enabled --quiet "$unit" || systemctl enable --quiet "$unit"
+if ! "/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | grep -q '^Data page checksum version: *1$'; then
+  # The package has made its cluster without. In one with data this reads all of them, once.
+  systemctl stop "$unit"
+  runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" >/dev/null
+  echo "checksums are on"
+fi
+if ! systemctl is-active --quiet "$unit"; then
+  start start
+  echo started
+elif [ -n "$2" ]; then
+  start restart
+  echo restarted
+else
+  # A new connection knows the settings once the server has read them.
+  loaded=$(ask --command='SELECT pg_conf_load_time()')
+  systemctl reload "$unit"
+  for _ in $(seq 100); do
+    [ "$(ask --command='SELECT pg_conf_load_time()')" = "$loaded" ] || break
+    sleep 0.1
+  done
+  if [ -n "$(ask --command='SELECT name FROM pg_settings WHERE pending_restart')" ]; then
+    start restart
+    echo restarted
+  fi
+fi
+wrong=$(ask --command="SELECT sourcefile || ':' || sourceline || ': ' || name || ' = ' || setting || ': ' || error FROM pg_file_settings
+    WHERE error IS NOT NULL UNION ALL SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL")
+[ -z "$wrong" ] || die "$wrong"
+
+ask -v database=halo -v statement_timeout="$3" -v idle_timeout="$4" --file=/etc/halo/database.sql
+
+login() { PGPASSWORD=$password psql --no-psqlrc --no-password --quiet --username=halo --dbname=halo --command='' 2>&1; }
+if ! login >/dev/null; then
+  HALO_PASSWORD=$password runuser -u postgres -- psql --no-psqlrc --quiet <<'SQL'
+\getenv password HALO_PASSWORD
+ALTER ROLE halo PASSWORD :'password';
+SQL
+  said=$(login) || die "role halo cannot log in: $said"
+  echo "the password of role halo is new"
+fi
