@@ -3,7 +3,7 @@ import { freemem, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
 import { command, Problem } from "./lib/problem.ts";
 import { ask } from "./lib/process.ts";
-import { hosts, root } from "./lib/project.ts";
+import { domains, hosts, inGroup, root } from "./lib/project.ts";
 import { choose, look } from "./lib/provider.ts";
 
 type Row = { state: "ok" | "note" | "PROBLEM"; what: string; found: string; mend?: string };
@@ -57,6 +57,17 @@ await command(() => {
     wanted = hosts().reduce((sum, host) => sum + host.memory, 0) / 1024;
     add(true, "inventory", `${hosts().length} hosts, ${wanted.toFixed(1)} GiB of memory`, "");
     if (!lab) rows.push(subnet(up !== null));
+    const known = readFileSync("/etc/hosts", "utf8")
+      .split("\n")
+      .find((line) => line.startsWith(`${inGroup("balancers")[0]?.address} `));
+    const missing = domains().filter((name) => !known?.split(/\s+/).includes(name));
+    add(
+      missing.length === 0,
+      "names",
+      missing.length ? `not in /etc/hosts: ${missing.join(", ")}` : domains().join(", "),
+      "for a browser on this machine: npm run hosts -- --write",
+      "note",
+    );
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     add(false, "inventory", error.message, error.mend);

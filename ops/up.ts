@@ -35,11 +35,11 @@ function needCommands(commands: string[]): void {
 
 function nextSteps(choice: Choice): void {
   const [balancer] = inGroup("balancers");
-  const [domain] = domains();
+  const names = domains();
   console.log(`
 Up in ${elapsed()}.
-  See it:    npm run -s exec -- curl -s -H 'Host: ${domain}' http://${balancer?.address}/
-  Browse it: http://${domain} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
+  See it:    npm run -s exec -- curl -s -H 'Host: ${names[0]}' http://${balancer?.address}/
+  Browse it: ${names.map((name) => `http://${name}`).join(", ")} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
   Check it:  npm run verify
   Break it:  npm run exec -- vagrant halt backend1, then refresh`);
 }

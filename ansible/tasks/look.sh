@@ -7,14 +7,11 @@ echo "addresses=$(hostname -I)"
 (. /etc/os-release && echo "os=$ID $VERSION_ID")
 nft list table inet halo >/dev/null 2>&1 && echo firewall=loaded
 echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
+echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
 echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
 for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"
-done
-# The files that nginx serves itself, by their sha1.
-for file in /var/www/halo/*; do
-  [ -f "$file" ] && echo "$file=$(sha1sum <"$file" | cut -d ' ' -f 1)"
 done
 true

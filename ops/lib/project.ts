@@ -86,8 +86,30 @@ export function hosts(): Host[] {
 /** The hosts of one group of the inventory in use. */
 export const inGroup = (group: string): Host[] => hosts().filter((host) => host.groups.includes(group));
 
-/** The names that the balancer answers for, from ansible/group_vars/all; the first is the site's. */
-export function domains(): string[] {
-  const vars = parse(readFileSync(join(root, "ansible/group_vars/all/main.yml"), "utf8"));
-  return [String(vars.domain)];
+/** A name that the balancer answers for, and every port on which it does. */
+export type Site = { domain: string; ports: number[] };
+
+/** Reads the sites of a text like ansible/group_vars/all/sites.yml; throws a Problem when one has no name or no port. */
+export function parseSites(text: string): Site[] {
+  const wrong = (problem: string) =>
+    new Problem(`ansible/group_vars/all/sites.yml: ${problem}`, "mend it there, then run this again");
+  let sites: { domain?: string; ports?: number[]; any_name_ports?: number[] }[];
+  try {
+    sites = parse(text).sites;
+  } catch (error) {
+    throw wrong(`cannot be read (${error instanceof Error ? error.message : error})`);
+  }
+  if (!Array.isArray(sites) || sites.length === 0) throw wrong("there is no site");
+  return sites.map((site, i) => {
+    if (typeof site?.domain !== "string") throw wrong(`site ${i + 1} needs domain`);
+    const ports = [...new Set([site.ports ?? [], site.any_name_ports ?? []].flat())];
+    if (ports.length === 0) throw wrong(`${site.domain} needs ports or any_name_ports`);
+    return { domain: site.domain, ports };
+  });
 }
+
+/** The sites that the balancer answers for; the first one is the visit counter. */
+export const sites = (): Site[] => parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+
+/** The sites' names, in their order. */
+export const domains = (): string[] => sites().map((site) => site.domain);

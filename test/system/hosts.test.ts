@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost, ssh } from "../../ops/lib/cluster.ts";
-import { hosts, root } from "../../ops/lib/project.ts";
+import { domains, hosts, inGroup, root, sites } from "../../ops/lib/project.ts";
 import { backends, explainByJournals, must, on, sh } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
 
@@ -13,6 +13,7 @@ const [first = "", second = ""] = backends;
 const services: Record<string, { ports: number[]; hosts: string[]; from: string[] }> = parse(
   readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8"),
 ).firewall_services;
+if (services.http) services.http.ports = [...new Set(sites().flatMap((site) => site.ports))];
 
 test("npm run verify is green", async () => {
   await must(["npm", "run", "-s", "verify"]);
@@ -52,10 +53,13 @@ describe("ports", () => {
 });
 
 describe("the hosts", () => {
-  test("every name of the inventory resolves on every host", async () => {
-    for (const host of hosts())
+  test("every name of the inventory and of the sites resolves on every host", async () => {
+    for (const host of hosts()) {
       for (const other of hosts())
         expect(await on(host.name, `getent ahostsv4 ${other.name}`)).toContain(other.address);
+      for (const name of domains())
+        expect(await on(host.name, `getent ahostsv4 ${name}`)).toContain(inGroup("balancers")[0]?.address);
+    }
   });
 
   test("the pm2 command shows the real processes, whoever asks", async () => {

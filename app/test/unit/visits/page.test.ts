@@ -33,7 +33,7 @@ describe("hueOf", () => {
   });
 
   it("is the same sum in page.js", () => {
-    const script = readFileSync(new URL("../../../web/page.js", import.meta.url), "utf8");
+    const script = readFileSync(new URL("../../../web/counter/page.js", import.meta.url), "utf8");
     expect(script).toContain("(sum * 5) % HUES");
     expect(script).toContain("const HUES = 12;");
   });

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Serves the web files of a release that is on this balancer; prints what it changed.
+#   web.sh add ID      its hashed files can be had, beside those of the other releases
+#   web.sh switch ID   all of it is served, from one request to the next
+set -eu
+releases=/opt/halo/releases
+www=/var/www/halo
+web=$releases/$2/web
+[ -d "$web" ] || {
+  echo "the web files of release $2 are not on this host, nor its file on the controller; npm run deploy brings a new release" >&2
+  exit 1
+}
+for site in "$web"/*/; do
+  kept=$www/a/$(basename "$site")
+  install -d "$kept"
+  for file in "$site"a/*; do
+    if [ ! -f "$file" ] || [ -e "$kept/${file##*/}" ]; then continue; fi
+    # Whole on the disk before it has its name: a power cut leaves no half of it.
+    cp --preserve=mode,timestamps "$file" $www/.new
+    sync $www/.new
+    mv $www/.new "$kept/${file##*/}"
+    echo "added ${file##*/}"
+  done
+done
+if [ "$1" != switch ] || [ "$(readlink $www/current)" = "$web" ]; then exit 0; fi
+ln -sfn "$web" $www/.current
+mv -T $www/.current $www/current
+echo "switched to $2"
+# What no release on this host has any more goes.
+for file in "$www"/a/*/*; do
+  set -- $releases/*/web/"$(basename "$(dirname "$file")")"/a/"${file##*/}"
+  [ -e "$1" ] || rm -f "$file"
+done
