@@ -8,6 +8,8 @@ import { sendProblem } from "./problem.ts";
 import { createRequestLog } from "./requestLog.ts";
 import { visitRoute } from "./visits/route.ts";
 import type { VisitStore } from "./visits/store.ts";
+import type { Database } from "./workshop/database.ts";
+import { workshopRoutes } from "./workshop/routes.ts";
 
 /** What the application is built from. */
 export interface Parts {
@@ -18,6 +20,8 @@ export interface Parts {
   readonly trustedProxies: string[];
   readonly requestsLoggedPerSecond: number;
   readonly store: VisitStore;
+  /** Without it there is no workshop. */
+  readonly database?: Database | undefined;
   readonly lifecycle: Lifecycle;
   readonly log: Logger;
 }
@@ -36,6 +40,7 @@ export function buildApp({
   trustedProxies,
   requestsLoggedPerSecond,
   store,
+  database,
   lifecycle,
   log,
 }: Parts): Application {
@@ -51,7 +56,8 @@ export function buildApp({
     "/",
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
-  app.use(lifecycleRoutes(store, lifecycle, release));
+  if (database) app.use("/api", workshopRoutes(database));
+  app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release));
   app.all(["/", "/healthz", "/readyz", "/version"], methodNotAllowed);
   app.use(notFound, failed(log));
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 /** sysexits.h EX_CONFIG: the service manager's log then says "configuration" by the number alone. */
 export const EXIT_CONFIG = 78;
 
-const SECRETS = new Set(["REDIS_PASSWORD"]);
+const SECRETS = new Set(["REDIS_PASSWORD", "PGPASSWORD"]);
 
 const integer = (min: number, max: number, fallback: number) => {
   const expected = `a whole number from ${min} to ${max}`;
@@ -38,6 +38,13 @@ const schema = z
     REDIS_PORT: integer(1, 65_535, 6379),
     REDIS_USERNAME: z.string().optional(),
     REDIS_PASSWORD: z.string().optional(),
+    // Without it there is no workshop.
+    PGHOST: host.optional(),
+    PGPORT: integer(1, 65_535, 5432),
+    PGDATABASE: z.string().default("halo"),
+    PGUSER: z.string().default("halo"),
+    PGPASSWORD: z.string().optional(),
+    PG_POOL_MAX: integer(1, 100, 8),
     TRUSTED_PROXIES: z
       .string()
       .default("127.0.0.1,::1")

@@ -8,6 +8,7 @@ import { createLog } from "./requestLog.ts";
 import { createHaloServer } from "./server.ts";
 import { connectRedis } from "./visits/redis.ts";
 import { VisitStore } from "./visits/store.ts";
+import { Database } from "./workshop/database.ts";
 
 function configure(): Config {
   try {
@@ -36,6 +37,11 @@ const store = new VisitStore(connectRedis(config));
 store.on("away", (reason) => log.warn({ reason }, "redis is away: visits are refused"));
 store.on("back", () => log.info("redis is there"));
 
+const { PGHOST } = config;
+const database = PGHOST === undefined ? undefined : new Database({ ...config, PGHOST }, config.HALO_NAME);
+database?.on("away", (reason) => log.warn({ reason }, "postgres is away: the workshop refuses what needs it"));
+database?.on("back", () => log.info("postgres is there"));
+
 const lifecycle = new Lifecycle();
 const app = buildApp({
   name: config.HALO_NAME,
@@ -43,6 +49,7 @@ const app = buildApp({
   trustedProxies: config.TRUSTED_PROXIES,
   requestsLoggedPerSecond: config.LOG_REQUESTS_PER_SECOND,
   store,
+  database,
   lifecycle,
   log,
 });
@@ -53,6 +60,7 @@ async function stop(signal: string): Promise<void> {
   log.info({ signal }, "stopping");
   const finished = await lifecycle.stop(server, config.LAME_DUCK_MS, config.SHUTDOWN_DEADLINE_MS);
   store.close();
+  await database?.close();
   log.info({ finished }, finished ? "stopped" : "stopped at the deadline; unfinished requests were cut off");
   process.exit(0);
 }

@@ -5,16 +5,21 @@ export function problemBody(status: number, detail: string, extra: Record<string
   return JSON.stringify({ type: "about:blank", title: STATUS_CODES[status], status, detail, ...extra });
 }
 
-/** Answers with an RFC 9457 problem. A request's unread body ends the connection, so nobody waits for it. */
+/**
+ * Answers with an RFC 9457 problem. A request's unread body ends the connection, so nobody waits for it.
+ *
+ * @param extra members of the problem besides those of every one
+ */
 export function sendProblem(
   req: IncomingMessage,
   res: ServerResponse,
   status: number,
   detail: string,
   headers: Record<string, string> = {},
+  extra: Record<string, unknown> = {},
 ): void {
-  const body = problemBody(status, detail, { request_id: res.exchange.id });
-  if (hasBody(req)) res.shouldKeepAlive = false;
+  const body = problemBody(status, detail, { request_id: res.exchange.id, ...extra });
+  if (hasBody(req) && !req.complete) res.shouldKeepAlive = false;
   res.writeHead(status, {
     ...headers,
     "Content-Type": "application/problem+json",

@@ -1,16 +1,23 @@
 import { type RequestHandler, Router } from "express";
-import type { VisitStore } from "../visits/store.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
+/** What the service's work needs; `check` throws with the reason where it is not there. */
+export type Needs = Record<string, { check(): Promise<void> }>;
+
 /** /healthz (the process lives), /readyz (it can do its work and is not stopping) and /version. */
-export function lifecycleRoutes(store: VisitStore, lifecycle: Lifecycle, release: string): Router {
+export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: string): Router {
+  const missing = async () => {
+    const asked = Object.entries(needs).map(([name, need]) =>
+      need.check().then(
+        () => [],
+        (error: Error) => [`${name}: ${error.message}`],
+      ),
+    );
+    return (await Promise.all(asked)).flat().join("; ") || undefined;
+  };
+
   const ready: RequestHandler = async (_req, res) => {
-    const reason = lifecycle.stopping
-      ? "shutting down"
-      : await store.check().then(
-          () => undefined,
-          (error: Error) => `redis: ${error.message}`,
-        );
+    const reason = lifecycle.stopping ? "shutting down" : await missing();
     if (reason === undefined) res.json({ status: "ready" });
     else res.status(503).json({ status: "unready", reason });
   };

@@ -19,6 +19,10 @@ describe("readConfig", () => {
       HALO_NAME: hostname(),
       REDIS_HOST: "127.0.0.1",
       REDIS_PORT: 6379,
+      PGPORT: 5432,
+      PGDATABASE: "halo",
+      PGUSER: "halo",
+      PG_POOL_MAX: 8,
       TRUSTED_PROXIES: ["127.0.0.1", "::1"],
       LOG_LEVEL: "info",
       LOG_REQUESTS_PER_SECOND: 100,
@@ -44,6 +48,7 @@ describe("readConfig", () => {
     ["HALO_HOST", "http://web"],
     ["HALO_NAME", "two words"],
     ["REDIS_PORT", "-1"],
+    ["PG_POOL_MAX", "0"],
     ["TRUSTED_PROXIES", "balancer"],
     ["TRUSTED_PROXIES", "10.0.0.0/33"],
     ["LOG_LEVEL", "loud"],
@@ -59,6 +64,6 @@ describe("readConfig", () => {
 
   it("wants a password with a user name and shows none", () => {
     expect(failure({ REDIS_USERNAME: "halo" })).toContain("REDIS_PASSWORD: expected a password");
-    expect(failure({ REDIS_PASSWORD: "hush", HALO_PORT: "x" })).not.toContain("hush");
+    expect(failure({ REDIS_PASSWORD: "hush", PGPASSWORD: "hush", HALO_PORT: "x" })).not.toContain("hush");
   });
 });

@@ -1,0 +1,72 @@
+import type { IncomingMessage } from "node:http";
+import type { Response } from "express";
+import { HttpProblem } from "./problems.ts";
+import type { Versions } from "./rows.ts";
+
+const MAX_BODY_BYTES = 65_536;
+
+/** Answers with JSON (or with text that is JSON already) and the headers of every answer. */
+export function send(res: Response, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
+  res.writeHead(status, {
+    ...(text && { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(text) }),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Served-By": res.exchange.servedBy,
+    "X-Release": res.exchange.release,
+    "X-Request-Id": res.exchange.id,
+    ...headers,
+  });
+  res.end(text);
+}
+
+/** Reads a JSON body of 64 KiB at most. @throws {HttpProblem} 400, 413 or 415 */
+export async function readJson(req: IncomingMessage): Promise<unknown> {
+  const [type = "", ...parameters] = (req.headers["content-type"] ?? "").toLowerCase().split(/\s*;\s*/);
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.replace(/^charset="?|"$/g, "");
+  if (type.trim() !== "application/json" || (charset !== undefined && charset !== "utf-8"))
+    throw new HttpProblem(415, "The body must be application/json in UTF-8.");
+  if ((req.headers["content-encoding"] ?? "identity") !== "identity")
+    throw new HttpProblem(415, "The body must not be compressed.", { headers: { "Accept-Encoding": "identity" } });
+  const tooLarge = new HttpProblem(413, "The body must not be larger than 64 KiB.");
+  if (Number(req.headers["content-length"]) > MAX_BODY_BYTES) throw tooLarge;
+
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // Not `for await`: leaving it early would destroy the connection before the problem is sent.
+  await new Promise<void>((resolve, reject) => {
+    req.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+      else reject(tooLarge);
+    });
+    req.on("end", resolve);
+    req.on("error", () => reject(new HttpProblem(400, "The body broke off.")));
+  });
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
+  } catch {
+    throw new HttpProblem(400, "The body is not valid JSON in UTF-8.");
+  }
+}
+
+/**
+ * The versions of a change's If-Match, null for `*`. Weak tags count as well: a balancer that compresses an answer makes
+ * its tag weak, and a version says all there is to say about the fields that can be changed.
+ *
+ * @throws {HttpProblem} 428 where the header is missing
+ */
+export function ifMatch(req: IncomingMessage): Versions {
+  const header = req.headers["if-match"];
+  if (header === undefined)
+    throw new HttpProblem(428, "Name the version to be changed: If-Match with the ETag of the answer that showed it.");
+  return header.trim() === "*" ? null : versions(header);
+}
+
+/** Whether the If-None-Match of a request names this version. */
+export function ifNoneMatch(req: IncomingMessage, version: unknown): boolean {
+  const header = req.headers["if-none-match"]?.trim();
+  return header !== undefined && (header === "*" || versions(header).includes(Number(version)));
+}
+
+const versions = (header: string) => [...header.matchAll(/"(\d{1,9})"/g)].map(([, version]) => Number(version));

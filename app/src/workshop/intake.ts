@@ -1,0 +1,49 @@
+import { sql } from "kysely";
+import { z } from "zod";
+import type { Connection } from "./database.ts";
+import { type FieldError, fieldErrors, wrongFields } from "./problems.ts";
+import { resources, type Values } from "./resources.ts";
+import { findRow, insertRow, notFound } from "./rows.ts";
+import { intake } from "./schema.ts";
+
+const parts = ["customer", "vehicle", "service"] as const;
+type Part = (typeof parts)[number];
+
+/** Checks the body of an intake. @throws {HttpProblem} 422 */
+export function readIntake(body: unknown): Record<Part, Values> {
+  const errors: FieldError[] = [];
+  const outer = z.strictObject({ customer: z.unknown(), vehicle: z.unknown(), service: z.unknown() }).safeParse(body);
+  if (!outer.success) errors.push(...fieldErrors(outer.error, body));
+  const input = {} as Record<Part, Values>;
+  for (const part of parts) {
+    const given = typeof body === "object" && body !== null ? (body as Values)[part] : undefined;
+    if (given === undefined && errors.some(({ pointer }) => ["", `/${part}`].includes(pointer))) continue;
+    const schemas: { fresh: z.ZodObject; existing?: z.ZodObject } = intake[part];
+    const chosen = typeof given === "object" && given !== null && "id" in given ? schemas.existing : undefined;
+    const read = (chosen ?? schemas.fresh).safeParse(given);
+    if (read.success) input[part] = read.data;
+    else errors.push(...fieldErrors(read.error, given, `/${part}`));
+  }
+  if (errors.length > 0) throw wrongFields(errors);
+  return input;
+}
+
+/** Makes (or finds) the customer and the vehicle, and makes the job. @throws {HttpProblem} 409 or 422 */
+export async function takeIn(db: Connection, input: Record<Part, Values>): Promise<Record<Part, Values>> {
+  const customer = await obtain(db, "customer", input.customer, {});
+  const vehicle = await obtain(db, "vehicle", input.vehicle, { customer_id: customer.id });
+  const service = await insertRow(db, resources.services, { ...input.service, vehicle_id: vehicle.id }, "/service");
+  return { customer, vehicle, service };
+}
+
+async function obtain(db: Connection, part: "customer" | "vehicle", given: Values, owner: Values): Promise<Values> {
+  const resource = resources[`${part}s`];
+  if (!("id" in given)) return insertRow(db, resource, { ...given, ...owner }, `/${part}`);
+  const id = Number(given.id);
+  // Nobody may delete it, or give it to somebody else, before the job refers to it.
+  await sql`select from ${sql.table(resource.name)} where id = ${id} for share`.execute(db);
+  const row = await findRow(db, resource, id);
+  if (!row || (owner.customer_id && row.customer_id !== owner.customer_id))
+    throw wrongFields([notFound(`/${part}/id`)]);
+  return row;
+}

@@ -1,0 +1,136 @@
+import { type RawBuilder, sql } from "kysely";
+import { z } from "zod";
+import type { Connection } from "./database.ts";
+import { HttpProblem } from "./problems.ts";
+import type { Branch, Condition, Resource, Values } from "./resources.ts";
+import { query } from "./schema.ts";
+
+export const DEFAULT_LIMIT = 25;
+
+/** A list that was asked for. */
+export interface ListRequest {
+  readonly limit: number;
+  readonly sort: string;
+  readonly after?: readonly [key: string | number, id: number] | undefined;
+  readonly q?: string | undefined;
+  /** By filter, the values that were given. */
+  readonly filters: Record<string, unknown[]>;
+}
+
+/** The checks of a list's query parameters, by their names. */
+export function listParameters(resource: Resource): Record<string, z.ZodType> {
+  return {
+    limit: query.limit,
+    sort: query.sort(Object.keys(resource.sorts)),
+    after: query.after,
+    ...(resource.search && { q: query.q }),
+    ...Object.fromEntries(Object.entries(resource.filters).map(([name, { value }]) => [name, value])),
+  };
+}
+
+/** @throws {HttpProblem} 400 that names each wrong parameter */
+export function readListRequest(resource: Resource, search: URLSearchParams, fixed: Values = {}): ListRequest {
+  const checks = listParameters(resource);
+  const given: Record<string, unknown[]> = {};
+  const errors: object[] = [];
+  const refuse = (parameter: string, code: string, detail: string) => errors.push({ parameter, code, detail });
+
+  for (const name of new Set(search.keys())) {
+    const check = name in fixed ? undefined : checks[name];
+    const values = search.getAll(name);
+    if (check === undefined) refuse(name, "unknown_parameter", "There is no such parameter here.");
+    else if (values.length > 1 && !resource.filters[name]?.repeatable)
+      refuse(name, "repeated", "It may be given once.");
+    else {
+      const read = z.array(check).max(10).safeParse(values);
+      if (read.success) given[name] = [...new Set(read.data)];
+      else refuse(name, "format", read.error.issues[0]?.message ?? "");
+    }
+  }
+  const sort = (given.sort?.[0] as string | undefined) ?? resource.defaultSort;
+  const cursor = given.after?.[0] as string | undefined;
+  const after = cursor === undefined || errors.length > 0 ? undefined : readCursor(resource, sort, cursor);
+  if (after === null) refuse("after", "format", "Not a cursor of this list in this order.");
+  if (errors.length > 0) throw new HttpProblem(400, "The query is wrong.", { errors });
+
+  const filters = Object.fromEntries(
+    Object.keys(resource.filters).flatMap((name) => {
+      const values = name in fixed ? [fixed[name]] : given[name];
+      return values ? [[name, values]] : [];
+    }),
+  );
+  return {
+    limit: (given.limit?.[0] as number | undefined) ?? DEFAULT_LIMIT,
+    sort,
+    after: after ?? undefined,
+    q: (given.q?.[0] as string | undefined) || undefined,
+    filters,
+  };
+}
+
+/**
+ * The one statement of a list. Each branch reads no more than a page of keys and ids; only the page's rows are then
+ * fetched and joined. It gives one row more than the page has where there is a next page.
+ */
+export function listStatement(resource: Resource, request: ListRequest): RawBuilder<Values> {
+  const descending = request.sort.startsWith("-");
+  const field = request.sort.replace(/^-/, "");
+  const key = sql.ref(`t.${resource.sorts[field]?.column}`);
+  const byId = field === "id";
+  const direction = sql.raw(descending ? "desc" : "asc");
+  const beyond = sql.raw(descending ? "<" : ">");
+  const limit = request.limit + 1;
+
+  const common: Condition[] = [];
+  let branches: Branch[] = request.q && resource.search ? resource.search(request.q) : [{ where: sql`true` }];
+  for (const [name, values] of Object.entries(request.filters)) {
+    const { where } = resource.filters[name] as Resource["filters"][string];
+    if (values.length === 1) common.push(where(values[0]));
+    else branches = branches.flatMap((b) => values.map((v) => ({ ...b, where: sql`${b.where} and ${where(v)}` })));
+  }
+  if (request.after) {
+    const [at, id] = request.after;
+    common.push(byId ? sql`t.id ${beyond} ${id}` : sql`(${key}, t.id) ${beyond} (${at}, ${id})`);
+  }
+
+  const table = sql.table(resource.name);
+  const order = byId ? sql`id ${direction}` : sql`key ${direction}, id ${direction}`;
+  const pages = branches.map(({ where, whole }) => {
+    const found = sql`select t.id, ${key} as key from ${table} t where ${sql.join([where, ...common], sql` and `)}`;
+    // OFFSET 0 lets nothing outside decide how the inside is done.
+    return whole
+      ? sql`(select id, key from (${found} offset 0) as found order by ${order} limit ${limit})`
+      : sql`(${found} order by ${order} limit ${limit})`;
+  });
+  const pageOrder = sql`page.key ${direction}, page.id ${direction}`;
+  return sql`select ${resource.columns}, page.key as "key" from (
+    select id, key from (${sql.join(pages, sql` union `)}) as pages order by ${order} limit ${limit}) as page
+    join ${table} t on t.id = page.id ${resource.joins} order by ${pageOrder}`;
+}
+
+/** Reads one page; `next` is the cursor of the one after it. */
+export async function readPage(
+  db: Connection,
+  resource: Resource,
+  request: ListRequest,
+): Promise<{ items: Values[]; next: string | null }> {
+  const { rows } = await listStatement(resource, request).execute(db);
+  const page = rows.slice(0, request.limit);
+  const last = page.at(-1);
+  const next = rows.length > page.length && last ? writeCursor(request.sort, last.key, last.id) : null;
+  return { items: page.map(({ key: _, ...item }) => item), next };
+}
+
+const writeCursor = (sort: string, key: unknown, id: unknown): string =>
+  Buffer.from(JSON.stringify([sort, key, id])).toString("base64url");
+
+function readCursor(resource: Resource, sort: string, cursor: string): [string | number, number] | null {
+  const { value } = resource.sorts[sort.replace(/^-/, "")] as Resource["sorts"][string];
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(cursor, "base64url"));
+    const [, key, id] = z.tuple([z.literal(sort), value, query.id.out]).parse(JSON.parse(text));
+    return [key, id as number];
+  } catch {
+    return null;
+  }
+}

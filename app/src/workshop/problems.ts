@@ -1,0 +1,93 @@
+import type { z } from "zod";
+
+export type Code =
+  | "required"
+  | "too_long"
+  | "too_short"
+  | "format"
+  | "range"
+  | "unknown_field"
+  | "not_found"
+  | "type"
+  | "taken";
+
+/** What is wrong with one field of a body, by its JSON pointer. */
+export interface FieldError {
+  readonly pointer: string;
+  readonly code: Code;
+  readonly detail: string;
+}
+
+/** A request that is answered with an RFC 9457 problem. */
+export class HttpProblem extends Error {
+  override name = "HttpProblem";
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly extra: Record<string, unknown>;
+
+  constructor(
+    status: number,
+    detail: string,
+    { headers = {}, ...extra }: { headers?: Record<string, string>; [member: string]: unknown } = {},
+  ) {
+    super(detail);
+    this.status = status;
+    this.headers = headers;
+    this.extra = extra;
+  }
+}
+
+/** The answer to a body whose fields are wrong. */
+export const wrongFields = (errors: FieldError[]): HttpProblem =>
+  new HttpProblem(422, errors.length === 1 ? "One field is wrong." : `${errors.length} fields are wrong.`, { errors });
+
+/**
+ * Says what zod found in words that do not change.
+ *
+ * @param input what was checked
+ * @param prefix the JSON pointer of the input
+ */
+export function fieldErrors(error: z.ZodError, input: unknown, prefix = ""): FieldError[] {
+  const found = error.issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => ({
+        pointer: pointerTo([...issue.path, key], prefix),
+        code: "unknown_field" as const,
+        detail: "There is no such field here, or it cannot be set.",
+      }));
+    return [{ pointer: pointerTo(issue.path, prefix), ...judge(issue, issue.path.reduce(child, input)) }];
+  });
+  const first = new Map(found.map((entry) => [entry.pointer, entry]).reverse() as [string, FieldError][]);
+  return [...first.values()].reverse();
+}
+
+function judge(issue: z.core.$ZodIssue, value: unknown): { code: Code; detail: string } {
+  if (value === undefined) return { code: "required", detail: "This field is missing." };
+  switch (issue.code) {
+    case "too_big":
+      if (issue.origin === "string") return { code: "too_long", detail: `At most ${issue.maximum} characters.` };
+      return { code: "range", detail: `At most ${issue.maximum}.` };
+    case "too_small":
+      if (issue.origin !== "string") return { code: "range", detail: `At least ${issue.minimum}.` };
+      return {
+        code: "too_short",
+        detail: `At least ${issue.minimum} ${issue.minimum === 1 ? "character" : "characters"}.`,
+      };
+    case "invalid_value":
+      if (typeof value !== "string") return { code: "type", detail: "Expected a string." };
+      return { code: "format", detail: `One of ${issue.values.join(", ")}.` };
+    case "invalid_type":
+      return {
+        code: "type",
+        detail: `Expected ${issue.expected === "int" ? "an integer" : `a value of type ${issue.expected}`}.`,
+      };
+    default:
+      return { code: "format", detail: issue.message };
+  }
+}
+
+const child = (value: unknown, key: PropertyKey): unknown =>
+  typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+
+const pointerTo = (path: PropertyKey[], prefix: string) =>
+  prefix + path.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");

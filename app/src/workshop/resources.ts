@@ -1,0 +1,169 @@
+import { type RawBuilder, sql } from "kysely";
+import type { z } from "zod";
+import * as schema from "./schema.ts";
+
+export type Condition = RawBuilder<boolean>;
+
+/**
+ * One way to be in a list; a list is the union of its branches, each of which has an index to be read from. `whole`: the
+ * branch is gathered before it is put in order, because what it matches stands together in some order of the list, and
+ * a walk along that order could pass all others before it.
+ */
+export interface Branch {
+  readonly where: Condition;
+  readonly whole?: boolean;
+}
+
+/** What the routes, the document and the queries are made from; `t` is the resource's table in every fragment. */
+export interface Resource {
+  readonly name: "customers" | "vehicles" | "services";
+  readonly one: "customer" | "vehicle" | "service";
+  readonly input: z.ZodObject;
+  readonly patch: z.ZodObject;
+  readonly output: z.ZodObject;
+  readonly columns: RawBuilder<unknown>;
+  readonly joins: RawBuilder<unknown>;
+  /** The values to write besides those given. */
+  readonly derive?: (given: Values, current: "insert" | "update") => Derived;
+  /** Columns to sort by, each with the check of its value in a cursor. */
+  readonly sorts: Record<string, { readonly column: string; readonly value: z.ZodType<string | number> }>;
+  readonly defaultSort: string;
+  readonly filters: Record<string, Filter>;
+  readonly search?: (q: string) => Branch[];
+  /** What `q` finds, for the document. */
+  readonly finds?: string;
+  /** By constraint: the field whose value another row has (409), or that names a row that is not there (422). */
+  readonly taken: Record<string, string>;
+  readonly missing: Record<string, string>;
+  /** Who may refer to a row of this: table and column. */
+  readonly referredBy?: readonly [table: "vehicles" | "services", column: string];
+}
+
+export type Derived = Record<string, RawBuilder<unknown>>;
+export type Values = Record<string, unknown>;
+
+export interface Filter {
+  readonly value: z.ZodType;
+  readonly where: (value: unknown) => Condition;
+  /** May be given several times: a row with any of the values is in the list. */
+  readonly repeatable?: boolean;
+  readonly about?: string;
+}
+
+const id = { column: "id", value: schema.query.id.out };
+const createdAt = { column: "created_at", value: schema.instant };
+const customerOf = sql`json_build_object('id', c.id, 'name', c.name, 'phone', c.phone) as customer`;
+const references = (column: string): Filter => ({
+  value: schema.query.id,
+  where: (value) => sql`${sql.ref(column)} = ${value}`,
+});
+
+const customers: Resource = {
+  name: "customers",
+  one: "customer",
+  input: schema.CustomerInput,
+  patch: schema.CustomerPatch,
+  output: schema.Customer,
+  columns: sql`t.id, t.version, t.name, t.phone, t.email, t.address, t.created_at, t.updated_at`,
+  joins: sql``,
+  sorts: { id, name: { column: "name_key", value: schema.query.q }, created_at: createdAt },
+  defaultSort: "name",
+  filters: {},
+  finds: "Part of the name, part of the phone number's digits, or the beginning of a plate of a vehicle of theirs.",
+  search(q) {
+    const branches = partOf("name_key", q, true);
+    // A number may be kept as 0812... or +62812...
+    const digits = /^[\d +().-]+$/.test(q) ? q.replace(/\D/g, "").replace(/^(?:0|62)(?=\d{5})/, "") : "";
+    if (digits) branches.push({ where: sql`t.phone_digits like ${`%${digits}%`}` });
+    const plate = plateKey(q);
+    if (plate) {
+      const theirs = sql`select from vehicles v where v.customer_id = t.id and v.plate_key like ${`${plate}%`}`;
+      branches.push({ where: sql`exists (${theirs})` });
+    }
+    return branches;
+  },
+  taken: {},
+  missing: {},
+  referredBy: ["vehicles", "customer_id"],
+};
+
+const vehicles: Resource = {
+  name: "vehicles",
+  one: "vehicle",
+  input: schema.VehicleInput,
+  patch: schema.VehiclePatch,
+  output: schema.Vehicle,
+  columns: sql`t.id, t.version, t.customer_id, t.plate, t.make, t.model, t.year, t.vin, t.created_at, t.updated_at, ${customerOf}`,
+  joins: sql`join customers c on c.id = t.customer_id`,
+  sorts: { id, plate: { column: "plate_key", value: schema.query.q }, created_at: createdAt },
+  defaultSort: "plate",
+  filters: { customer_id: references("t.customer_id") },
+  finds: "The beginning of the plate, or part of make and model.",
+  search(q) {
+    const plate = plateKey(q);
+    return [
+      ...partOf("model_key", q, false),
+      ...(plate ? [{ where: sql<boolean>`t.plate_key like ${`${plate}%`}` }] : []),
+    ];
+  },
+  taken: { vehicles_plate: "plate", vehicles_vin: "vin" },
+  missing: { vehicles_customer_id: "customer_id" },
+  referredBy: ["services", "vehicle_id"],
+};
+
+const services: Resource = {
+  name: "services",
+  one: "service",
+  input: schema.ServiceInput,
+  patch: schema.ServicePatch,
+  output: schema.Service,
+  columns: sql`t.id, t.version, t.vehicle_id, t.kind, t.description, t.status, t.price, t.scheduled_at, t.completed_at, t.notes,
+    t.created_at, t.updated_at,
+    json_build_object('id', v.id, 'plate', v.plate, 'make', v.make, 'model', v.model) as vehicle, ${customerOf}`,
+  joins: sql`join vehicles v on v.id = t.vehicle_id join customers c on c.id = v.customer_id`,
+  derive(given, current): Derived {
+    if (!("status" in given || "completed_at" in given)) return {};
+    const kept = (column: string, type: string) =>
+      column in given || current === "insert" ? sql`${given[column]}::${sql.raw(type)}` : sql.ref(column);
+    const completed = sql`coalesce(${kept("completed_at", "timestamptz")}, now())`;
+    return { completed_at: sql`case when ${kept("status", "text")} = 'done' then ${completed} end` };
+  },
+  sorts: { id, scheduled_at: { column: "scheduled_at", value: schema.instant }, created_at: createdAt },
+  defaultSort: "-scheduled_at",
+  filters: {
+    vehicle_id: references("t.vehicle_id"),
+    customer_id: {
+      value: schema.query.id,
+      where: (value) => sql`t.vehicle_id in (select id from vehicles where customer_id = ${value})`,
+    },
+    status: { value: schema.query.status, where: (value) => sql`t.status = ${value}`, repeatable: true },
+    from: {
+      value: schema.instant,
+      where: (value) => sql`t.scheduled_at >= ${value}`,
+      about: "Scheduled at this time or later.",
+    },
+    to: {
+      value: schema.instant,
+      where: (value) => sql`t.scheduled_at < ${value}`,
+      about: "Scheduled before this time.",
+    },
+  },
+  taken: {},
+  missing: { services_vehicle_id: "vehicle_id" },
+};
+
+export const resources = { customers, vehicles, services };
+
+const literally = (text: string) => text.toLowerCase().replace(/[\\%_]/g, "\\$&");
+const plateKey = (q: string) => q.toUpperCase().replace(/[^A-Z0-9]/g, "");
+
+/**
+ * The branches of what has `q` in a lower-case column. Less than three characters make no trigram to look up: they are
+ * taken for the beginning of a word.
+ */
+function partOf(column: string, q: string, whole: boolean): Branch[] {
+  const key = sql.ref(`t.${column}`);
+  const like = (pattern: string) => sql<boolean>`${key} like ${pattern}`;
+  if ([...q].length > 2) return [{ where: like(`%${literally(q)}%`), whole }];
+  return [{ where: like(`${literally(q)}%`) }, { where: like(`% ${literally(q)}%`) }];
+}

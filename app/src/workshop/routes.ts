@@ -1,0 +1,158 @@
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
+import type { z } from "zod";
+import { sendProblem } from "../problem.ts";
+import { type Connection, type Database, DatabaseAway } from "./database.ts";
+import { ifMatch, ifNoneMatch, readJson, send } from "./http.ts";
+import { type Created, once } from "./idempotency.ts";
+import { readIntake, takeIn } from "./intake.ts";
+import { readListRequest, readPage } from "./lists.ts";
+import { fieldErrors, HttpProblem, wrongFields } from "./problems.ts";
+import { type Resource, resources, type Values } from "./resources.ts";
+import { deleteRow, etag, exists, findRow, insertRow, nothing, updateRow } from "./rows.ts";
+
+type Methods = Partial<Record<"get" | "post" | "put" | "patch" | "delete", RequestHandler>>;
+
+/** Lists inside another resource: /customers/7/vehicles is the vehicles with customer_id=7. */
+export const nested: readonly (readonly [parent: Resource, child: Resource, filter: string])[] = [
+  [resources.customers, resources.vehicles, "customer_id"],
+  [resources.customers, resources.services, "customer_id"],
+  [resources.vehicles, resources.services, "vehicle_id"],
+];
+
+/** Everything under /api: the workshop's customers, vehicles and services. */
+export function workshopRoutes(database: Database): Router {
+  const router = Router();
+  const route = (path: string, methods: Methods) => {
+    const allow = Object.keys(methods).map((method) => method.toUpperCase());
+    if (methods.get) allow.push("HEAD");
+    const headers = { Allow: [...allow, "OPTIONS"].join(", ") };
+    const entry = router.route(path);
+    for (const [method, handler] of Object.entries(methods)) entry[method as keyof Methods](handler);
+    entry.options((_req, res) => send(res, 204, undefined, headers));
+    entry.all((req, res) => sendProblem(req, res, 405, `${req.method} is not possible here.`, headers));
+  };
+
+  for (const resource of Object.values(resources)) {
+    route(`/${resource.name}`, {
+      get: (req, res) => list(database, resource, req, res),
+      post: async (req, res) => {
+        const input = check(resource.input, await readJson(req));
+        await create(database, req, res, true, input, async (db) => {
+          const row = await insertRow(db, resource, input);
+          return { location: `${path(req)}/${row.id}`, etag: etag(row), body: JSON.stringify(row) };
+        });
+      },
+    });
+    route(`/${resource.name}/:id`, {
+      get: async (req, res) => {
+        const id = idOf(req, resource);
+        const row = await database.run((db) => findRow(db, resource, id));
+        if (!row) throw nothing(resource, id);
+        if (ifNoneMatch(req, row.version)) send(res, 304, undefined, { ETag: etag(row) });
+        else show(res, row);
+      },
+      put: (req, res) => change(database, resource, resource.input, req, res),
+      patch: (req, res) => change(database, resource, resource.patch, req, res),
+      delete: async (req, res) => {
+        const id = idOf(req, resource);
+        const versions = ifMatch(req);
+        await database.run((db) => deleteRow(db, resource, id, versions));
+        send(res, 204, undefined);
+      },
+    });
+  }
+  for (const [parent, child, filter] of nested)
+    route(`/${parent.name}/:id/${child.name}`, {
+      get: (req, res) => list(database, child, req, res, { parent, filter }),
+    });
+  route("/intake", {
+    post: async (req, res) => {
+      const input = readIntake(await readJson(req));
+      await create(database, req, res, false, input, async (db) => {
+        const made = await takeIn(db, input);
+        const location = `${path(req).replace(/intake$/, "services")}/${made.service.id}`;
+        return { location, body: JSON.stringify(made) };
+      });
+    },
+  });
+
+  router.use(failed);
+  return router;
+}
+
+async function list(
+  database: Database,
+  resource: Resource,
+  req: Request,
+  res: Response,
+  within?: { parent: Resource; filter: string },
+): Promise<void> {
+  const search = new URLSearchParams(req.originalUrl.split("?").slice(1).join("?"));
+  const id = within && idOf(req, within.parent);
+  const request = readListRequest(resource, search, within && { [within.filter]: id });
+  const page = await database.run(async (db) => {
+    const read = await readPage(db, resource, request);
+    if (within && id && read.items.length === 0 && !(await exists(db, within.parent, id)))
+      throw nothing(within.parent, id);
+    return read;
+  });
+  const links = [...(page.next ? [["next", page.next]] : []), ["first"]].map(([rel = "", after]) => {
+    search.delete("after");
+    if (after) search.set("after", after);
+    return `<${path(req)}${search.size > 0 ? `?${search}` : ""}>; rel="${rel}"`;
+  });
+  send(res, 200, page, { Link: links.join(", ") });
+}
+
+async function create(
+  database: Database,
+  req: Request,
+  res: Response,
+  alone: boolean,
+  input: unknown,
+  work: (db: Connection) => Promise<Created>,
+): Promise<void> {
+  const key = req.headers["idempotency-key"] as string | undefined;
+  const created = await once(database, key, alone, [path(req), input], work);
+  send(res, 201, created.body, {
+    Location: created.location,
+    ...(created.etag && { ETag: created.etag }),
+    ...(created.replayed && { "Idempotency-Replayed": "true" }),
+  });
+}
+
+async function change(
+  database: Database,
+  resource: Resource,
+  schema: z.ZodObject,
+  req: Request,
+  res: Response,
+): Promise<void> {
+  const id = idOf(req, resource);
+  const versions = ifMatch(req);
+  const values = check(schema, await readJson(req));
+  show(res, await database.run((db) => updateRow(db, resource, id, versions, values)));
+}
+
+const show = (res: Response, row: Values) => send(res, 200, row, { ETag: etag(row) });
+const path = (req: Request) => (req.baseUrl + req.path).replace(/\/$/, "");
+
+function check(schema: z.ZodObject, body: unknown): Values {
+  const read = schema.safeParse(body);
+  if (!read.success) throw wrongFields(fieldErrors(read.error, body));
+  return read.data;
+}
+
+function idOf(req: Request, resource: Resource): number {
+  const text = String(req.params.id);
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw nothing(resource, text);
+  return Number(text);
+}
+
+const failed: ErrorRequestHandler = (error, req, res, next) => {
+  if (res.headersSent) next(error);
+  else if (error instanceof HttpProblem) sendProblem(req, res, error.status, error.message, error.headers, error.extra);
+  else if (error instanceof DatabaseAway)
+    sendProblem(req, res, 503, "The database cannot be reached now.", { "Retry-After": "1" });
+  else next(error);
+};

@@ -1,0 +1,137 @@
+import { z } from "zod";
+
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: NUL is what PostgreSQL cannot keep
+const PLAIN = /^[^\u0000\ud800-\udfff]*$/u;
+const NOT_BLANK = /^\s*[^\s\u0000\ud800-\udfff][^\u0000\ud800-\udfff]*$/u;
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: NUL is what PostgreSQL cannot keep
+const NO_TEXT = "No NUL and no half of a surrogate pair.";
+
+/** Trimmed, in NFC. Lengths are counted in code points, as JSON Schema and PostgreSQL do; zod's own bounds count UTF-16. */
+function text(max: number, min = 1, pattern = NOT_BLANK, expected = NO_TEXT) {
+  return z
+    .string()
+    .overwrite((value) => value.normalize("NFC").trim())
+    .check(({ value, issues }) => {
+      const length = [...value].length;
+      if (length > max) issues.push({ code: "too_big", origin: "string", maximum: max, input: value });
+      if (length < min) issues.push({ code: "too_small", origin: "string", minimum: min, input: value });
+    })
+    .regex(pattern, expected)
+    .meta({ minLength: min, maxLength: max });
+}
+
+const id = z.int().min(1);
+const version = z.int().min(1).meta({ description: "Grows with each change; the ETag is this number in quotes." });
+
+/** An instant with its offset, from 1900 to 2099; kept in UTC with milliseconds. */
+export const instant = z.iso
+  .datetime({ offset: true, error: "An ISO 8601 time with its offset, for example 2026-11-21T10:00:00Z." })
+  .regex(/^(?:19|20)/, "A year from 1900 to 2099.")
+  .overwrite((value) => (Number.isNaN(Date.parse(value)) ? value : new Date(value).toISOString()));
+
+const nextYear = () => new Date().getUTCFullYear() + 1;
+
+const customer = {
+  name: text(200),
+  phone: text(32, 5, /^[ +().-]*(?:[0-9][ +().-]*){5,}$/, "At least 5 digits; besides them spaces and + - ( ) . only."),
+  email: text(254, 1, z.regexes.html5Email, "An email address.").nullable(),
+  address: text(500).nullable(),
+};
+const vehicle = {
+  customer_id: id,
+  plate: text(15, 1, /^[A-Za-z0-9][A-Za-z0-9 .-]*$/, "Letters, digits, spaces, dots and hyphens.").overwrite((value) =>
+    value.toUpperCase().replace(/ +/g, " "),
+  ),
+  make: text(60),
+  model: text(60),
+  // Not .max(): the year must turn without a restart.
+  year: id
+    .min(1900)
+    .check(({ value, issues }) => {
+      if (value > nextYear()) issues.push({ code: "too_big", origin: "number", maximum: nextYear(), input: value });
+    })
+    .meta({ maximum: nextYear() }),
+  vin: text(17, 17, /^[A-HJ-NPR-Za-hj-npr-z0-9]{17}$/, "17 letters and digits without I, O and Q.")
+    .overwrite((value) => value.toUpperCase())
+    .nullable(),
+};
+const service = {
+  vehicle_id: id,
+  kind: text(80),
+  description: text(2000).nullable(),
+  status: z.enum(["scheduled", "in_progress", "done", "cancelled"]),
+  price: z
+    .string()
+    .regex(/^\d{1,12}(?:\.\d{1,2})?$/, "Rupiah as a decimal in a string, for example 150000 or 150000.50.")
+    .meta({ description: "Rupiah, an exact decimal; answered with two digits after the point." }),
+  scheduled_at: instant,
+  completed_at: instant
+    .nullable()
+    .meta({ description: "Set to now with the status done if it is not given; null with any other." }),
+  notes: text(4000).nullable(),
+};
+
+const kept = { id, version };
+const times = { created_at: instant, updated_at: instant };
+const customerRef = z.strictObject({ id, name: customer.name, phone: customer.phone });
+const vehicleRef = z.strictObject({ id, plate: vehicle.plate, make: vehicle.make, model: vehicle.model });
+
+export const Customer = z.strictObject({ ...kept, ...customer, ...times });
+export const CustomerPatch = z.strictObject(customer).partial();
+export const CustomerInput = z.strictObject({
+  ...customer,
+  email: customer.email.default(null),
+  address: customer.address.default(null),
+});
+
+export const Vehicle = z.strictObject({ ...kept, ...vehicle, ...times, customer: customerRef });
+export const VehiclePatch = z.strictObject(vehicle).partial();
+export const VehicleInput = z.strictObject({ ...vehicle, vin: vehicle.vin.default(null) });
+
+export const Service = z.strictObject({ ...kept, ...service, ...times, vehicle: vehicleRef, customer: customerRef });
+export const ServicePatch = z.strictObject(service).partial();
+export const ServiceInput = z.strictObject({
+  ...service,
+  status: service.status.default("scheduled"),
+  description: service.description.default(null),
+  completed_at: service.completed_at.default(null),
+  notes: service.notes.default(null),
+});
+
+const Existing = z.strictObject({ id });
+/** Each part of an intake: what exists, by its id, or what is new, without the reference that the intake makes itself. */
+export const intake = {
+  customer: { existing: Existing, fresh: CustomerInput },
+  vehicle: { existing: Existing, fresh: VehicleInput.omit({ customer_id: true }) },
+  service: { fresh: ServiceInput.omit({ vehicle_id: true }) },
+};
+/** The intake for the document; {@link intake} says more exactly what is wrong with one. */
+export const Intake = z.strictObject({
+  customer: z.union([intake.customer.existing, intake.customer.fresh]),
+  vehicle: z.union([intake.vehicle.existing, intake.vehicle.fresh]),
+  service: intake.service.fresh,
+});
+export const IntakeResult = z.strictObject({ customer: Customer, vehicle: Vehicle, service: Service });
+
+const SORT_ERROR = "Not a field to sort by.";
+const number = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, "A whole number.")
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+/** The checks of the query parameters; `sort` is made for the fields that a list can be sorted by. */
+export const query = {
+  limit: number(1, 100),
+  id: number(1, Number.MAX_SAFE_INTEGER),
+  q: text(100, 0, PLAIN),
+  after: z.string().regex(/^[A-Za-z0-9_-]{1,2000}$/, "Not a cursor of this list."),
+  status: service.status,
+  instant,
+  sort: (fields: string[]) =>
+    z.enum(
+      fields.flatMap((field) => [field, `-${field}`]),
+      SORT_ERROR,
+    ),
+};

@@ -1,0 +1,266 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { PostgresServer } from "../support/postgres.ts";
+import { RedisServer } from "../support/redis.ts";
+import { Service } from "../support/service.ts";
+
+let redis: RedisServer;
+let postgres: PostgresServer;
+let service: Service;
+
+beforeAll(async () => {
+  [redis, postgres] = await Promise.all([RedisServer.prepare(), PostgresServer.create()]);
+  await redis.start();
+  service = await Service.startConnected(redis, postgres.env);
+});
+
+afterAll(async () => {
+  await service?.kill();
+  await Promise.all([redis?.destroy(), postgres?.destroy()]);
+});
+
+beforeEach(() => postgres.empty());
+
+type Headers = Record<string, string>;
+// biome-ignore lint/suspicious/noExplicitAny: the tests look into whatever comes
+type Answer = { status: number; body: any; headers: Headers };
+
+/** One request; a body is sent as JSON unless it is text already. */
+async function ask(method: string, path: string, body?: unknown, headers: Headers = {}): Promise<Answer> {
+  const content: Headers = body === undefined ? {} : { "content-type": "application/json" };
+  const response = await service.get(`/api${path}`, {
+    method,
+    headers: { ...content, ...headers },
+    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text && JSON.parse(text), headers: Object.fromEntries(response.headers) };
+}
+
+const BUDI = { name: "Budi Santoso", phone: "+62 812-3456-7890" };
+const made = async (path: string, body: unknown) => {
+  const answer = await ask("POST", path, body);
+  expect([answer.status, answer.body]).toEqual([201, expect.anything()]);
+  return answer.body;
+};
+const customer = (more: object = {}) => made("/customers", { ...BUDI, ...more });
+const vehicle = (customer_id: number, plate = "B 1234 XY", more: object = {}) =>
+  made("/vehicles", { customer_id, plate, make: "Toyota", model: "Avanza", year: 2020, ...more });
+const job = (vehicle_id: number, more: object = {}) =>
+  made("/services", {
+    vehicle_id,
+    kind: "Ganti oli",
+    price: "150000",
+    scheduled_at: "2026-11-21T10:00:00+07:00",
+    ...more,
+  });
+const names = (answer: Answer, field = "name") => answer.body.items.map((item: Headers) => item[field]);
+
+describe("a customer", () => {
+  it("is made, read, replaced, changed and deleted", async () => {
+    const created = await ask("POST", "/customers", { ...BUDI, name: "  Budi Santoso " });
+    expect(created).toMatchObject({
+      status: 201,
+      headers: {
+        location: "/api/customers/1",
+        etag: '"1"',
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-served-by": "web1",
+        "x-release": "dev",
+        "x-request-id": expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+    });
+    const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(created.body).toEqual({
+      id: 1,
+      version: 1,
+      ...BUDI,
+      email: null,
+      address: null,
+      created_at: instant,
+      updated_at: instant,
+    });
+    const read = await ask("GET", "/customers/1");
+    expect([read.status, read.body, read.headers.etag]).toEqual([200, created.body, '"1"']);
+
+    const put = { name: "Ayu", phone: "08123", email: "ayu@example.com", address: "Jl. Melati 1\nBandung" };
+    const replaced = await ask("PUT", "/customers/1", put, { "if-match": '"1"' });
+    expect(replaced).toMatchObject({ status: 200, body: { version: 2, ...put }, headers: { etag: '"2"' } });
+    const patched = await ask("PATCH", "/customers/1", { email: null }, { "if-match": '"2"' });
+    expect(patched.body).toEqual({ ...replaced.body, version: 3, email: null, updated_at: instant });
+    const gone = await ask("DELETE", "/customers/1", undefined, { "if-match": '"3"' });
+    expect([gone.status, gone.body]).toEqual([204, ""]);
+    expect((await ask("GET", "/customers/1")).status).toBe(404);
+  });
+
+  it("answers HEAD as GET, without the body", async () => {
+    await customer();
+    for (const path of ["/customers", "/customers/1"]) {
+      const [get, head] = [await ask("GET", path), await ask("HEAD", path)];
+      expect([head.status, head.body]).toEqual([200, ""]);
+      expect(head.headers["content-length"]).toBe(get.headers["content-length"]);
+    }
+  });
+});
+
+describe("vehicles and services", () => {
+  it("show whose they are, and keep plates, numbers and times in one form", async () => {
+    await customer();
+    const car = await vehicle(1, " b  1234 xy", { vin: "mhka1bb2c3d456789" });
+    expect(car).toMatchObject({ plate: "B 1234 XY", vin: "MHKA1BB2C3D456789", customer: { id: 1, ...BUDI } });
+    expect(await job(1, { price: "150000.5" })).toMatchObject({
+      status: "scheduled",
+      price: "150000.50",
+      scheduled_at: "2026-11-21T03:00:00.000Z",
+      completed_at: null,
+      vehicle: { id: 1, plate: "B 1234 XY", make: "Toyota", model: "Avanza" },
+      customer: { id: 1, ...BUDI },
+    });
+  });
+
+  it("a job is completed when it is done, and not completed otherwise", async () => {
+    await customer();
+    await vehicle(1);
+    const at = "2026-11-20T08:00:00.000Z";
+    expect(await job(1, { completed_at: at })).toMatchObject({ completed_at: null });
+    const change = async (body: object) => (await ask("PATCH", "/services/1", body, { "if-match": "*" })).body;
+    const done = await change({ status: "done" });
+    expect(Date.now() - Date.parse(done.completed_at)).toBeLessThan(60_000);
+    expect(await change({ notes: "x" })).toMatchObject({ completed_at: done.completed_at });
+    expect(await change({ completed_at: at })).toMatchObject({ status: "done", completed_at: at });
+    expect(await change({ status: "in_progress" })).toMatchObject({ completed_at: null });
+    expect(await job(1, { status: "done", completed_at: at })).toMatchObject({ status: "done", completed_at: at });
+  });
+
+  it("an intake makes customer, vehicle and job, or nothing", async () => {
+    const car = { plate: "D 1 A", make: "Honda", model: "Brio", year: 2020 };
+    const work = { kind: "Servis", price: "1", scheduled_at: "2026-11-21T03:00:00Z" };
+    const first = await ask("POST", "/intake", { customer: BUDI, vehicle: car, service: work });
+    expect(first).toMatchObject({
+      status: 201,
+      headers: { location: "/api/services/1" },
+      body: { customer: { id: 1 }, vehicle: { customer_id: 1 }, service: { vehicle_id: 1, customer: { id: 1 } } },
+    });
+    const again = await ask("POST", "/intake", { customer: BUDI, vehicle: { ...car, plate: "d1a" }, service: work });
+    expect(again).toMatchObject({ status: 409, body: { errors: [{ pointer: "/vehicle/plate", code: "taken" }] } });
+    expect((await ask("GET", "/customers")).body.items).toHaveLength(1);
+    expect((await ask("POST", "/intake", { customer: { id: 1 }, vehicle: { id: 1 }, service: work })).status).toBe(201);
+
+    await customer({ name: "Ayu" });
+    const wrong = async (body: object) => (await ask("POST", "/intake", body)).body.errors;
+    const missing = [expect.objectContaining({ pointer: "/vehicle/id", code: "not_found" })];
+    const second = (await ask("GET", "/customers?q=ayu")).body.items[0].id;
+    expect(await wrong({ customer: { id: second }, vehicle: { id: 1 }, service: work })).toEqual(missing);
+    expect(await wrong({ customer: { id: 9 }, vehicle: car, service: work })).toMatchObject([
+      { pointer: "/customer/id", code: "not_found" },
+    ]);
+    expect(
+      await wrong({ customer: {}, vehicle: { id: "1" }, service: { ...work, vehicle_id: 1 }, x: 1 }),
+    ).toMatchObject([
+      { pointer: "/x", code: "unknown_field" },
+      { pointer: "/customer/name", code: "required" },
+      { pointer: "/customer/phone", code: "required" },
+      { pointer: "/vehicle/id", code: "type" },
+      { pointer: "/service/vehicle_id", code: "unknown_field" },
+    ]);
+    expect(await wrong({})).toMatchObject(["customer", "vehicle", "service"].map((p) => ({ pointer: `/${p}` })));
+  });
+});
+
+describe("lists", () => {
+  it("go through all rows page by page, by any field, both ways", async () => {
+    for (const name of ["dewi", "Budi", "ayu", "Citra", "Budi"]) await customer({ name });
+    const walk = async (sort: string) => {
+      const seen: number[] = [];
+      let path: string | undefined = `/customers?limit=2&sort=${sort}`;
+      while (path) {
+        const { body, headers }: Answer = await ask("GET", path);
+        expect(body.items.length).toBeLessThanOrEqual(2);
+        seen.push(...body.items.map(({ id }: { id: number }) => id));
+        path = headers.link?.match(/<\/api([^>]+)>; rel="next"/)?.[1];
+        expect(path !== undefined).toBe(body.next !== null);
+        expect(headers.link).toContain(`</api/customers?limit=2&sort=${sort}>; rel="first"`);
+      }
+      return seen;
+    };
+    expect(await walk("name")).toEqual([3, 2, 5, 4, 1]);
+    expect(await walk("-name")).toEqual([1, 4, 5, 2, 3]);
+    for (const sort of ["id", "created_at"]) expect(await walk(sort)).toEqual([1, 2, 3, 4, 5]);
+    for (const sort of ["-id", "-created_at"]) expect(await walk(sort)).toEqual([5, 4, 3, 2, 1]);
+  });
+
+  it("find customers by part of the name, of the phone number, or by the beginning of a plate", async () => {
+    await customer();
+    await customer({ name: "Ayu 100%_\\ Lestari", phone: "(021) 555-0101" });
+    await vehicle(2, "DK 77 ZZ");
+    const found = async (q: string) => names(await ask("GET", `/customers?q=${encodeURIComponent(q)}`));
+    for (const q of ["santo", "BUDI", "bu", "s", "812-34", "0812 3456", "62812", "7890"])
+      expect([q, await found(q)]).toEqual([q, ["Budi Santoso"]]);
+    for (const q of ["LESTARI", "00%", "0%_\\", "555", "dk77", "DK 7", "d"])
+      expect([q, await found(q)]).toEqual([q, ["Ayu 100%_\\ Lestari"]]);
+    for (const q of ["%%%", "___", "%", "ud", "xyz", "77 ZZ", "' or 1=1 --", "b_di"])
+      expect([q, await found(q)]).toEqual([q, []]);
+    expect(await found("")).toHaveLength(2);
+  });
+
+  it("find vehicles by the beginning of the plate or part of make and model", async () => {
+    await customer();
+    await vehicle(1, "B 10 A");
+    await vehicle(1, "B 1 AB", { make: "Honda", model: "Brio" });
+    const found = async (q: string) => names(await ask("GET", `/vehicles?q=${q}`), "plate");
+    expect([await found("b"), await found("b10"), await found("hond"), await found("da%20bri")]).toEqual([
+      ["B 10 A", "B 1 AB"],
+      ["B 10 A"],
+      ["B 1 AB"],
+      ["B 1 AB"],
+    ]);
+  });
+
+  it("filter jobs by vehicle, customer, states and time, also inside of a customer and a vehicle", async () => {
+    await customer();
+    await customer({ name: "Ayu" });
+    await vehicle(1, "B 1 A");
+    await vehicle(2, "B 2 A");
+    for (const [i, status] of ["scheduled", "in_progress", "done", "cancelled"].entries())
+      await job(1 + (i % 2), { status, scheduled_at: `2026-11-2${i}T00:00:00Z` });
+    const ids = async (path: string) => (await ask("GET", path)).body.items.map(({ id }: { id: number }) => id);
+    expect(await ids("/services")).toEqual([4, 3, 2, 1]);
+    expect(await ids("/services?status=done&status=scheduled&status=done")).toEqual([3, 1]);
+    expect(await ids("/services?from=2026-11-21T00:00:00Z&to=2026-11-22T00:00:00Z")).toEqual([2]);
+    expect(await ids("/services?customer_id=2&status=cancelled&sort=id")).toEqual([4]);
+    for (const path of ["/customers/1/services", "/vehicles/1/services", "/services?vehicle_id=1"])
+      expect(await ids(path)).toEqual([3, 1]);
+    expect(await ids("/customers/2/vehicles?sort=-id")).toEqual([2]);
+    expect((await ask("GET", "/customers/3/vehicles")).status).toBe(404);
+    await customer({ name: "Citra" });
+    expect(await ids("/customers/3/vehicles")).toEqual([]);
+  });
+
+  it("refuse a query that they do not understand", async () => {
+    await customer();
+    await customer();
+    const { body } = await ask("GET", "/customers?limit=1&sort=name");
+    const forged = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString("base64url");
+    for (const [query, parameter] of [
+      ["limit=0", "limit"],
+      ["limit=101", "limit"],
+      ["limit=1&limit=2", "limit"],
+      ["sort=phone", "sort"],
+      ["page=2", "page"],
+      ["q=%00", "q"],
+      [`q=${"x".repeat(101)}`, "q"],
+      ["after=x", "after"],
+      [`sort=-name&after=${body.next}`, "after"],
+      [`after=${forged(["name", "a\u0000", 1])}`, "after"],
+      [`after=${forged(["name", "a", 1.5])}`, "after"],
+      [`after=${forged(["name", 1, 1])}`, "after"],
+    ])
+      expect([query, await ask("GET", `/customers?${query}`)]).toMatchObject([
+        query,
+        { status: 400, body: { errors: [{ parameter }] } },
+      ]);
+    for (const query of ["q=x", "status=late", "from=today", "vehicle_id=0", "vehicle_id=1&vehicle_id=2"])
+      expect([query, (await ask("GET", `/services?${query}`)).status]).toEqual([query, 400]);
+    expect((await ask("GET", "/customers/1/vehicles?customer_id=2")).status).toBe(400);
+  });
+});
