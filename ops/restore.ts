@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
-import { hear, onRedis, readBackup } from "./lib/backup.ts";
+import { hear, onHost, readBackup, storeHosts } from "./lib/backup.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach } from "./lib/process.ts";
 
@@ -13,18 +13,25 @@ await command(async (args) => {
     throw new Problem("one backup has to be named", "npm run restore -- .halo/backups/FILE");
   // npm runs this in the project's root, wherever it was called.
   const file = resolve(process.env.INIT_CWD ?? ".", given);
-  const { taken } = readBackup(file);
-  const said = hear(onRedis("halo-backup", "check", "-"), file).toString();
-  const [, visits, now] = said.match(/^visits in it: (\d+), now: (\S+)$/m) ?? [];
-
-  console.log(`${file} is whole: ${visits} visits, of ${taken.toISOString()}`);
-  console.log(`It replaces what Redis has now: ${now} visits (a backup of them is made first)`);
+  const { taken, stores } = readBackup(file);
+  const hosts = storeHosts(stores);
+  console.log(`${file} is whole, of ${taken.toISOString()}`);
+  for (const { host } of hosts)
+    for (const [, what, inside, now] of hear(onHost(host, "halo-backup", "check", "-"), file)
+      .toString()
+      .matchAll(/^(visits|rows) in it: (\d+), now: (\S+)$/gm))
+      console.log(`It has ${inside} ${what}, which replace the ${now} that are there now (a backup of them is kept)`);
+  if (!stores.includes("postgres")) console.log("There is nothing of PostgreSQL in it, whose data stay as they are");
+  if (!stores.includes("redis")) console.log("There is nothing of Redis in it, whose data stay as they are");
   if (!values.yes && !(await confirmed()))
     throw new Problem("not restored", "answer yes, or: npm run restore -- FILE --yes");
-  const input = openSync(file, "r");
-  const status = await attach(onRedis("halo-backup", "restore", "-"), { stdio: [input, "inherit", "inherit"] });
-  closeSync(input);
-  return status === 0 ? 0 : 1;
+  for (const { host } of hosts) {
+    const input = openSync(file, "r");
+    const status = await attach(onHost(host, "halo-backup", "restore", "-"), { stdio: [input, "inherit", "inherit"] });
+    closeSync(input);
+    if (status !== 0) return 1;
+  }
+  return 0;
 });
 
 async function confirmed(): Promise<boolean> {

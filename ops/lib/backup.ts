@@ -3,13 +3,17 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { findHost, ssh } from "./cluster.ts";
 import { Problem } from "./problem.ts";
-import { inGroup } from "./project.ts";
+import { type Host, inGroup } from "./project.ts";
+
+/** What a backup can hold: each group with data of its own, and its file in the archive. */
+const files = { redis: "redis.rdb", postgres: "postgres.dump" } as const;
+export type Store = keyof typeof files;
 
 /**
- * Reads a backup file and proves it whole: a tar with redis.rdb, as SHA256SUMS beside it says.
- * Gives when its data were current and its size in bytes; throws a Problem that says what is wrong with it.
+ * Reads a backup file and proves it whole: a tar with a file for each store, as SHA256SUMS beside them says.
+ * Gives when its data were current, its size in bytes and its stores; throws a Problem that says what is wrong with it.
  */
-export function readBackup(file: string): { taken: Date; size: number } {
+export function readBackup(file: string): { taken: Date; size: number; stores: Store[] } {
   const wrong = (what: string) => new Problem(`${file} ${what}`, "take another backup; nothing has been changed");
   let bytes: Buffer;
   try {
@@ -35,17 +39,36 @@ export function readBackup(file: string): { taken: Date; size: number } {
   }
   if (bytes.length - at < 1024) throw wrong("is cut off");
 
-  const rdb = members.get("redis.rdb");
-  const sums = members.get("SHA256SUMS");
-  if (!rdb || !sums) throw wrong(`is no backup of Halo's: it has no ${rdb ? "SHA256SUMS" : "redis.rdb"}`);
-  const sum = createHash("sha256").update(rdb.content).digest("hex");
-  if (!sums.content.toString().split("\n").includes(`${sum}  redis.rdb`))
-    throw wrong("is damaged: redis.rdb is not what SHA256SUMS says");
-  return { taken: new Date(rdb.time * 1000), size: bytes.length };
+  const sums = members.get("SHA256SUMS")?.content.toString().split("\n");
+  if (!sums) throw wrong("is no backup of Halo's: it has no SHA256SUMS");
+  const stores = (Object.keys(files) as Store[]).filter((store) => {
+    const name = files[store];
+    const content = members.get(name)?.content;
+    if (!content) {
+      // A backup from before there was such a store does not name it either.
+      if (sums.some((line) => line.endsWith(`  ${name}`))) throw wrong(`is no backup of Halo's: it has no ${name}`);
+      return false;
+    }
+    const sum = createHash("sha256").update(content).digest("hex");
+    if (!sums.includes(`${sum}  ${name}`)) throw wrong(`is damaged: ${name} is not what SHA256SUMS says`);
+    return true;
+  });
+  const [first] = stores;
+  if (!first) throw wrong(`is no backup of Halo's: it has neither ${Object.values(files).join(" nor ")}`);
+  return { taken: new Date((members.get(files[first])?.time ?? 0) * 1000), size: bytes.length, stores };
 }
 
-/** The command that runs one as root on the host that has Redis. */
-export const onRedis = (...argv: string[]): string[] => ssh(findHost(inGroup("redis")[0]?.name), "sudo", ...argv);
+/** The hosts that have some of these stores, each with those that it has; without an argument, of all stores. */
+export function storeHosts(stores = Object.keys(files) as Store[]): { host: Host; stores: Store[] }[] {
+  const names = new Set(stores.map((store) => findHost(inGroup(store)[0]?.name).name));
+  return [...names].map((name) => {
+    const host = findHost(name);
+    return { host, stores: stores.filter((store) => host.groups.includes(store)) };
+  });
+}
+
+/** The command that runs one as root on a host. */
+export const onHost = (host: Host, ...argv: string[]): string[] => ssh(host, "sudo", ...argv);
 
 /**
  * Runs a command to its end, with a file as its standard input or none; gives what it printed.

@@ -17,7 +17,19 @@ beforeEach(() => {
 });
 
 test("a whole backup says when its data were current", () =>
-  expect(readBackup(file)).toEqual({ taken: new Date("2026-01-02T03:04:05Z"), size: 10_240 }));
+  expect(readBackup(file)).toEqual({ taken: new Date("2026-01-02T03:04:05Z"), size: 10_240, stores: ["redis"] }));
+
+const withDump = () =>
+  sh(
+    "echo PGDMP > postgres.dump; sha256sum redis.rdb postgres.dump > SHA256SUMS; tar -cf backup.tar redis.rdb postgres.dump SHA256SUMS",
+  );
+
+test("a backup of both stores says so, and one of PostgreSQL alone", () => {
+  withDump();
+  expect(readBackup(file).stores).toEqual(["redis", "postgres"]);
+  sh("sha256sum postgres.dump > SHA256SUMS; tar -cf backup.tar postgres.dump SHA256SUMS");
+  expect(readBackup(file).stores).toEqual(["postgres"]);
+});
 
 const flip = (at: number) => () => {
   const bytes = readFileSync(file);
@@ -36,6 +48,13 @@ test.each([
   ["changed in its second header", flip(512 + 5120), "is damaged"],
   ["without SHA256SUMS", () => sh("tar -cf backup.tar redis.rdb"), "it has no SHA256SUMS"],
   ["without redis.rdb", () => sh("tar -cf backup.tar SHA256SUMS"), "it has no redis.rdb"],
+  [
+    "without the dump that it names",
+    () => [withDump(), sh("tar -cf backup.tar redis.rdb SHA256SUMS")],
+    "it has no postgres.dump",
+  ],
+  ["changed in its dump", () => [withDump(), flip(512 + 5120 + 512)()], "postgres.dump is not what SHA256SUMS says"],
+  ["of nothing", () => sh(": > SHA256SUMS; tar -cf backup.tar SHA256SUMS"), "neither redis.rdb nor postgres.dump"],
 ])("a backup that is %s is refused", (_, spoil, words) => {
   spoil();
   expect(() => readBackup(file)).toThrow(words);
