@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks one host and changes nothing. Arguments: the host's groups. Environment: DOMAIN, BACKENDS (names), APPENDFSYNC.
+# Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), BACKENDS (names), APPENDFSYNC.
 # Prints a line for each thing looked at: ok|what, WRONG|what|how to mend it, or note|what|why it may be so.
 set -u
 
@@ -80,12 +80,18 @@ for group in "$@"; do
     balancers)
       check "nginx runs" "see: journalctl -u nginx" systemctl is-active nginx
       check "nginx' configuration is right" "$again" nginx -t
+      check "web files of release $(readlink /var/www/halo/current | cut -d / -f 5) are served" "$again" test -d /var/www/halo/current/.
       python3 - <<'PYTHON'
-import collections, http.client, os
+import collections, http.client, json, os
 
-def ask(path, host=os.environ["DOMAIN"]):
-    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=10)
-    connection.request("GET", path, headers={"Host": host})
+sites = json.loads(os.environ["SITES"])
+any_name = [port for site in sites for port in site.get("any_name_ports", [])]
+ports = {site["domain"]: sorted({*site.get("ports", []), *site.get("any_name_ports", [])}) for site in sites}
+first = sites[0]["domain"]
+
+def ask(path, host=first, port=ports[first][0], method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     return answer.status, answer.getheader("X-Served-By")
 
@@ -108,7 +114,19 @@ try:
     shares = ", ".join(f"{name} {answers[name]}" for name in sorted(answers))
     say(set(answers) == backends, f"requests go round ({shares})", "start or mend the backend that is missing")
     say(ask("/metrics") == (404, None), "metrics are not public", "see nginx/nginx.conf.j2")
-    say(ask("/", "unknown.invalid")[0] == 421, "other names are refused", "see nginx/nginx.conf.j2")
+    for port in {port for each in ports.values() for port in each if port not in any_name}:
+        say(ask("/", "unknown.invalid", port)[0] == 421, f"other names are refused on port {port}", "see nginx/nginx.conf.j2")
+    for site in sites:
+        if "/" not in site["paths"]:
+            continue
+        # A service of somebody else's may have no page there.
+        last = 499 if "service" in site["paths"]["/"] else 399
+        answers = {port: ask("/", site["domain"], port, "HEAD")[0] for port in ports[site["domain"]]}
+        say(
+            all(status <= last and status != 421 for status in answers.values()),
+            site["domain"] + " answers (" + ", ".join(f"{port}: {status}" for port, status in answers.items()) + ")",
+            "see group_vars/all/sites.yml, and nginx' log",
+        )
 except OSError as error:
     say(False, f"nginx answers ({error})", "see: journalctl -u nginx")
 PYTHON
