@@ -4,7 +4,7 @@ import { nginx, overload, powerOfBalancer, reload } from "./front.ts";
 import type { Shot } from "./load.ts";
 import { bad, controller, deploy, rollback } from "./releases.ts";
 import type { Scene } from "./scene.ts";
-import { disk, memory, redisKills } from "./state.ts";
+import { disk, memory, postgresKills, redisKills } from "./state.ts";
 import type { Budget } from "./tally.ts";
 
 /** What a drill saw of the failure that it caused. Times are of the loads' clock. */
@@ -22,6 +22,8 @@ export type Outcome = {
   mayLose?: (shot: Shot) => boolean;
   /** Visits besides those of the drill's own load. */
   others?: { acknowledged: number; attempted: number };
+  /** When PostgreSQL was away: writes may be refused then. */
+  away?: { from: number; to: number }[];
 };
 
 /** A failure, what must hold meanwhile, and how everything is put back. */
@@ -33,6 +35,8 @@ export type Drill = {
   budget: Budget;
   /** With a second load beside the usual one: a new connection for each request. */
   fresh?: boolean;
+  /** With a load of writes beside it, each of which has to be one row in the end. */
+  writes?: boolean;
   /** Where it can be done, if not everywhere. */
   providers?: Provider[];
   /** Before the load starts. */
@@ -52,6 +56,7 @@ export const drills: Drill[] = [
   blackhole,
   freeze,
   redisKills,
+  postgresKills,
   both,
   deploy,
   rollback,

@@ -6,7 +6,7 @@ import { domains } from "../lib/project.ts";
 import type { Drill, Outcome } from "./drills.ts";
 import { now, type Shot } from "./load.ts";
 import { answered, backends, balancer, cutPower, processes, redis, steady, tail, vagrant } from "./scene.ts";
-import { isVisit, p99 } from "./tally.ts";
+import { isVisit, isWritten, p99 } from "./tally.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);
 
@@ -155,12 +155,16 @@ export const powerOfBalancer: Drill = {
   what: "power cut of the balancer, then vagrant up (VMs only)",
   limit: 120,
   budget: {},
+  writes: true,
   providers: ["libvirt", "virtualbox"],
   run: async (scene) => {
     const { at: failedAt } = await cutPower(scene, balancer);
     await vagrant(scene, "up", balancer);
     const overAt = await answered(scene, now());
     await Promise.all(backends.map((name) => answered(scene, overAt, name)));
+    await scene.until("a row is written again", () =>
+      scene.writes().some((shot) => shot.at > overAt && isWritten(shot)),
+    );
     return { failedAt, overAt, mayLose: (shot) => shot.at + shot.ms >= failedAt && shot.at < overAt };
   },
   restore: (scene) => vagrant(scene, "up", balancer),

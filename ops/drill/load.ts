@@ -1,7 +1,17 @@
 import { Worker } from "node:worker_threads";
 
-/** What is asked, and how often: a new connection for each request, or kept ones. */
-export type LoadOptions = { host: string; port?: number; domain: string; rate: number; fresh?: boolean };
+/**
+ * What is asked, and how often: a new connection for each request, or kept ones. With `writes` each request makes a
+ * customer instead of a visit: its key begins so, and it is sent again until it is acknowledged.
+ */
+export type LoadOptions = {
+  host: string;
+  port?: number;
+  domain: string;
+  rate: number;
+  fresh?: boolean;
+  writes?: string;
+};
 
 /** One request of a load. Times are milliseconds of the clock `now`. */
 export type Shot = {
@@ -23,15 +33,17 @@ export type Shot = {
   retryAfter: boolean;
   /** total_visits of a 200. */
   total?: number;
+  /** Of a write: its Idempotency-Key, which is the name in its row as well. */
+  key?: string;
 };
 
 /** Milliseconds of the machine's monotonic clock, the same in every thread. */
 export const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
 
-/** A load under way: `shots` grows as requests end, `stop` resolves when the last one has (10 s at most). */
+/** A load under way: `shots` grows as requests end, `stop` resolves when the last one has (10 s at most, 20 s for writes). */
 export type Load = { shots: Shot[]; stop(): Promise<void> };
 
-/** Starts a constant open-loop load of GET / in a thread of its own, where nothing else can make it late. */
+/** Starts a constant open-loop load of GET /, or of writes, in a thread of its own, where nothing else can make it late. */
 export function startLoad(options: LoadOptions): Load {
   const worker = new Worker(new URL("./shooter.ts", import.meta.url), { workerData: options });
   const shots: Shot[] = [];

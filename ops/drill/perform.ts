@@ -5,10 +5,12 @@ import { domains } from "../lib/project.ts";
 import type { Drill, Outcome } from "./drills.ts";
 import { type Load, startLoad } from "./load.ts";
 import { explain, type Row } from "./report.ts";
-import { backends, balancer, makeScene, redis, type Scene, steady } from "./scene.ts";
-import { judge, type Seen, tally } from "./tally.ts";
+import { backends, balancer, makeScene, postgres, type Result, redis, type Scene, steady } from "./scene.ts";
+import { judge, judgeWrites, type Seen, tally, tellWrites } from "./tally.ts";
 
 const timer = "halo-drill";
+const writesPerSecond = 20;
+const drillRows = "halo-drill"; // what the keys and the names of a drill's rows begin with
 const log = "/var/log/nginx/access.log";
 
 /**
@@ -23,37 +25,60 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
   const say = (text: string) => console.log(`  ${elapsed(started)}: ${text}`);
   const loads: Load[] = [];
   const shots = () => loads.flatMap((load) => load.shots);
+  let writing: Load | undefined;
+  const writes = () => writing?.shots ?? [];
   const limited = (seconds: number, ...others: AbortSignal[]) =>
-    makeScene(shots, say, AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]));
+    makeScene(shots, say, AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]), writes);
   const scene = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
   let seen: Seen | undefined;
   try {
     await arm(scene, drill, slow);
     await drill.prepare?.(scene);
+    if (drill.writes) await removeRows(scene);
     const mark = await markLog(scene);
     const before = await total(scene);
     for (const fresh of drill.fresh ? [false, true] : [false])
       loads.push(startLoad({ host: findHost(balancer).address, domain: domains()[0] ?? "", rate, fresh }));
+    if (drill.writes) {
+      const prefix = `${drillRows}-${Date.now().toString(36)}`;
+      writing = startLoad({
+        host: findHost(balancer).address,
+        domain: domains()[0] ?? "",
+        rate: writesPerSecond,
+        writes: prefix,
+      });
+    }
     await steady(scene, 3);
     say(`${shots().length} requests so far; now the failure`);
     const outcome = await drill.run(scene);
     await steady(scene, 3);
-    await Promise.all(loads.map((load) => load.stop()));
+    await Promise.all([...loads, writing].map((load) => load?.stop()));
     seen = await see(scene, outcome, mark, before, shots());
     row.tally = tally(seen);
     // Where a machine is emulated, the service's own second for Redis can run out: its 503 is counted, not judged.
     const budget = slow > 1 ? { refusals: "anybody" as const, ...drill.budget } : drill.budget;
     row.broken = [...judge(budget, seen, row.tally), ...(outcome.broken ?? [])];
     row.notes = outcome.notes ?? [];
+    if (drill.writes) {
+      const written = {
+        writes: writes(),
+        rows: await rowsOf(scene),
+        away: outcome.away ?? [],
+        mayLose: outcome.mayLose,
+      };
+      row.broken.push(...judgeWrites(written, slow > 1));
+      row.notes.push(tellWrites(written));
+    }
     if (row.tally.late > 50) row.notes.push(`requests were sent up to ${row.tally.late.toFixed(0)} ms late`);
   } catch (error) {
     row.broken.push(error instanceof Problem ? error.message : `it could not be done: ${error}`);
   }
-  await Promise.all(loads.map((load) => load.stop()));
+  await Promise.all([...loads, writing].map((load) => load?.stop()));
   if (row.broken.length > 0) await explain(limited(60), row.broken, shots(), seen);
   try {
     await putBack(limited(120), drill);
+    if (drill.writes) await removeRows(limited(60));
   } catch (error) {
     row.broken.push(`not everything could be put back: ${error instanceof Error ? error.message : error}`);
   }
@@ -96,6 +121,25 @@ while set(seen[-20:]) != wanted:
 PYTHON`,
   );
 }
+
+const sql = (scene: Scene, ...statements: string[]): Promise<Result> =>
+  scene.on(
+    postgres,
+    `cd /\nrunuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 halo <<'SQL'\n${statements.join(";\n")};\nSQL`,
+  );
+
+const rowsOf = async (scene: Scene): Promise<string[]> =>
+  (await sql(scene, `SELECT name FROM workshop.customers WHERE name LIKE '${drillRows}-%'`)).output
+    .split("\n")
+    .filter(Boolean);
+
+/** Takes out what this drill, or one that was killed, has written. */
+const removeRows = (scene: Scene): Promise<Result> =>
+  sql(
+    scene,
+    `DELETE FROM workshop.customers WHERE name LIKE '${drillRows}-%'`,
+    `DELETE FROM workshop.idempotency_keys WHERE key LIKE '${drillRows}-%'`,
+  );
 
 const markLog = async (scene: Scene): Promise<string> => (await scene.on(balancer, `stat -c '%i %s' ${log}`)).output;
 

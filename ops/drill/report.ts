@@ -74,7 +74,7 @@ export async function explain(scene: Scene, broken: string[], shots: Shot[], see
   console.log("  the slowest visits:");
   for (const shot of slow.slice(0, 5)) console.log(tell(shot));
   for (const { name, groups } of hosts()) {
-    const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server";
+    const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
     // Not the requests: there are hundreds each second.
     const script = `journalctl --no-pager -n 2000 ${units} | grep -v '"path":' | tail -n 15`;
     const { output } = await scene.sh(ssh(findHost(name), "sudo", "bash", "-s"), { input: script });

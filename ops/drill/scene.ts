@@ -7,6 +7,7 @@ import { now, type Shot } from "./load.ts";
 
 export const balancer = inGroup("balancers")[0]?.name ?? "";
 export const redis = inGroup("redis")[0]?.name ?? "";
+export const postgres = inGroup("postgres")[0]?.name ?? "";
 export const backends: string[] = inGroup("backends").map(({ name }) => name);
 
 /** A command's end; `at` is when its first output came, or else when it ended. */
@@ -16,6 +17,8 @@ export type Result = { code: number; output: string; at: number };
 export type Scene = {
   /** The answers so far, of all its loads. */
   shots(): Shot[];
+  /** The same of its writes. */
+  writes(): Shot[];
   /** A line of progress. */
   say(text: string): void;
   /** Runs a command to its end; never rejects because of its exit status. */
@@ -31,7 +34,12 @@ export type Scene = {
 };
 
 /** Makes a scene out of loads, a way to print and a signal that ends every wait. */
-export function makeScene(shots: () => Shot[], say: (text: string) => void, signal: AbortSignal): Scene {
+export function makeScene(
+  shots: () => Shot[],
+  say: (text: string) => void,
+  signal: AbortSignal,
+  writes: () => Shot[] = () => [],
+): Scene {
   const late = (what: string) =>
     signal.reason instanceof Problem ? signal.reason : new Problem(`not in time: ${what}`, "npm run verify");
   const sh: Scene["sh"] = ([file = "", ...args], { input = "", started } = {}) =>
@@ -64,6 +72,7 @@ export function makeScene(shots: () => Shot[], say: (text: string) => void, sign
   };
   return {
     shots,
+    writes,
     say,
     sh,
     must: async (argv) => fine(argv.join(" "), await sh(argv)),

@@ -2,20 +2,31 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
 import { type LoadOptions, now, type Shot } from "./load.ts";
+import { isWritten } from "./tally.ts";
 
-const { host, port = 80, domain, rate, fresh = false }: LoadOptions = workerData;
+const { host, port = 80, domain, rate, fresh = false, writes }: LoadOptions = workerData;
 const patience = 10_000; // ms for one whole request
 const agent = fresh ? false : new Agent({ keepAlive: true });
 const headers = { Host: domain, Accept: "application/json", "User-Agent": "halo-drill" };
 
 let outstanding = 0;
 let stopping = false;
+let giveUp = Number.POSITIVE_INFINITY;
+let written = 0;
 let due = now();
 
-function shoot(at: number): void {
+/** What a write sends besides. */
+const post = (key: string) => ({
+  method: "POST",
+  path: "/api/customers",
+  headers: { ...headers, "Content-Type": "application/json", "Idempotency-Key": key },
+});
+
+function shoot(at: number, key = writes && `${writes}-${written++}`): void {
   outstanding++;
   const shot: Shot = { at, ms: 0, late: now() - at, fresh, reused: false, status: 0, retryAfter: false };
-  const outgoing = request({ host, port, agent, headers });
+  if (key) shot.key = key;
+  const outgoing = request({ host, port, agent, headers, ...(key && post(key)) });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
   let over = false;
   const end = (error?: string) => {
@@ -26,8 +37,13 @@ function shoot(at: number): void {
     shot.reused = outgoing.reusedSocket;
     if (error) shot.error = error;
     parentPort?.postMessage(shot);
-    outstanding--;
-    leave();
+    const again = () => {
+      outstanding--;
+      if (key && !isWritten(shot) && now() < giveUp) shoot(now(), key);
+      leave();
+    };
+    if (key && !isWritten(shot)) setTimeout(again, 200);
+    else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
     shot.status = 0;
@@ -43,7 +59,7 @@ function shoot(at: number): void {
     answer.on("error", lost);
     answer.on("end", () => end(read(shot, answer, body)));
   });
-  outgoing.end();
+  outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
 }
 
 /** Fills in what the answer says; gives what is wrong with it, if anything. */
@@ -55,7 +71,8 @@ function read(shot: Shot, { statusCode = 0, headers }: IncomingMessage, body: st
   shot.release = header("x-release");
   shot.retryAfter = Number(headers["retry-after"]) > 0;
   try {
-    const { container_id, database_status, total_visits } = JSON.parse(body);
+    const { container_id, database_status, total_visits, id, name } = JSON.parse(body);
+    if (shot.key) return statusCode === 201 && !(id && name === shot.key) ? `not the row: ${body}` : undefined;
     if (statusCode === 200 && (container_id !== shot.by || !Number.isInteger(total_visits)))
       return `not a visit: ${body}`;
     if (statusCode === 503 && shot.by && (database_status !== "Terputus" || total_visits !== null))
@@ -79,6 +96,7 @@ function leave(): void {
 
 parentPort?.on("message", () => {
   stopping = true;
+  giveUp = now() + patience;
   leave();
 });
 tick();

@@ -1,8 +1,8 @@
-/** Redis that dies, has no disk left, or no memory. */
+/** Redis that dies, has no disk left, or no memory; PostgreSQL that dies. */
 import type { Drill, Outcome } from "./drills.ts";
 import { now } from "./load.ts";
-import { answered, backends, processes, redis, type Scene, steady } from "./scene.ts";
-import { isRefusal } from "./tally.ts";
+import { answered, backends, postgres, processes, redis, type Scene, steady } from "./scene.ts";
+import { isRefusal, isWritten } from "./tally.ts";
 
 export const redisKills: Drill = {
   name: "redis",
@@ -19,6 +19,37 @@ export const redisKills: Drill = {
       await steady(scene, 1);
     }
     return { failedAt, overAt: await answered(scene, now()) };
+  },
+};
+
+export const postgresKills: Drill = {
+  name: "postgres",
+  what: "kill -9 of PostgreSQL, five times, and a restart, under writes as well",
+  limit: 90,
+  budget: { slowest: 1500 },
+  writes: true,
+  run: async (scene) => {
+    const away: NonNullable<Outcome["away"]> = [];
+    const unit = "unit=$(systemctl list-units --plain --no-legend 'postgresql@*' | cut -d ' ' -f 1)";
+    for (const how of [...Array(5).fill("kill -s KILL --kill-whom=main"), "restart"]) {
+      const { at: from } = await scene.on(
+        postgres,
+        `${unit}; systemctl show -P MainPID $unit >/run/halo-drill-pid; echo; systemctl ${how} $unit`,
+      );
+      const { at: back } = await scene.on(
+        postgres,
+        `${unit}; until systemctl show -P MainPID $unit | grep -vqxf /run/halo-drill-pid && pg_isready -q; do sleep .05; done
+rm /run/halo-drill-pid; echo`,
+      );
+      // The service finds it again with its next attempt to connect.
+      away.push({ from, to: back + 1000 });
+      scene.say(`PostgreSQL was ended (${how}) and is back`);
+      await scene.until("a row is written again", () =>
+        scene.writes().some((shot) => shot.at > back && isWritten(shot)),
+      );
+      await steady(scene, 1);
+    }
+    return { failedAt: away[0]?.from ?? now(), overAt: now(), away };
   },
 };
 

@@ -62,6 +62,8 @@ export const isVisit = (shot: Shot): boolean => shot.status === 200 && shot.erro
 /** A 503 that tells when to come back: of the service (it names itself) or of nginx. */
 export const isRefusal = (shot: Shot): boolean => shot.status === 503 && shot.retryAfter && shot.error === undefined;
 
+export const isWritten = (shot: Shot): boolean => shot.status === 201 && shot.error === undefined;
+
 export const p99 = (shots: Shot[], from: number, to: number): number | undefined =>
   percentile(
     shots.filter(({ at }) => at >= from && at < to).map(({ ms }) => ms),
@@ -157,6 +159,48 @@ function countedOnce({ shots, before, after }: Seen, { acknowledged, counted, at
   if (counted > attempted)
     broken.push(`${counted - attempted} visits more than requests (or somebody else visited meanwhile)`);
   return broken;
+}
+
+/** What a drill saw of its writes: the names of the rows that are there now, and when the database was away, in ms. */
+export type Written = {
+  writes: Shot[];
+  rows: string[];
+  away: { from: number; to: number }[];
+  mayLose?: (shot: Shot) => boolean;
+};
+
+/**
+ * Says what was wrong with a load of writes: each acknowledged one is one row, none is two, a refusal comes within 1 s
+ * and only while the database is away.
+ *
+ * @param patient where a machine is emulated: refusals are not judged
+ */
+export function judgeWrites({ writes, rows, away, mayLose }: Written, patient = false): string[] {
+  const broken: string[] = [];
+  const say = (many: number, what: string) => many > 0 && broken.push(`${many} ${what}`);
+  const there = new Set(rows);
+  const asked = new Set(writes.map(({ key = "" }) => key));
+  const acknowledged = new Set(writes.filter(isWritten).map(({ key = "" }) => key));
+  say([...acknowledged].filter((key) => !there.has(key)).length, "acknowledged writes were lost");
+  say(rows.length - there.size, "writes made a row more than one");
+  say([...there].filter((key) => !asked.has(key)).length, "rows were asked for by nobody");
+  say(asked.size - acknowledged.size, "writes were never acknowledged");
+  const failures = writes.filter((shot) => !isWritten(shot) && !mayLose?.(shot));
+  say(failures.filter((shot) => !isRefusal(shot)).length, "writes failed");
+  if (patient) return broken;
+  const refusals = failures.filter(isRefusal);
+  say(refusals.filter(({ ms }) => ms > 1000).length, "writes were refused after more than 1 s");
+  const during = ({ at, ms }: Shot) => away.some(({ from, to }) => at + ms >= from && at <= to);
+  say(refusals.filter((shot) => !during(shot)).length, "writes were refused while the database was there");
+  return broken;
+}
+
+/** The writes in one line. */
+export function tellWrites({ writes, rows }: Written): string {
+  const refusals = writes.filter(isRefusal);
+  const slowest = (shots: Shot[]) => Math.max(0, ...shots.map(({ ms }) => ms)).toFixed(0);
+  const acknowledged = writes.filter(isWritten);
+  return `writes: ${acknowledged.length} acknowledged, ${rows.length} rows; ${refusals.length} refused (slowest ${slowest(refusals)} ms) and sent again, ${writes.length - acknowledged.length - refusals.length} without an answer; the slowest acknowledged took ${slowest(acknowledged)} ms`;
 }
 
 /** A release, and from when until when an answer may be of it. */

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { atLeast } from "../drill/front.ts";
 import { now, type Shot, startLoad } from "../drill/load.ts";
 import { table } from "../drill/report.ts";
-import { judge, notLive, percentile, type Seen, tally } from "../drill/tally.ts";
+import { judge, judgeWrites, notLive, percentile, type Seen, tally, tellWrites, type Written } from "../drill/tally.ts";
 import { root } from "../lib/project.ts";
 
 const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
@@ -164,6 +164,53 @@ test("answers are of releases that were live then", () => {
   ).toHaveLength(1);
 });
 
+const write = (at: number, given: Partial<Shot> = {}): Shot => shot(at, { status: 201, key: `key${at}`, ...given });
+const no = { status: 503, retryAfter: true };
+/** Writes of 10 s; the one of 3.1 s is refused, and acknowledged when it is sent again. */
+const written = (given: Partial<Written> = {}): Written => {
+  const writes = Array.from({ length: 200 }, (_, i) => write(i * 50));
+  return {
+    writes: [...writes.filter(({ at }) => at !== 3100), write(3100, no), write(3305, { key: "key3100" })],
+    rows: writes.map(({ key = "" }) => key),
+    away: [{ from: 3000, to: 3500 }],
+    ...given,
+  };
+};
+
+test("writes that all are one row break nothing, though one was refused while the database was away", () => {
+  expect(judgeWrites(written())).toEqual([]);
+  expect(tellWrites(written())).toContain("200 acknowledged, 200 rows; 1 refused");
+});
+
+test.each<[string, (all: Written) => Partial<Written>, string]>([
+  ["an acknowledged row is not there", ({ rows }) => ({ rows: rows.slice(1) }), "1 acknowledged writes were lost"],
+  ["a row is there twice", ({ rows }) => ({ rows: [...rows, "key50"] }), "1 writes made a row more than one"],
+  ["a row is nobody's", ({ rows }) => ({ rows: [...rows, "other"] }), "1 rows were asked for by nobody"],
+  ["one is given up", ({ writes }) => ({ writes: writes.slice(0, -1) }), "1 writes were never acknowledged"],
+  ["one gets an error", ({ writes }) => ({ writes: [...writes, write(50, { status: 500 })] }), "1 writes failed"],
+  [
+    "a refusal is slow",
+    ({ writes }) => ({ writes: [...writes, write(3050, { ...no, ms: 1001 })] }),
+    "1 writes were refused after more than 1 s",
+  ],
+  [
+    "a refusal comes while the database is there",
+    ({ writes }) => ({ writes: [...writes, write(5000, no)] }),
+    "1 writes were refused while the database was there",
+  ],
+])("%s: broken", (_, spoil, words) => {
+  const all = { ...written(), ...spoil(written()) };
+  expect(judgeWrites(all)).toEqual([words]);
+});
+
+test("where losses are allowed a write may go unanswered, and a row that nobody was told of may be there", () => {
+  const { writes, rows, away } = written();
+  const lost = write(3200, { status: 0, error: "ECONNRESET", key: "key9950" });
+  const all = { writes: [...writes, lost], rows, away };
+  expect(judgeWrites(all)).toEqual(["1 writes failed"]);
+  expect(judgeWrites({ ...all, mayLose: ({ status }) => status === 0 })).toEqual([]);
+});
+
 test("the table has a row for each drill, also for one that could not be done", () => {
   const text = table([
     { drill: "worker", seconds: 9, broken: [], notes: ["a note"], tally: tally(seen()) },
@@ -233,6 +280,42 @@ test("the load tells resets, wrong answers and new connections", async () => {
       new Set(["0 ECONNRESET", "200 not a visit: {}", "503 undefined"]),
     );
     expect(shots.some(({ reused }) => reused)).toBe(false);
+  });
+});
+
+test("a write is sent again with its key until it is acknowledged, also after the end", async () => {
+  const tries = new Map<string, number>();
+  const rows: RequestListener = (req, res) => {
+    const key = String(req.headers["idempotency-key"]);
+    tries.set(key, (tries.get(key) ?? 0) + 1);
+    let body = "";
+    req.on("data", (chunk) => {
+      body += chunk;
+    });
+    req.on("end", () => {
+      const { name, phone } = JSON.parse(body);
+      if (tries.get(key) === 1) res.writeHead(503, { "Retry-After": "1" }).end("{}");
+      else if (tries.get(key) === 2) req.socket.destroy();
+      else
+        res
+          .writeHead(req.method === "POST" && req.url === "/api/customers" && phone ? 201 : 400)
+          .end(JSON.stringify({ id: 1, name }));
+    });
+  };
+  await serve(rows, async (port) => {
+    const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 50, writes: "test" });
+    await expect.poll(() => tries.size, { timeout: 5000 }).toBeGreaterThan(10);
+    await stop();
+    expect([...new Set(tries.values())]).toEqual([3]);
+    expect(new Set(shots.map(({ key }) => key))).toEqual(new Set(tries.keys()));
+    const refused = { from: 0, to: Number.POSITIVE_INFINITY };
+    const all = {
+      writes: shots,
+      rows: [...tries.keys()],
+      away: [refused],
+      mayLose: ({ status }: Shot) => status === 0,
+    };
+    expect(judgeWrites(all)).toEqual([]);
   });
 });
 

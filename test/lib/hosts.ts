@@ -57,7 +57,7 @@ export async function until(what: string, ms: number, ask: () => Promise<boolean
 export function explainByJournals(): void {
   onTestFailed(async () => {
     for (const { name, groups } of hosts()) {
-      const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server";
+      const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
       const { output } = await sh(
         ssh(findHost(name), "sudo", "journalctl", "--no-pager", "-n", "40", ...units.split(" ")),
       );

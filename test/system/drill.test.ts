@@ -5,7 +5,7 @@ import { explainByJournals, sh } from "../lib/hosts.ts";
 
 beforeEach(explainByJournals);
 
-const chosen = ["worker", "blackhole", "redis", "nginx"];
+const chosen = ["worker", "blackhole", "redis", "postgres", "nginx"];
 
 test("a chosen set of drills: every budget holds, and a table says so", async () => {
   const { code, output } = await sh(["ops/run", "drill", ...chosen]);
