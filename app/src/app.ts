@@ -56,7 +56,7 @@ export function buildApp({
     "/",
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
-  if (database) app.use("/api", workshopRoutes(database));
+  if (database) app.use("/api", workshopRoutes(database, release));
   app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release));
   app.all(["/", "/healthz", "/readyz", "/version"], methodNotAllowed);
   app.use(notFound, failed(log));

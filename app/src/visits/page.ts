@@ -17,7 +17,9 @@ export function hueOf(name: string): number {
 }
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (c) => ENTITIES[c] as string);
+
+/** Any value as text in HTML, in an attribute too. */
+export const escapeHtml = (value: unknown): string => String(value).replace(/[&<>"']/g, (c) => ENTITIES[c] as string);
 
 /**
  * The page of one answer; it is complete without its script.

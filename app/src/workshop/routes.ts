@@ -6,22 +6,25 @@ import { ifMatch, ifNoneMatch, readJson, send } from "./http.ts";
 import { type Created, once } from "./idempotency.ts";
 import { readIntake, takeIn } from "./intake.ts";
 import { readListRequest, readPage } from "./lists.ts";
+import { type Nested, openApi } from "./openapi.ts";
 import { fieldErrors, HttpProblem, wrongFields } from "./problems.ts";
+import { REFERENCE_HEADERS, renderReference } from "./reference.ts";
 import { type Resource, resources, type Values } from "./resources.ts";
 import { deleteRow, etag, exists, findRow, insertRow, nothing, updateRow } from "./rows.ts";
 
 type Methods = Partial<Record<"get" | "post" | "put" | "patch" | "delete", RequestHandler>>;
 
 /** Lists inside another resource: /customers/7/vehicles is the vehicles with customer_id=7. */
-export const nested: readonly (readonly [parent: Resource, child: Resource, filter: string])[] = [
+export const nested: readonly Nested[] = [
   [resources.customers, resources.vehicles, "customer_id"],
   [resources.customers, resources.services, "customer_id"],
   [resources.vehicles, resources.services, "vehicle_id"],
 ];
 
 /** Everything under /api: the workshop's customers, vehicles and services. */
-export function workshopRoutes(database: Database): Router {
+export function workshopRoutes(database: Database, release: string): Router {
   const router = Router();
+  const links = Object.fromEntries(Object.keys(resources).map((name) => [name, `/api/${name}`]));
   const route = (path: string, methods: Methods) => {
     const allow = Object.keys(methods).map((method) => method.toUpperCase());
     if (methods.get) allow.push("HEAD");
@@ -73,6 +76,17 @@ export function workshopRoutes(database: Database): Router {
         const location = `${path(req).replace(/intake$/, "services")}/${made.service.id}`;
         return { location, body: JSON.stringify(made) };
       });
+    },
+  });
+
+  const openapi = openApi(nested, release);
+  const reference = renderReference(openapi);
+  route("/openapi.json", { get: (_req, res) => send(res, 200, openapi) });
+  route("/", {
+    get: (req, res) => {
+      const vary = { Vary: "Accept" };
+      if (req.accepts(["json", "html"]) === "html") send(res, 200, reference, { ...vary, ...REFERENCE_HEADERS });
+      else send(res, 200, { openapi: "/api/openapi.json", ...links }, vary);
     },
   });
 
