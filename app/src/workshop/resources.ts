@@ -157,13 +157,14 @@ export const resources = { customers, vehicles, services };
 const literally = (text: string) => text.toLowerCase().replace(/[\\%_]/g, "\\$&");
 const plateKey = (q: string) => q.toUpperCase().replace(/[^A-Z0-9]/g, "");
 
-/**
- * The branches of what has `q` in a lower-case column. Less than three characters make no trigram to look up: they are
- * taken for the beginning of a word.
- */
+/** What holds a trigram of PostgreSQL's, which are made of letters and digits and their borders. */
+const TRIGRAM = /[\p{L}\p{N}]{3}|[\p{L}\p{N}]{2}[^\p{L}\p{N}]|[^\p{L}\p{N}][\p{L}\p{N}]/u;
+
+/** The branches of what has `q` in a lower-case column. Without a trigram to look up it is the beginning of a word. */
 function partOf(column: string, q: string, whole: boolean): Branch[] {
   const key = sql.ref(`t.${column}`);
   const like = (pattern: string) => sql<boolean>`${key} like ${pattern}`;
-  if ([...q].length > 2) return [{ where: like(`%${literally(q)}%`), whole }];
-  return [{ where: like(`${literally(q)}%`) }, { where: like(`% ${literally(q)}%`) }];
+  if ([...q].length > 2 && TRIGRAM.test(q)) return [{ where: like(`%${literally(q)}%`), whole }];
+  const first = { where: like(`${literally(q)}%`) };
+  return /^[\p{L}\p{N}]/u.test(q) ? [first, { where: like(`% ${literally(q)}%`) }] : [first];
 }
