@@ -238,6 +238,7 @@ async function serve(answer: RequestListener, work: (port: number) => Promise<vo
 }
 const load = async (port: number, ms: number, fresh = false): Promise<Shot[]> => {
   const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 100, fresh });
+  await expect.poll(() => shots.length, { timeout: 10_000 }).toBeGreaterThan(0); // its thread takes a while to start
   const end = now() + ms;
   await expect.poll(() => now() > end, { timeout: 2 * ms }).toBe(true);
   await stop();
