@@ -5,7 +5,7 @@ import { domains, inGroup } from "../../ops/lib/project.ts";
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
 export const [domain = ""] = domains();
 
-export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; ms: number };
+export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; bytes: Buffer; ms: number };
 export type Visit = {
   container_id: string;
   message: string;
@@ -31,14 +31,11 @@ export function request(path = "/", options: http.RequestOptions = {}, body?: st
         const chunks: Buffer[] = [];
         incoming.on("data", (chunk) => chunks.push(chunk));
         incoming.on("error", reject);
-        incoming.on("end", () =>
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: incoming.headers,
-            body: Buffer.concat(chunks).toString(),
-            ms: performance.now() - since,
-          }),
-        );
+        incoming.on("end", () => {
+          const bytes = Buffer.concat(chunks);
+          const ms = performance.now() - since;
+          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: bytes.toString(), bytes, ms });
+        });
       },
     );
     outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer to ${path} within 15 s`)));

@@ -1,10 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { own } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
+import { deploy, pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
 const npm = (...args: string[]) => sh(["npm", "run", "-s", ...args]);
@@ -26,23 +25,8 @@ const log = async () =>
 const noLock = async () => expect(await on("balancer", "ls /var/lib/halo")).not.toContain("deploy.lock");
 
 /** Packs the newest release with another file in it, under an id of its own. */
-async function broken(name: string, file: string, text: string) {
-  const newest = readdirSync(own("releases")).toSorted().at(-1) ?? "";
-  const folder = mkdtempSync(join(tmpdir(), "halo-"));
-  const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-${name}`;
-  try {
-    await must(["tar", "-xzf", own("releases", newest), "-C", folder]);
-    writeFileSync(join(folder, "RELEASE"), `${id}\n`);
-    writeFileSync(join(folder, file), text);
-    await must(["tar", "-czf", own("releases", `${id}.tar.gz`), "-C", folder, "."]);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-  const sha256 = (await must(["sha256sum", own("releases", `${id}.tar.gz`)])).split(" ")[0];
-  return { id, file: own("releases", `${id}.tar.gz`), sha256 };
-}
-const deploy = (app_release: object) =>
-  ansible("deploy.yml", "-e", JSON.stringify({ app_release, app_gate_timeout: 15 }));
+const broken = (name: string, file: string, text: string) =>
+  pack(name, (folder) => writeFileSync(join(folder, file), text));
 
 test("a deploy takes every backend to one new release, which each answer names; it is logged with who and why", async () => {
   const before = one(await serving());

@@ -1,0 +1,26 @@
+import { join } from "node:path";
+import { reach } from "../../ops/lib/cluster.ts";
+import { inventoryFile, root } from "../../ops/lib/project.ts";
+import { on, type Result, sh } from "./hosts.ts";
+
+const file = "/run/halo-rendered.conf";
+const role = join(root, "ansible/roles/nginx");
+
+/** Renders nginx.conf with other variables on the balancer, beside the real one, and has nginx judge it. */
+export const render = (settings: Record<string, unknown>): Promise<Result> =>
+  sh(
+    reach([
+      "env",
+      `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`,
+      "ansible",
+      "balancer",
+      ...["--become", "--inventory", inventoryFile, "--playbook-dir", join(root, "ansible")],
+      ...["--extra-vars", `@${role}/defaults/main.yml`, "--extra-vars", `@${role}/vars/main.yml`],
+      ...["--extra-vars", JSON.stringify({ host_seen: { nginx: "1.26.3" }, ...settings })],
+      ...["--module-name", "ansible.builtin.template"],
+      ...["--args", `src=${root}/nginx/nginx.conf.j2 dest=${file} mode=0600 validate='nginx -t -q -c %s'`],
+    ]),
+  );
+
+/** What render has made, which is gone afterwards. */
+export const rendered = (): Promise<string> => on("balancer", `cat ${file}; rm ${file}`);

@@ -1,0 +1,28 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { own } from "../../ops/lib/project.ts";
+import { ansible, must, type Result } from "./hosts.ts";
+
+export type Release = { id: string; file: string; sha256: string };
+
+/** Packs the newest release, changed, under an id of its own that ends with the name. */
+export async function pack(name: string, change: (folder: string) => void): Promise<Release> {
+  const newest = readdirSync(own("releases")).toSorted().at(-1) ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "halo-"));
+  const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-${name}`;
+  const file = own("releases", `${id}.tar.gz`);
+  try {
+    await must(["tar", "-xzf", own("releases", newest), "-C", folder]);
+    writeFileSync(join(folder, "RELEASE"), `${id}\n`);
+    change(folder);
+    await must(["tar", "-czf", file, "-C", folder, "."]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return { id, file, sha256: (await must(["sha256sum", file])).split(" ")[0] ?? "" };
+}
+
+/** Deploys a packed release; resolves with the playbook's exit status and output. */
+export const deploy = (app_release: Release): Promise<Result> =>
+  ansible("deploy.yml", "-e", JSON.stringify({ app_release, app_gate_timeout: 15 }));

@@ -1,0 +1,289 @@
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { root } from "../../ops/lib/project.ts";
+import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
+import { type Answer, domain, request } from "../lib/http.ts";
+import { render, rendered } from "../lib/nginx.ts";
+import { deploy, pack } from "../lib/releases.ts";
+
+beforeEach(explainByJournals);
+const vars = (name: string) => parse(readFileSync(join(root, `ansible/group_vars/all/${name}.yml`), "utf8"));
+const { sites } = vars("sites");
+const [, { domain: workshop }] = sites;
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** One request to the workshop's name. */
+const ask = (path: string, headers: Record<string, string> = {}, port = 80, method = "GET") =>
+  request(path, { port, method, headers: { Host: workshop, ...headers } });
+/** What a page names under a/, as paths. */
+const parts = (page: string) => [...page.matchAll(/\s(?:href|src)="(a\/[^"#]+)/g)].map((match) => `/${match[1]}`);
+
+describe("who answers where", () => {
+  test.each([
+    ["the workshop's page", workshop, 80],
+    ["the workshop's page", workshop, 8080],
+    ["the workshop's page", workshop, 8085],
+    ["the workshop's page, whatever the name,", "other.example", 8085],
+  ])("%s for %s on port %i", async (_, name, port) => {
+    const page = await ask("/", { Host: name }, port);
+    expect([page.status, page.headers["content-type"]]).toEqual([200, "text/html; charset=utf-8"]);
+    expect(page.headers["x-served-by"]).toBeUndefined();
+    expect(parts(page.body).length).toBeGreaterThan(1);
+  });
+
+  test.each([
+    [domain, 80],
+    [domain, 8080],
+    [workshop, 80],
+    [workshop, 8080],
+    ["other.example", 8085],
+  ])("the service for %s on port %i under /api/, by the backends in turn", async (name, port) => {
+    const names: unknown[] = [];
+    for (let i = 0; i < 2 * backends.length; i++) {
+      const { status, headers } = await ask("/api/openapi.json", { Host: name }, port);
+      expect([status, headers["content-type"]]).toEqual([200, expect.stringContaining("json")]);
+      names.push(headers["x-served-by"]);
+    }
+    expect(new Set(names)).toEqual(new Set(backends));
+    expect(names.filter((each, i) => each === names[i - 1])).toEqual([]);
+  });
+
+  test.each([80, 8080])("nobody for another name on port %i", async (port) => {
+    const answer = await ask("/", { Host: "other.example" }, port);
+    expect(answer.status).toBe(421);
+    expect(parts(answer.body)).toEqual([]);
+  });
+
+  test("nobody for the workshop's backends' own business", async () => {
+    for (const path of ["/metrics", "/readyz", "/api/../metrics", "/api/%2e%2e/metrics", "/api/..%2fmetrics"])
+      expect([path, (await ask(path)).status]).toEqual([path, 404]);
+  });
+});
+
+describe("the workshop's files", () => {
+  test("the page is asked for again each time, and answers 304 while it is the same", async () => {
+    const { headers } = await ask("/");
+    expect(headers).toMatchObject({
+      "cache-control": "no-cache",
+      "content-security-policy": policy,
+      "x-content-type-options": "nosniff",
+      "referrer-policy": "no-referrer",
+      "x-request-id": expect.stringMatching(/^[0-9a-f]{32}$/),
+      vary: "Accept-Encoding",
+    });
+    const again = await ask("/", { "If-None-Match": String(headers.etag) });
+    expect([again.status, again.body]).toEqual([304, ""]);
+  });
+
+  test("what it names is cached for ever and comes compressed as it lies on the disk", async () => {
+    const page = await ask("/");
+    const packed = await ask("/", { "Accept-Encoding": "gzip" });
+    expect(gunzipSync(packed.bytes)).toEqual(page.bytes);
+    let transferred = packed.bytes.length;
+    for (const path of parts(page.body)) {
+      expect(path).toMatch(/^\/a\/[\w-]+\.[0-9A-Z]{8}\.(js|css|svg)$/);
+      const plain = await ask(path);
+      const zipped = await ask(path, { "Accept-Encoding": "gzip" });
+      for (const each of [plain, zipped])
+        expect([path, each.status, each.headers["cache-control"], each.headers["x-content-type-options"]]).toEqual([
+          path,
+          200,
+          "public, max-age=31536000, immutable",
+          "nosniff",
+        ]);
+      expect([path, zipped.headers["content-encoding"], zipped.headers["content-length"]]).toEqual([
+        path,
+        "gzip",
+        String(zipped.bytes.length), // known beforehand: it was not compressed for this answer
+      ]);
+      expect(gunzipSync(zipped.bytes)).toEqual(plain.bytes);
+      transferred += zipped.bytes.length;
+    }
+    console.log(`the workshop's first page: ${transferred} bytes, compressed`);
+    expect(transferred).toBeLessThan(100 * 1024);
+  });
+
+  test("what is not there is a problem, or a page for a browser, and nobody keeps it", async () => {
+    for (const path of ["/nowhere", "/a/lost.00000000.js"]) {
+      const problem = await ask(path);
+      expect([problem.status, problem.headers["content-type"]]).toEqual([404, "application/problem+json"]);
+      expect(problem.headers["cache-control"]).toBe("no-store");
+      const page = await ask(path, { Accept: "text/html" });
+      expect([page.status, page.headers["content-type"]]).toEqual([404, "text/html; charset=utf-8"]);
+    }
+    const post = await ask("/", {}, 80, "POST");
+    expect([post.status, post.headers.allow]).toEqual([405, "GET, HEAD"]);
+  });
+});
+
+describe("a release's pages", () => {
+  /** A release whose page and style have other names and bytes than the newest one's. */
+  const other = (name: string, change: (folder: string) => void = () => {}) =>
+    pack(name, (folder) => {
+      const site = join(folder, "web/workshop");
+      const style = readdirSync(join(site, "a")).find((each) => each.endsWith(".css")) ?? "";
+      const text = `${readFileSync(join(site, "a", style))}/* ${name} */`;
+      const named = `${name}.00000000.css`;
+      for (const end of ["", ".gz"]) renameSync(join(site, "a", style + end), join(site, "a", named + end));
+      writeFileSync(join(site, "a", named), text);
+      writeFileSync(join(site, "a", `${named}.gz`), gzipSync(text));
+      const page = readFileSync(join(site, "index.html"), "utf8").replace(style, named);
+      writeFileSync(join(site, "index.html"), page);
+      writeFileSync(join(site, "index.html.gz"), gzipSync(page));
+      change(folder);
+    });
+  const page = async () => (await ask("/")).body;
+  const whole = async () => {
+    for (const path of parts(await page())) expect([path, (await ask(path)).status]).toEqual([path, 200]);
+  };
+
+  /** Loads the page with all that it names again and again meanwhile; resolves with every page that was seen. */
+  async function meanwhile(busy: Promise<unknown>): Promise<Set<string>> {
+    let going = true;
+    const stop = () => {
+      going = false;
+    };
+    busy.then(stop, stop);
+    const seen = new Set<string>();
+    while (going) {
+      seen.add(await page());
+      await whole();
+    }
+    return seen;
+  }
+
+  test("come last in a deploy and go first in a rollback, whole at every moment; the other's files stay", async () => {
+    const before = await page();
+    const release = await other("pages");
+    const deploying = deploy(release);
+    const seen = await meanwhile(deploying);
+    const { code, output } = await deploying;
+    expect(code, output).toBe(0);
+    const after = await page();
+    expect([...seen].filter((each) => each !== before && each !== after)).toEqual([]);
+    expect(parts(after)).toContain("/a/pages.00000000.css");
+    for (const path of [...parts(before), ...parts(after)])
+      expect([path, (await ask(path)).status]).toEqual([path, 200]);
+
+    const back = sh(["npm", "run", "-s", "rollback"]);
+    await until("the page is the one before", 60_000, async () => (await page()) === before);
+    // It was the page's turn first: a backend is asked for its release.
+    const served = (await request("/-/release")).headers["x-release"];
+    const rolled = await back;
+    expect(rolled.code, rolled.output).toBe(0);
+    expect(served).toBe(release.id);
+    expect(await page()).toBe(before);
+    for (const path of [...parts(before), ...parts(after)])
+      expect([path, (await ask(path)).status]).toEqual([path, 200]);
+  });
+
+  test("stay as they are when the release fails, and a new balancer's are those in service", async () => {
+    const before = await page();
+    const release = await other("failing", (folder) =>
+      writeFileSync(join(folder, "app/src/main.ts"), "throw new Error('crash of the test');\n"),
+    );
+    const { code, output } = await deploy(release);
+    expect(code).not.toBe(0);
+    expect(output).toContain("crash of the test");
+    expect(await page()).toBe(before);
+    await whole();
+
+    await on("balancer", "rm -r /var/www/halo /opt/halo/releases");
+    expect((await ask("/")).status).toBe(404);
+    const site = await ansible("site.yml");
+    expect(site.code, site.output).toBe(0);
+    expect(await page()).toBe(before);
+    await whole();
+    expect((await ansible("site.yml")).output).toMatch(/balancer\s+: ok=\d+\s+changed=0/);
+  });
+});
+
+describe("another site is a few lines", () => {
+  const third = {
+    domain: "docs.halo.test",
+    ports: [80],
+    any_name_ports: [8090],
+    paths: { "/": { files: "/usr/share/halo-docs" }, "/tools/": { service: "tools" } },
+  };
+  const { firewall_services } = vars("firewall");
+  const settings = {
+    sites: [...sites, third],
+    firewall_services: {
+      ...firewall_services,
+      tools: { ports: [9000], hosts: ["redis"], from: ["balancers"] },
+    },
+  };
+
+  test("nginx takes it, with an upstream of its own", async () => {
+    const { code, output } = await render(settings);
+    expect(code, output).toBe(0);
+    const text = await rendered();
+    expect(text).toMatch(/upstream tools \{[^}]* server 192\.168\.56\.10:9000 max_fails=1/);
+    expect(text.match(/^ +listen 8090.*$/gm)).toEqual([expect.stringContaining("default_server")]);
+    expect(text.match(/^ +listen 8085.*$/gm)).toHaveLength(1);
+  });
+
+  test("site.yml brings it into service, and takes it out without a trace", async () => {
+    const play = (vars: object) => ansible("site.yml", "-e", JSON.stringify(vars));
+    await on(
+      "balancer",
+      `install -d /usr/share/halo-docs /run/halo-tools/tools && echo a manual > /usr/share/halo-docs/index.html
+echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --working-directory=/run/halo-tools python3 -m http.server 9000`,
+    );
+    try {
+      const added = await play(settings);
+      expect(added.code, added.output).toBe(0);
+      const get = async (path: string, port: number, name: string): Promise<Answer> => {
+        const answer = await ask(path, { Host: name }, port);
+        expect([path, port, answer.status]).toEqual([path, port, 200]);
+        return answer;
+      };
+      expect((await get("/", 80, third.domain)).body).toBe("a manual\n");
+      expect((await get("/", 8090, "other.example")).headers["cache-control"]).toBe("no-cache");
+      expect((await get("/tools/saw", 80, third.domain)).body).toBe("a tool\n");
+      expect(parts((await get("/", 80, workshop)).body).length).toBeGreaterThan(1);
+      expect(await on(backends[0] ?? "", `getent ahostsv4 ${third.domain}`)).toContain("192.168.56.10");
+    } finally {
+      await on("balancer", "systemctl stop halo-tools; rm -r /usr/share/halo-docs /run/halo-tools");
+      const removed = await ansible("site.yml");
+      expect(removed.code, removed.output).toBe(0);
+    }
+    for (const host of ["balancer", ...backends])
+      expect(await on(host, "grep -rlE 'docs[.]halo|8090' /etc/nginx /etc/halo /etc/hosts || true")).toBe("");
+  });
+
+  const wrong: [string, object, string][] = [
+    ["a service that is not there", { paths: { "/": { service: "shop" } } }, "there is no service shop"],
+    ["a group that is not there", { paths: { "/": { service: "lost" } } }, "on the group nowhere, which the inventory"],
+    ["a closed service", { paths: { "/": { service: "redis" } } }, "closed to the balancers"],
+    ["no name", { domain: undefined }, "site 3 needs domain"],
+    ["a name that is there", { domain }, `${domain} is there 2 times`],
+    ["a port of another site's", { any_name_ports: [8085] }, `${workshop} and ${third.domain} claim it`],
+    ["a port of SSH's", { ports: [22] }, "port 22 is the service ssh's"],
+    ["a folder of no release", { paths: { "/": { web: "shop" } } }, "there is no folder app/web/shop"],
+    ["two answers", { paths: { "/": { web: "workshop", files: "/srv" } } }, "needs one of service, web and files"],
+    ["a word that is none", { port: 80 }, "unknown key port"],
+  ];
+  test.each(wrong)("%s is refused before any host is touched", async (_, change, words) => {
+    const lost = { ports: [9], hosts: ["nowhere"], from: ["balancers"] };
+    const { code, output } = await ansible(
+      "site.yml",
+      "-e",
+      JSON.stringify({
+        sites: [...sites, { ...third, ...change }],
+        firewall_services: { ...settings.firewall_services, lost },
+      }),
+    );
+    expect(code).toBe(2);
+    expect(output).toContain(words);
+    expect(output).toMatch(/Mend .*sites\.yml/);
+    expect(output).not.toContain("Look at the hosts");
+  });
+});
+
+afterAll(() => must(["npm", "run", "-s", "verify"]));
