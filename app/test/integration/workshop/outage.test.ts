@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PostgresServer } from "../support/postgres.ts";
+import { Service } from "../support/service.ts";
+import { until } from "../support/until.ts";
+import { aCustomer, type Reply, send, tally } from "../support/workshop.ts";
+
+/** Among many, an answer also waits for this process to read it. */
+const CROWDED_MS = 1500;
+
+let postgres: PostgresServer;
+let service: Service;
+
+beforeEach(async () => {
+  postgres = await PostgresServer.create({ durable: true });
+  service = await Service.startWorkshop(postgres);
+});
+afterEach(async () => {
+  await service?.kill();
+  await postgres?.signal("SIGCONT");
+  await postgres?.destroy();
+});
+
+const create = (name?: string) => send(`${service.url}/api/customers`, "POST", aCustomer(name ? { name } : {}));
+
+/** The refusal that the contract promises: within a second, and with the word when to come again. */
+function expectRefusal({ status, headers, body, ms }: Reply, withinMs = 1000): void {
+  expect([status, headers["retry-after"], headers["content-type"]]).toEqual([
+    503,
+    "1",
+    expect.stringContaining("application/problem+json"),
+  ]);
+  expect(body).toMatchObject({ status: 503, request_id: expect.any(String) });
+  expect(JSON.stringify(body)).not.toMatch(/ECONN|127\.0\.0\.1|pg_|terminat/);
+  expect(ms).toBeLessThan(withinMs);
+}
+
+const expectBack = () => until("the workshop to be back", async () => (await create()).status === 201, 5000);
+
+/** Writes with 8 clients until told to stop; resolves with each name that was sent and what came back for it. */
+function startWriting(): () => Promise<Map<string, Reply>> {
+  const sent = new Map<string, Reply>();
+  let running = true;
+  let n = 0;
+  const client = async () => {
+    while (running) {
+      const name = `Tulis ${++n}`;
+      sent.set(name, await create(name));
+    }
+  };
+  const done = Promise.all(Array.from({ length: 8 }, client));
+  return async () => {
+    running = false;
+    await done;
+    return sent;
+  };
+}
+
+/** No acknowledged write is lost, none came twice, and what was not acknowledged was refused as promised. */
+async function expectHonest(sent: Map<string, Reply>): Promise<void> {
+  const rows = await postgres.rows("SELECT id, name FROM customers WHERE name LIKE 'Tulis %'");
+  const names = rows.map(({ name }) => name as string);
+  expect(new Set(names).size).toBe(names.length);
+  const acknowledged = [...sent].filter(([, { status }]) => status === 201).map(([name]) => name);
+  expect(acknowledged.filter((name) => !names.includes(name))).toEqual([]);
+  for (const reply of sent.values()) if (reply.status !== 201) expectRefusal(reply, CROWDED_MS);
+}
+
+it("killed and restarted under writes: nothing acknowledged is lost, refusals are quick, back by itself", async () => {
+  const stop = startWriting();
+  for (let i = 0; i < 3; i++) {
+    const before = Number((await postgres.rows("SELECT count(*) FROM customers"))[0]?.count);
+    await until("some writes", async () => {
+      return Number((await postgres.rows("SELECT count(*) FROM customers"))[0]?.count) > before + 50;
+    });
+    await postgres.signal("SIGKILL");
+    await until("a refusal", async () => (await create()).status === 503);
+    await postgres.start();
+    await expectBack();
+  }
+  const sent = await stop();
+  console.log("writes while PostgreSQL was killed three times:", tally([...sent.values()]));
+  await expectHonest(sent);
+});
+
+it("away for long: refused within a second each time; alive but not ready; back by itself", async () => {
+  await postgres.signal("SIGINT");
+  expectRefusal(await create());
+  for (const path of ["/api/customers", "/api/vehicles?q=B", "/api/services/1", "/api/customers/1/services"])
+    expectRefusal(await send(service.url + path));
+  for (const reply of await Promise.all(Array.from({ length: 50 }, () => create()))) expectRefusal(reply, CROWDED_MS);
+  expect((await service.get("/healthz")).status).toBe(200);
+  expect((await service.get("/api/openapi.json")).status).toBe(200);
+  const ready = await service.get("/readyz");
+  expect(ready.status).toBe(503);
+  await postgres.start();
+  await expectBack();
+});
+
+describe("frozen", () => {
+  it("each write is refused within a second, then it is back with no connection lost", async () => {
+    const stop = startWriting();
+    await until("some writes", async () => {
+      return Number((await postgres.rows("SELECT count(*) FROM customers"))[0]?.count) > 50;
+    });
+    await postgres.signal("SIGSTOP");
+    for (let i = 0; i < 3; i++) expectRefusal(await create());
+    for (const reply of await Promise.all(Array.from({ length: 50 }, () => create()))) expectRefusal(reply, CROWDED_MS);
+    await postgres.signal("SIGCONT");
+    await expectBack();
+    const sent = await stop();
+    console.log("writes while PostgreSQL stood still:", tally([...sent.values()]));
+    await expectHonest(sent);
+    await until("the connections to be no more than the pool's", async () => {
+      const [row] = await postgres.rows("SELECT count(*) FROM pg_stat_activity WHERE usename = 'halo'");
+      return Number(row?.count) <= 8;
+    });
+  });
+
+  it("/readyz says so within a second", async () => {
+    await postgres.signal("SIGSTOP");
+    const started = performance.now();
+    const ready = await service.get("/readyz");
+    expect([ready.status, performance.now() - started < 1000]).toEqual([503, true]);
+  });
+});
+
+it("an administrator ends its connections: no request fails for it but those under way", async () => {
+  for (let i = 0; i < 3; i++) {
+    await Promise.all(Array.from({ length: 20 }, () => create()));
+    const ended = await postgres.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'halo'");
+    expect(ended.length).toBeGreaterThan(0);
+    const replies = await Promise.all(Array.from({ length: 20 }, () => create()));
+    for (const reply of replies) if (reply.status !== 201) expectRefusal(reply, CROWDED_MS);
+    await expectBack();
+  }
+});
+
+it("a row that somebody holds: the change waits no longer than a second, and nobody else waits", async () => {
+  const { body } = await create();
+  await postgres.ask(async (holder) => {
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM customers WHERE id = $1 FOR UPDATE", [body.id]);
+    const url = `${service.url}/api/customers/${body.id}`;
+    const changes = Promise.all(
+      Array.from({ length: 4 }, () => send(url, "PATCH", { name: "Siti" }, { "If-Match": "*" })),
+    );
+    expect((await send(url)).status).toBe(200);
+    expect((await create()).status).toBe(201);
+    for (const reply of await changes) expectRefusal(reply);
+  });
+});
+
+it("there is no PostgreSQL at the start: it listens, refuses, and needs no help when one comes", async () => {
+  await service.kill();
+  await postgres.signal("SIGINT");
+  service = await Service.launch({ REDIS_PORT: "1", ...postgres.env });
+  await until("the service to be ready", () => service.ready);
+  expectRefusal(await create());
+  await postgres.start();
+  await expectBack();
+});
