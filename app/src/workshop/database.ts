@@ -21,14 +21,17 @@ export interface DatabaseSettings {
 
 export type Connection = Kysely<unknown>;
 
-/** A request has its connection and all its answers within this (ms), or is refused: below the promised second. */
+/** From its turn on, a request has a connection and all its answers within this (ms), or is refused: below the promised second. */
 const PATIENCE_MS = 900;
-/** Of this, so long for a connection: a free one or a new one. */
+/** Of this, so long for a connection. */
 const CONNECT_MS = 600;
 /** PostgreSQL gives up a statement by itself after this (ms), before the connection has to be thrown away. */
 const STATEMENT_MS = 700;
-/** Requests that wait for a connection; one more is refused at once. */
-const MAX_WAITING = 200;
+/** How many requests wait for their turn while all connections are in use, and how long (ms); refused at once if PostgreSQL goes away. */
+const MAX_WAITING = 400;
+const WAIT_MS = 3000;
+/** A failure means that PostgreSQL is away if it has answered nobody for this long (ms); else it may be this request's own. */
+const SILENCE_MS = 500;
 /** Ended connections have so long (ms) to say goodbye. */
 const GOODBYE_MS = 500;
 const INT8 = 20;
@@ -38,8 +41,10 @@ export class DatabaseAway extends Error {
   override name = "DatabaseAway";
 }
 
-/** SQLSTATEs that say "not now": connection, resources, operator; read-only; who may log in; no database; locks. */
-const NOT_NOW = /^(08|53|57|58|28|25006|3D000|55P03|40001|40P01)/;
+/** SQLSTATEs that say "not to anybody now": connection, resources, operator, system; login; read-only; no database. */
+const AWAY = /^(?:08|53|57P|58|28|25006|3D000)/;
+/** Those that say "not this now": given up for its time, a lock, or a collision. */
+const NOT_NOW = /^(?:57014|55P03|40001|40P01)/;
 const COLLIDED = new Set(["40001", "40P01"]);
 
 /**
@@ -52,10 +57,14 @@ const COLLIDED = new Set(["40001", "40P01"]);
 export class Database extends EventEmitter<{ away: [reason: string]; back: [] }> {
   readonly #pool: pg.Pool;
   readonly #kysely: Connection;
+  readonly #waiting = new Set<{ start: () => void; refuse: (error: Error) => void }>();
+  #free: number;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #away = false;
 
   constructor(settings: DatabaseSettings, name: string) {
     super();
+    this.#free = settings.PG_POOL_MAX;
     this.#pool = new pg.Pool({
       host: settings.PGHOST,
       port: settings.PGPORT,
@@ -101,25 +110,59 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
   }
 
   async #lease(): Promise<PostgresPoolClient> {
+    await this.#turn();
     const deadline = performance.now() + PATIENCE_MS;
-    if (this.#pool.waitingCount >= MAX_WAITING) throw new DatabaseAway("too many requests wait for a connection");
     try {
       const client = await this.#pool.connect();
-      return new Lease(client, deadline, (error) => this.#judge(error)) as unknown as PostgresPoolClient;
+      const done = () => this.#next();
+      return new Lease(client, deadline, (error) => this.#judge(error), done) as unknown as PostgresPoolClient;
     } catch (error) {
+      this.#next();
       throw this.#judge(error);
     }
   }
 
-  /** Tells the outside what an answer (or an error) says about PostgreSQL, and returns the error to throw. */
+  async #turn(): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return;
+    }
+    if (this.#away || this.#waiting.size >= MAX_WAITING) throw new DatabaseAway("all connections are in use");
+    const { promise, resolve: start, reject } = Promise.withResolvers<void>();
+    const refuse = (error: Error) => {
+      this.#waiting.delete(waiter);
+      reject(error);
+    };
+    const waiter = { start, refuse };
+    this.#waiting.add(waiter);
+    const timer = setTimeout(() => refuse(new DatabaseAway("no connection became free in time")), WAIT_MS);
+    await promise.finally(() => clearTimeout(timer));
+  }
+
+  #next(): void {
+    const [first] = this.#waiting;
+    if (first) {
+      this.#waiting.delete(first);
+      first.start();
+    } else this.#free += 1;
+  }
+
+  /** Takes note of what an answer (or an error) says about PostgreSQL, and returns the error to throw. */
   #judge(error: unknown): unknown {
-    const complaint = error instanceof pg.DatabaseError ? error : undefined;
-    const away = error !== undefined && (complaint === undefined || NOT_NOW.test(complaint.code ?? ""));
-    const reason = error instanceof Error ? error.message || ("code" in error ? String(error.code) : error.name) : "";
-    if (away && !this.#away) this.emit("away", reason);
-    if (!away && this.#away) this.emit("back");
-    this.#away = away;
-    return away ? new DatabaseAway(reason, { cause: error }) : error;
+    const state = error instanceof pg.DatabaseError ? (error.code ?? "") : undefined;
+    const reason = error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : "";
+    if (error === undefined || (state !== undefined && !AWAY.test(state))) {
+      this.#answeredAt = performance.now();
+      if (this.#away) this.emit("back");
+      this.#away = false;
+      return state !== undefined && NOT_NOW.test(state) ? new DatabaseAway(reason, { cause: error }) : error;
+    }
+    if (performance.now() - this.#answeredAt > SILENCE_MS) {
+      if (!this.#away) this.emit("away", reason);
+      this.#away = true;
+      for (const { refuse } of this.#waiting) refuse(new DatabaseAway(reason));
+    }
+    return new DatabaseAway(reason, { cause: error });
   }
 }
 
@@ -128,12 +171,14 @@ class Lease {
   readonly #client: pg.PoolClient;
   readonly #deadline: number;
   readonly #judge: (error: unknown) => unknown;
+  readonly #done: () => void;
   #broken = false;
 
-  constructor(client: pg.PoolClient, deadline: number, judge: (error: unknown) => unknown) {
+  constructor(client: pg.PoolClient, deadline: number, judge: (error: unknown) => unknown, done: () => void) {
     this.#client = client;
     this.#deadline = deadline;
     this.#judge = judge;
+    this.#done = done;
   }
 
   async query(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<unknown>> {
@@ -155,6 +200,7 @@ class Lease {
 
   release(): void {
     this.#client.release(this.#broken);
+    this.#done();
   }
 }
 
