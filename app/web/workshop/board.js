@@ -175,7 +175,6 @@ export async function board(main, { date, signal, fail }) {
       midnight(new Date(job.scheduled_at)).getTime() === start().getTime()
         ? time(job.scheduled_at)
         : `${shortDay(job.scheduled_at)}, ${time(job.scheduled_at)}`;
-    const left = !date && job.status === "in_progress" && Date.parse(job.scheduled_at) < start().getTime();
     const key = (what) => `job-${job.id}-${what}`;
     const name = `${job.vehicle.make} ${job.vehicle.model}`;
     return h(
@@ -184,7 +183,7 @@ export async function board(main, { date, signal, fail }) {
       h(
         "p",
         { class: "line between" },
-        h("span", { class: "when" }, left ? () => t("since", when()) : when),
+        h("span", { class: "when" }, when),
         h("span", { class: "price" }, () => money(job.price)),
       ),
       lateness(job) > 0 && h("strong", { class: "badge" }, icon("alert"), () => t("late", duration(lateness(job)))),

@@ -167,7 +167,7 @@ export async function customer(main, { id, signal, fail }) {
   const carsNone = h("p", { class: "none" });
   const past = h("ul", { class: "rows" });
   const after = h("div", { class: "after" });
-  const name = h("h1", { tabindex: -1 }, "\u00a0");
+  const name = h("h1", { tabindex: -1 }, "…");
   const since = h("p", { class: "soft" }, "\u00a0");
   const tools = h("div", { class: "tools" });
   const add = h(

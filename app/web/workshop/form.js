@@ -138,7 +138,9 @@ export function group(kind, without = []) {
 /** What is wrong with a field, by the API's code; its own sentence where the code is not known here. */
 function faultText(field, { code, detail }) {
   const known = field.get() === null && field.needed ? "required" : code;
-  return () => t(`error.${known}.${field.name}`, field.max) ?? t(`error.${known}`, field.max) ?? detail;
+  // What is too short for a phone or a VIN is said best by what they look like.
+  const keys = [`${known}.${field.name}`, known === "too_short" && `format.${field.name}`, known];
+  return () => keys.map((each) => t(`error.${each}`, field.max)).find(Boolean) ?? detail;
 }
 
 /**
@@ -154,6 +156,7 @@ export function showFaults(groups, { problem, status, requestId }) {
       .slice(1);
     const [prefix, name] = path.length > 1 ? path : ["", path[0]];
     const at = groups[prefix]?.named.get(name);
+    if (at && marked.includes(at.input)) continue;
     if (at) {
       at.fault(faultText(at, each));
       marked.push(at.input);
@@ -433,7 +436,7 @@ export function editDialog(kind, thing, name, extra = {}) {
           {},
           thing &&
             h("button", { type: "button", class: "pill danger-quiet", onclick: away }, icon("trash"), () =>
-              t(`delete${TITLES[kind]}`),
+              t("delete"),
             ),
           h("button", { type: "button", class: "pill", onclick: leave }, () => t("cancel")),
           save,

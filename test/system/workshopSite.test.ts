@@ -1,0 +1,419 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { domains, own } from "../../ops/lib/project.ts";
+import { backends, explainByJournals } from "../lib/hosts.ts";
+import { balancerAddress, request } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const site = domains().find((name) => name.startsWith("workshop.")) ?? "";
+const home = `http://${site}/`;
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
+const shots = own("reports", "screenshots");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const run = Date.now().toString(36).toUpperCase();
+const phone = { width: 360, height: 740 };
+const desktop = { width: 1280, height: 800 };
+let browser: Browser;
+
+beforeAll(async () => {
+  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
+  mkdirSync(shots, { recursive: true });
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      `--host-resolver-rules=MAP ${site} ${balancerAddress}`,
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+});
+afterAll(() => browser?.close());
+
+type Json = Record<string, unknown>;
+type Job = { id: number; version: number; status: string; price: string; notes: string | null };
+type Made = { customer: { id: number }; vehicle: { id: number; plate: string }; service: Job };
+
+async function api<T>(method: string, path: string, body?: Json, headers: Record<string, string> = {}): Promise<T> {
+  const answer = await request(
+    `/api${path}`,
+    { method, headers: { Host: site, "Content-Type": "application/json", ...headers } },
+    body && JSON.stringify(body),
+  );
+  expect(answer.status, `${method} ${path}: ${answer.body}`).toBeLessThan(300);
+  return JSON.parse(answer.body || "null");
+}
+
+let count = 0;
+/** A customer, a vehicle and a job of today, of this test's own; taken away by remove(). */
+function make(service: Json = {}): Promise<Made> {
+  const plate = `T ${++count} ${run}`;
+  return api("POST", "/intake", {
+    customer: { name: `Ayu Uji ${count} ${run}`, phone: "0812-0000-0001" },
+    vehicle: { plate, make: "Toyota", model: "Avanza", year: 2020 },
+    service: {
+      kind: "Ganti oli",
+      price: "150000",
+      scheduled_at: new Date().toISOString(),
+      status: "scheduled",
+      ...service,
+    },
+  });
+}
+
+async function remove({ service, vehicle, customer }: Made): Promise<void> {
+  for (const path of [`/services/${service.id}`, `/vehicles/${vehicle.id}`, `/customers/${customer.id}`])
+    await api("DELETE", path, undefined, { "If-Match": "*" });
+}
+
+async function open(options: BrowserContextOptions, hash = ""): Promise<Page> {
+  const page = await browser.newPage({ viewport: desktop, timezoneId: "Asia/Makassar", ...options });
+  page.setDefaultTimeout(20_000);
+  await page.goto(home + hash);
+  await settled(page);
+  return page;
+}
+
+const settled = (page: Page) => page.locator('main[aria-busy="false"]').waitFor();
+const focusedKey = (page: Page) =>
+  page.evaluate<string>(
+    "document.activeElement.dataset.key ?? document.activeElement.name ?? document.activeElement.tagName",
+  );
+const card = (page: Page, plate: string) => page.locator(".card:visible", { hasText: plate });
+
+/** Presses Tab until the focus is where it is wanted: what a keyboard cannot reach is never found. */
+async function tabTo(page: Page, key: string): Promise<void> {
+  for (let i = 0; i < 300; i++) {
+    if ((await focusedKey(page)) === key) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`Tab does not come to ${key}`);
+}
+
+async function fill(page: Page, texts: Record<string, string>): Promise<void> {
+  for (const [name, text] of Object.entries(texts)) {
+    await tabTo(page, name);
+    await page.keyboard.type(text);
+  }
+}
+
+test.each([
+  ["id", "phone", phone, "Hari ini", "Rp 1.250.000"],
+  ["en", "desktop", desktop, "Today", "Rp 1,250,000"],
+] as const)(
+  "in %s on a %s, by keyboard only: take in a car, finish the job, find its owner, delete everything",
+  async (language, _, viewport, today, price) => {
+    const plate = `K ${++count} ${run}`;
+    const page = await open({ viewport });
+    expect(await page.locator("html").getAttribute("lang")).toBe("id");
+    if (language === "en") {
+      await page.getByRole("button", { name: "EN, English" }).focus();
+      await page.keyboard.press("Enter");
+      await page.reload();
+      await settled(page);
+    }
+    expect(await page.locator("html").getAttribute("lang")).toBe(language);
+    expect(await page.textContent("h1")).toBe(today);
+
+    await page.keyboard.press("n");
+    await settled(page);
+    await fill(page, {
+      "customer-name": `Sri Kunci ${run} ${language}`,
+      "customer-phone": "0813-1111-2222",
+      "vehicle-plate": plate.toLowerCase(),
+      "vehicle-year": "2021",
+      "vehicle-make": "Honda",
+      "vehicle-model": "Brio",
+      "service-kind": "Servis berkala",
+      "service-price": "1.250.000",
+    });
+    await page.keyboard.press("Control+Enter");
+    await card(page, plate).waitFor();
+    expect(await card(page, plate).textContent()).toContain(price.replace(" ", "\u00a0"));
+    const edit = await focusedKey(page);
+    expect(edit).toMatch(/^job-\d+-edit$/);
+
+    // Scheduled, then in progress, then done: the first move of its card, wherever the card is.
+    const id = Number(edit.split("-")[1]);
+    for (const status of ["in_progress", "done"]) {
+      await page
+        .locator(`[data-key="tab-${status === "done" ? "in_progress" : "scheduled"}"]`)
+        .evaluate((tab) => tab.checkVisibility() && (tab as HTMLElement).click());
+      await tabTo(page, `job-${id}-move0`);
+      await page.keyboard.press("Enter");
+      await expect.poll(async () => (await api<Job>("GET", `/services/${id}`)).status).toBe(status);
+    }
+    await page.keyboard.press("u");
+    await expect.poll(async () => (await api<Job>("GET", `/services/${id}`)).status).toBe("in_progress");
+
+    await page.keyboard.press("/");
+    await expect.poll(() => focusedKey(page)).toBe("find");
+    await page.keyboard.type(plate.slice(0, -1).toLowerCase());
+    await page.locator("#found .plate", { hasText: plate }).waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.textContent("h1")).toBe(`Sri Kunci ${run} ${language}`);
+    await settled(page);
+
+    await tabTo(page, "edit-customer");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "customer-email");
+    await page.keyboard.type("sri@contoh.id");
+    await page.keyboard.press("Enter");
+    await page.getByText("sri@contoh.id").waitFor();
+    await expect.poll(() => focusedKey(page)).toBe("edit-customer");
+
+    // A customer with a vehicle stays: the dialog says what still belongs to it.
+    const erase = async (key: string) => {
+      await tabTo(page, key);
+      await page.keyboard.press("Enter");
+      await page.locator("dialog .danger-quiet").focus();
+      await page.keyboard.press("Enter");
+      await page.locator("dialog .danger").focus();
+      await page.keyboard.press("Enter");
+    };
+    await erase("edit-customer");
+    await expect
+      .poll(() => page.locator("dialog .fault").textContent())
+      .toContain(language === "id" ? "1 kendaraan" : "1 vehicle");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.locator("dialog").count()).toBe(0);
+    const vehicle = await page.locator(".car [data-key]").getAttribute("data-key");
+    for (const key of [`job-${id}-edit`, vehicle ?? "", "edit-customer"]) {
+      await erase(key);
+      await expect.poll(() => page.locator("dialog").count()).toBe(0);
+      if (key !== "edit-customer") await expect.poll(() => page.locator(`[data-key="${key}"]`).count()).toBe(0);
+    }
+    await expect.poll(() => page.url()).toContain("#/customers");
+    await page.close();
+  },
+);
+
+test("wrong fields are told beside them in the chosen language, the first one has the focus, nothing typed is lost", async () => {
+  const page = await open({}, "#/new");
+  await fill(page, {
+    "customer-name": "Wayan Uji",
+    "customer-phone": "12",
+    "vehicle-year": "1800",
+    "vehicle-vin": "IOQ",
+  });
+  await page.keyboard.press("Control+Enter");
+  await page.locator("[aria-invalid=true]").first().waitFor();
+  expect(await focusedKey(page)).toBe("customer-phone");
+  const told = (name: string) =>
+    page
+      .locator(`[name="${name}"]`)
+      .evaluate((input) => document.getElementById(input.getAttribute("aria-describedby") ?? "")?.textContent);
+  expect(await told("customer-phone")).toContain("Paling sedikit 5 angka");
+  expect(await told("vehicle-plate")).toBe("Wajib diisi.");
+  expect(await told("vehicle-year")).toContain("antara 1900 dan");
+  expect(await told("vehicle-vin")).toContain("17 huruf");
+  expect(await told("customer-name")).toBe("");
+  await page.getByRole("button", { name: "EN, English" }).click();
+  expect(await told("vehicle-plate")).toBe("This is needed.");
+  expect(await page.title()).toBe("New job · Halo Workshop");
+  await page.reload();
+  await settled(page);
+  expect(await page.inputValue('[name="customer-name"]')).toBe("Wayan Uji");
+  expect(await page.inputValue('[name="vehicle-vin"]')).toBe("IOQ");
+  await page.close();
+});
+
+test("a plate that is taken is offered with its owner, and an owner is found while the name is typed", async () => {
+  const made = await make();
+  const page = await open({}, "#/new");
+  await fill(page, {
+    "customer-name": "Orang Baru",
+    "customer-phone": "0812-9",
+    "vehicle-year": "2020",
+    "vehicle-make": "Toyota",
+    "vehicle-model": "Avanza",
+    "service-kind": "Rem",
+    "service-price": "90000",
+  });
+  await page.fill('[name="customer-phone"]', "0812-99999");
+  await page.fill('[name="vehicle-plate"]', made.vehicle.plate);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+Enter");
+  await page.getByRole("button", { name: `Pakai ${made.vehicle.plate}` }).click();
+  await page.locator(".picked", { hasText: run }).waitFor();
+  expect(await page.inputValue('[name="service-kind"]')).toBe("Rem");
+
+  await page.getByRole("button", { name: "Ganti", exact: true }).click();
+  await page.fill('[name="customer-name"]', "");
+  await page.keyboard.type(`uji ${count} ${run}`.toLowerCase());
+  await page.locator('[role="option"]').first().waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.locator(".picked", { hasText: run }).waitFor();
+  await page.close();
+  await remove(made);
+});
+
+test.each(["mine", "theirs"])(
+  "somebody else changed the job meanwhile: both values are shown, and %s is kept",
+  async (whose) => {
+    const made = await make();
+    const page = await open({}, "#/today");
+    await page.locator(`[data-key="job-${made.service.id}-edit"]`).click();
+    await api(
+      "PATCH",
+      `/services/${made.service.id}`,
+      { price: "99000", notes: "dari meja lain" },
+      { "If-Match": "*" },
+    );
+    await page.fill('[name="service-price"]', "123000");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Orang lain sudah mengubahnya" }).waitFor();
+    const shown = await page.locator(".versus", { hasText: "Harga" }).textContent();
+    expect(shown).toContain("Rp\u00a0123.000");
+    expect(shown).toContain("Rp\u00a099.000");
+    await page.screenshot({ path: `${shots}/workshop-conflict.png` });
+    await page.getByRole("button", { name: whose === "mine" ? "Simpan pilihan ini" : "Pakai punya mereka" }).click();
+    await expect.poll(() => page.locator("dialog").count()).toBe(0);
+    const now = await api<Job>("GET", `/services/${made.service.id}`);
+    expect(now).toMatchObject({ price: whose === "mine" ? "123000.00" : "99000.00", notes: "dari meja lain" });
+    await page.close();
+    await remove(made);
+  },
+);
+
+test("a move meets another one: the job goes where the person decides", async () => {
+  const made = await make();
+  const page = await open({}, "#/today");
+  await api("PATCH", `/services/${made.service.id}`, { status: "cancelled" }, { "If-Match": "*" });
+  await page.locator(`[data-key="job-${made.service.id}-move0"]`).click();
+  await page.locator(".versus", { hasText: "Dibatalkan" }).waitFor();
+  await page.getByRole("button", { name: "Simpan pilihan ini" }).click();
+  await page.locator(".column.is-in_progress .card", { hasText: made.vehicle.plate }).waitFor();
+  expect((await api<Job>("GET", `/services/${made.service.id}`)).status).toBe("in_progress");
+  await page.close();
+  await remove(made);
+});
+
+test("an answer that is lost, a 503 and a 429 are waited out, and the retried job is made once", async () => {
+  const page = await open({}, "#/new");
+  const plate = `R ${++count} ${run}`;
+  const hindered: string[] = [];
+  await page.route("**/api/intake", async (route) => {
+    hindered.push(route.request().headers()["idempotency-key"] ?? "none");
+    if (hindered.length === 1) {
+      // It arrives and is done; only its answer is lost.
+      await api("POST", "/intake", route.request().postDataJSON(), { "Idempotency-Key": hindered[0] ?? "" });
+      return route.abort("connectionreset");
+    }
+    if (hindered.length > 3) return route.continue();
+    const status = hindered.length === 2 ? 503 : 429;
+    await route.fulfill({
+      status,
+      headers: { "Retry-After": "1" },
+      contentType: "application/problem+json",
+      body: "{}",
+    });
+  });
+  await page.fill('[name="customer-name"]', `Ulang ${run}`);
+  for (const [name, text] of Object.entries({
+    "customer-phone": "0812-77777",
+    "vehicle-plate": plate,
+    "vehicle-year": "2019",
+    "vehicle-make": "Suzuki",
+    "vehicle-model": "Ertiga",
+    "service-kind": "Rem",
+    "service-price": "1",
+  }))
+    await page.fill(`[name="${name}"]`, text);
+  await page.keyboard.press("Control+Enter");
+  for (const words of ["Tidak tersambung", "Server sedang tidak bisa menjawab", "Terlalu banyak permintaan"]) {
+    await page.locator(".banner", { hasText: words }).waitFor();
+    expect(await page.inputValue('[name="vehicle-plate"]')).toBe(plate);
+  }
+  await card(page, plate).waitFor();
+  expect(new Set(hindered).size).toBe(1);
+  const { items } = await api<{ items: Made["vehicle"][] }>("GET", `/vehicles?q=${encodeURIComponent(plate)}`);
+  expect(items).toHaveLength(1);
+  const found = await api<{ items: (Job & { customer: { id: number } })[] }>(
+    "GET",
+    `/vehicles/${items[0]?.id}/services`,
+  );
+  expect(found.items).toHaveLength(1);
+  const [service] = found.items;
+  if (service && items[0]) await remove({ service, vehicle: items[0], customer: service.customer });
+  await page.close();
+});
+
+test("what another desk adds appears by itself, without a reload", async () => {
+  const page = await open({}, "#/today");
+  const made = await make();
+  await card(page, made.vehicle.plate).waitFor({ timeout: 40_000 });
+  await page.close();
+  await remove(made);
+});
+
+test.each([
+  ["phone", phone, "light"],
+  ["phone", phone, "dark"],
+  ["desktop", desktop, "light"],
+  ["desktop", desktop, "dark"],
+] as const)(
+  "%s, %o, %s: each view fits, stays still, is accessible, and asks nobody else",
+  async (device, viewport, colorScheme) => {
+    const made = [
+      await make(),
+      await make({ scheduled_at: new Date(Date.now() - 7_200_000).toISOString() }),
+      await make({ status: "in_progress" }),
+      await make({ status: "done" }),
+    ];
+    const views = {
+      today: "#/today",
+      found: `#/customers?q=${run.toLowerCase()}`,
+      nobody: "#/customers?q=tidak-ada-xyz",
+      customer: `#/customers/${made[0]?.customer.id}`,
+      new: "#/new",
+    };
+    for (const [name, hash] of Object.entries(views)) {
+      const page = await browser.newPage({ viewport, colorScheme });
+      const asked = new Set<string>();
+      const wrong: string[] = [];
+      let bytes = 0;
+      page.on("request", (each) => asked.add(new URL(each.url()).host));
+      page.on("console", (message) => ["error", "warning"].includes(message.type()) && wrong.push(message.text()));
+      page.on("pageerror", (error) => wrong.push(error.message));
+      const network = await page.context().newCDPSession(page);
+      await network.send("Network.enable");
+      network.on("Network.loadingFinished", ({ encodedDataLength }) => {
+        bytes += encodedDataLength;
+      });
+      await page.addInitScript(`
+      window.shift = 0;
+      new PerformanceObserver((list) => {
+        for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
+      }).observe({ type: "layout-shift", buffered: true });`);
+      await page.goto(home + hash);
+      await settled(page);
+      await page.waitForLoadState("networkidle");
+      await page.screenshot({ path: `${shots}/workshop-${name}-${device}-${colorScheme}.png` });
+      expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBeLessThanOrEqual(viewport.width);
+      expect(await page.evaluate<number>("window.shift"), `${name}: layout shift`).toBeLessThan(0.01);
+      expect(bytes, `${name}: bytes`).toBeLessThan(100 * 1024);
+      expect(bytes).toBeGreaterThan(5000);
+      expect([...asked]).toEqual([site]);
+      expect(wrong).toEqual([]);
+      expect(backends).toContain((await page.textContent("#served"))?.split(" ").at(-1));
+      await page.evaluate(axe);
+      const found = await page.evaluate<string[]>(
+        `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + ": " + nodes[0].html))`,
+      );
+      expect(
+        found.filter((each) => /^(serious|critical)/.test(each)),
+        name,
+      ).toEqual([]);
+      await page.close();
+    }
+    for (const each of made) await remove(each);
+  },
+);
