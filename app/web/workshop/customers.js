@@ -168,7 +168,7 @@ export async function customer(main, { id, signal, fail }) {
   const past = h("ul", { class: "rows" });
   const after = h("div", { class: "after" });
   const name = h("h1", { tabindex: -1 }, "…");
-  const since = h("p", { class: "soft" }, "\u00a0");
+  const since = h("p", { class: "soft" });
   const tools = h("div", { class: "tools" });
   const add = h(
     "button",
@@ -183,6 +183,7 @@ export async function customer(main, { id, signal, fail }) {
   );
   let who;
 
+  const ghost = h("div", { class: "panel ghost" });
   main.replaceChildren(
     h(
       "p",
@@ -190,6 +191,10 @@ export async function customer(main, { id, signal, fail }) {
       h("a", { href: "#/customers" }, icon("left"), () => t("customers")),
     ),
     h("header", { class: "head" }, h("div", {}, name, since), tools),
+    ghost,
+  );
+  // Shown once they are known: what is there already does not move then.
+  const parts = [
     details,
     h(
       "section",
@@ -210,7 +215,7 @@ export async function customer(main, { id, signal, fail }) {
       past,
       after,
     ),
-  );
+  ];
 
   async function edit(kind, thing, called, extra) {
     const done = await editDialog(kind, thing, called, extra);
@@ -327,16 +332,17 @@ export async function customer(main, { id, signal, fail }) {
         ),
         h("a", { class: "pill primary", href: `#/new?customer=${id}` }, icon("plus"), () => t("newJob")),
       );
-      const parts = [
+      const entries = [
         entry("phone", "phone", h("a", { href: `tel:${person.phone.replace(/[^\d+]/g, "")}` }, person.phone)),
         entry("email", "mail", person.email && h("a", { href: `mailto:${person.email}` }, person.email)),
         entry("address", "pin", person.address && h("span", {}, person.address)),
       ];
-      details.replaceChildren(...parts.filter(Boolean));
+      details.replaceChildren(...entries.filter(Boolean));
       cars.replaceChildren(...vehicles.items.map(car));
       say(carsNone, vehicles.items.length === 0 ? () => t("noVehicles") : null);
       past.replaceChildren(...jobs.items.map(job));
       showMore(jobs.next);
+      ghost.replaceWith(...parts);
     });
     document.title = `${person.name} · ${t("title")}`;
   }
