@@ -77,15 +77,24 @@ export class PostgresServer {
       "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlogging_collector = off\n",
     );
     const server = new PostgresServer(await freePort(), dir, durable);
-    await server.start();
+    await server.start({ fsync: "off" });
     await server.ask((client) => client.query("CREATE DATABASE halo"), "postgres");
     await server.ask((client) => client.query(DATABASE));
     await server.migrate();
+    if (durable) {
+      await server.signal("SIGINT");
+      await server.start();
+    }
     return server;
   }
 
-  /** @param more settings besides the test's own */
+  /**
+   * Starts it where it is not running.
+   *
+   * @param more settings besides the test's own
+   */
   async start(more: Record<string, string | number> = {}): Promise<void> {
+    if (this.#running) return;
     const fast = this.#durable ? {} : { fsync: "off", full_page_writes: "off" };
     const settings = { port: this.port, max_connections: 100, ...fast, ...more };
     const args = ["-D", join(this.#dir, "data"), ...Object.entries(settings).flatMap(([k, v]) => ["-c", `${k}=${v}`])];

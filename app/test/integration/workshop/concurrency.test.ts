@@ -14,11 +14,6 @@ beforeAll(async () => {
     Service.startWorkshop(postgres),
     Service.startWorkshop(postgres, { HALO_NAME: "web2" }),
   ]);
-  // A process that has just begun is several times slower, and a burst then is refused for its wait.
-  const visitor = async (i: number) => {
-    for (let n = 0; n < 20; n++) await send(`${either(i)}/api/customers`, "POST", aCustomer());
-  };
-  await Promise.all(Array.from({ length: 16 }, (_, i) => visitor(i)));
 });
 beforeEach(() => postgres.empty());
 afterAll(async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PostgresServer } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -10,15 +10,19 @@ const CROWDED_MS = 1500;
 let postgres: PostgresServer;
 let service: Service;
 
-beforeEach(async () => {
+beforeAll(async () => {
   postgres = await PostgresServer.create({ durable: true });
+});
+beforeEach(async () => {
+  await postgres.start();
+  await postgres.empty();
   service = await Service.startWorkshop(postgres);
 });
 afterEach(async () => {
   await service?.kill();
-  await postgres?.signal("SIGCONT");
-  await postgres?.destroy();
+  await postgres.signal("SIGCONT");
 });
+afterAll(() => postgres?.destroy());
 
 const create = (name?: string) => send(`${service.url}/api/customers`, "POST", aCustomer(name ? { name } : {}));
 
