@@ -32,7 +32,8 @@ create table vehicles (
   updated_at timestamptz(3) not null default now(),
   plate_key text collate "C" not null generated always as (regexp_replace(plate, '[^A-Z0-9]', '', 'g')) stored
     constraint vehicles_plate unique,
-  model_key text collate "C" not null generated always as (lower((make || ' ' || model) collate "und-x-icu")) stored
+  -- The space before it makes each word begin after one.
+  model_key text collate "C" not null generated always as (lower((' ' || make || ' ' || model) collate "und-x-icu")) stored
 );
 create index vehicles_by_customer on vehicles (customer_id, plate_key);
 create index vehicles_by_created_at on vehicles (created_at, id);

@@ -82,7 +82,10 @@ export function listStatement(resource: Resource, request: ListRequest): RawBuil
   const limit = request.limit + 1;
 
   const common: Condition[] = [];
-  let branches: Branch[] = request.q && resource.search ? resource.search(request.q) : [{ where: sql`true` }];
+  let branches: Branch[] = [{ where: sql`true` }];
+  // What has no letter or digit is in no index, and nobody's name.
+  if (request.q && resource.search)
+    branches = /[\p{L}\p{N}]/u.test(request.q) ? resource.search(request.q) : [{ where: sql`false` }];
   for (const [name, values] of Object.entries(request.filters)) {
     const { where } = resource.filters[name] as Resource["filters"][string];
     if (values.length === 1) common.push(where(values[0]));

@@ -117,7 +117,9 @@ function queryParameters(resource: Resource, without?: string): Parameter[] {
     limit: { description: "Rows in a page.", default: DEFAULT_LIMIT },
     sort: { description: "Field to sort by; with - the other way round.", default: resource.defaultSort },
     after: { description: "The cursor `next` of the page before, in the same order." },
-    q: { description: `${resource.finds} Less than three characters find beginnings of words.` },
+    q: {
+      description: `${resource.finds} One or two characters find the beginning of a word; without a letter or digit nothing is found.`,
+    },
   };
   return Object.entries(listParameters(resource))
     .filter(([name]) => name !== without)
