@@ -42,8 +42,7 @@ export async function once(
       const { rows } = await sql<Created & { request: string }>`
         select request, location, etag, body from idempotency_keys where key = ${key}`.execute(db);
       const [{ request, ...answer }] = rows as [Created & { request: string }];
-      if (request !== fingerprint)
-        throw new HttpProblem(422, "This Idempotency-Key was used for another request.", { errors: [] });
+      if (request !== fingerprint) throw new HttpProblem(422, "This Idempotency-Key was used for another request.");
       return { ...answer, replayed: true };
     }
     const created = await work(db);

@@ -1,0 +1,91 @@
+import type { IncomingMessage } from "node:http";
+import { describe, expect, it } from "vitest";
+import type { z } from "zod";
+import { ifMatch, ifNoneMatch } from "../../../src/workshop/http.ts";
+import { fieldErrors } from "../../../src/workshop/problems.ts";
+import { CustomerInput, instant, ServiceInput, ServicePatch, VehicleInput } from "../../../src/workshop/schema.ts";
+
+const codes = (schema: z.ZodType, input: unknown) => {
+  const read = schema.safeParse(input);
+  return read.success ? read.data : fieldErrors(read.error, input).map(({ pointer, code }) => `${pointer} ${code}`);
+};
+const vehicle = { customer_id: 1, plate: "B 1 A", make: "Toyota", model: "Avanza", year: 2020 };
+const service = { vehicle_id: 1, kind: "Tune up", price: "1", scheduled_at: "2026-11-21T10:00:00Z" };
+
+describe("fields", () => {
+  it("are trimmed, composed and given their defaults", () => {
+    expect(codes(CustomerInput, { name: " Re\u0301ne ", phone: "08123" })).toEqual({
+      name: "R\u00e9ne",
+      phone: "08123",
+      email: null,
+      address: null,
+    });
+    expect(codes(ServicePatch, { status: "done" })).toEqual({ status: "done" });
+  });
+
+  it("are counted in code points", () => {
+    expect(codes(VehicleInput, { ...vehicle, model: "😀".repeat(60) })).toMatchObject({ model: "😀".repeat(60) });
+    expect(codes(VehicleInput, { ...vehicle, model: "😀".repeat(61) })).toEqual(["/model too_long"]);
+  });
+
+  it.each([
+    ["name", "", "too_short"],
+    ["name", "  ", "too_short"],
+    ["name", "a\u0000", "format"],
+    ["name", "\ud800", "format"],
+    ["name", null, "type"],
+    ["name", undefined, "required"],
+    ["phone", "12-34", "format"],
+    ["phone", "0812 ext. 5", "format"],
+    ["email", "a@b@c", "format"],
+    ["__proto__", 1, "unknown_field"],
+    ["a/~b", 1, "unknown_field"],
+  ])("%s: %j is %s", (field, value, code) => {
+    const input = Object.defineProperty({ name: "Budi", phone: "08123" }, field, { value, enumerable: true });
+    const pointer = field.replace("~", "~0").replace("/", "~1");
+    expect(codes(CustomerInput, input)).toEqual([`/${pointer} ${code}`]);
+  });
+
+  it.each([
+    ["plate", "ß 1", "format"],
+    ["plate", "-", "format"],
+    ["vin", "IIIIIIIIIIIIIIIII", "format"],
+    ["year", 1899, "range"],
+    ["year", new Date().getUTCFullYear() + 2, "range"],
+    ["year", "2020", "type"],
+    ["year", 2020.5, "type"],
+    ["customer_id", 2 ** 53, "range"],
+  ])("of a vehicle, %s: %j is %s", (field, value, code) => {
+    expect(codes(VehicleInput, { ...vehicle, [field]: value })).toEqual([`/${field} ${code}`]);
+  });
+
+  it.each([
+    ["price", "1.234", "format"],
+    ["price", "-1", "format"],
+    ["price", "1e3", "format"],
+    ["price", 1, "type"],
+    ["status", "late", "format"],
+    ["status", 1, "type"],
+    ["scheduled_at", "2026-11-21T10:00:00", "format"],
+    ["scheduled_at", "2026-02-29T10:00:00Z", "format"],
+    ["scheduled_at", "1899-12-31T23:59:59Z", "format"],
+  ])("of a service, %s: %j is %s", (field, value, code) => {
+    expect(codes(ServiceInput, { ...service, [field]: value })).toEqual([`/${field} ${code}`]);
+  });
+
+  it("times are kept in UTC with milliseconds", () => {
+    expect(instant.parse("2026-11-21T10:00:00.12345+07:00")).toBe("2026-11-21T03:00:00.123Z");
+  });
+});
+
+describe("entity tags", () => {
+  const request = (headers: object) => ({ headers }) as IncomingMessage;
+  it("name versions, weak or strong, one or several, or any", () => {
+    expect(ifMatch(request({ "if-match": 'W/"3", "4"' }))).toEqual([3, 4]);
+    expect(ifMatch(request({ "if-match": " * " }))).toBeNull();
+    expect(ifMatch(request({ "if-match": "3" }))).toEqual([]);
+    expect(() => ifMatch(request({}))).toThrow(expect.objectContaining({ status: 428 }));
+    expect(ifNoneMatch(request({ "if-none-match": '"3"' }), 3)).toBe(true);
+    expect(ifNoneMatch(request({}), 3)).toBe(false);
+  });
+});
