@@ -42,7 +42,7 @@ function shoot(at: number, key = writes && `${writes}-${written++}`): void {
       if (key && !isWritten(shot) && now() < giveUp) shoot(now(), key);
       leave();
     };
-    if (key && !isWritten(shot)) setTimeout(again, 200);
+    if (key && !isWritten(shot)) setTimeout(again, shot.retryAfter ? 1000 : 200);
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {

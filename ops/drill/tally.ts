@@ -189,7 +189,7 @@ export function judgeWrites({ writes, rows, away, mayLose }: Written, patient = 
   say(failures.filter((shot) => !isRefusal(shot)).length, "writes failed");
   if (patient) return broken;
   const refusals = failures.filter(isRefusal);
-  say(refusals.filter(({ ms }) => ms > 1000).length, "writes were refused after more than 1 s");
+  say(refusals.filter(({ ms, late }) => ms - late > 1000).length, "writes were refused after more than 1 s");
   const during = ({ at, ms }: Shot) => away.some(({ from, to }) => at + ms >= from && at <= to);
   say(refusals.filter((shot) => !during(shot)).length, "writes were refused while the database was there");
   return broken;
