@@ -346,12 +346,17 @@ test("an answer that is lost, a 503 and a 429 are waited out, and the retried jo
   await page.close();
 });
 
-test("what another desk adds appears by itself, without a reload", async () => {
+test("what another desk adds appears by itself, marked when it is late, under nobody's hands", async () => {
+  const own = await make();
   const page = await open({}, "#/today");
-  const made = await make();
-  await card(page, made.vehicle.plate).waitFor({ timeout: 40_000 });
+  const key = `job-${own.service.id}-move0`;
+  await tabTo(page, key);
+  const late = await make({ scheduled_at: new Date(Date.now() - 7_260_000).toISOString() });
+  await card(page, late.vehicle.plate).waitFor({ timeout: 40_000 });
+  expect(await card(page, late.vehicle.plate).textContent()).toContain("Terlambat 2 jam");
+  expect(await focusedKey(page)).toBe(key);
   await page.close();
-  await remove(made);
+  for (const each of [own, late]) await remove(each);
 });
 
 test.each([

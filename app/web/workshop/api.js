@@ -13,9 +13,10 @@ export class Refused extends Error {
 }
 
 const waiting = new Map();
+let answered = true;
 const listeners = { state: () => {}, answer: () => {} };
 
-/** state(reason or null): "offline", "away" or "busy" while requests wait. answer(headers): after each answer. */
+/** state(reason, back): "offline", "away" or "busy" while requests wait, or null; back when one got its answer. */
 export function onConnection(state, answer) {
   Object.assign(listeners, { state, answer });
 }
@@ -28,7 +29,7 @@ addEventListener("online", retryNow);
 
 function tell() {
   const reasons = [...waiting.values()];
-  listeners.state(reasons.find((reason) => reason === "offline") ?? reasons[0] ?? null);
+  listeners.state(reasons.find((reason) => reason === "offline") ?? reasons[0] ?? null, answered);
 }
 
 function pause(ms, reason, signal) {
@@ -81,11 +82,13 @@ export async function ask(method, path, { body, version, key, signal } = {}) {
       text = await response.text();
     } catch {
       signal?.throwIfAborted();
+      answered = false;
       await pause(backOff, "offline", signal);
       continue;
     }
     listeners.answer(response.headers);
-    if ([429, 502, 503, 504].includes(response.status)) {
+    answered = ![429, 502, 503, 504].includes(response.status);
+    if (!answered) {
       const wait = retryAfter(response);
       const jitter = Math.random() * 250;
       await pause(

@@ -277,7 +277,7 @@ export async function board(main, { date, signal, fail }) {
     jobs.set(job.id, now ?? job);
     if (signal.aborted) return;
     draw();
-    if (!now) return;
+    if (!now) return refresh().catch(fail);
     const word = () => t(now.status === to ? "moved" : "movedElsewhere", job.vehicle.plate, t(now.status));
     toast(word, now.status === to && !undone && { word: () => t("undo"), run: () => move(now, job.status, true) });
   }
@@ -322,5 +322,5 @@ export async function board(main, { date, signal, fail }) {
   const timer = setInterval(again, EVERY_MS);
   document.addEventListener("visibilitychange", again, { signal });
   signal.addEventListener("abort", () => clearInterval(timer));
-  return { keys: { ArrowLeft: () => go(-1), ArrowRight: () => go(1) } };
+  return { title: () => heading.textContent, keys: { ArrowLeft: () => go(-1), ArrowRight: () => go(1) } };
 }

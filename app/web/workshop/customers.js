@@ -80,7 +80,8 @@ export async function customers(main, { query, signal, fail }) {
     list,
     after,
   );
-  input.focus();
+  // On a phone the keyboard would cover the list.
+  if (!matchMedia("(pointer: coarse)").matches) input.focus();
 
   let asking;
   let timer;
@@ -344,7 +345,6 @@ export async function customer(main, { id, signal, fail }) {
       showMore(jobs.next);
       ghost.replaceWith(...parts);
     });
-    document.title = `${person.name} · ${t("title")}`;
   }
   await refresh();
   return { title: () => who.name };

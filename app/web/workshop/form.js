@@ -1,7 +1,7 @@
 // Fields, their errors as the API names them, and the dialogs in which things are edited.
 import { ask, get, isAbort, newKey, Refused } from "./api.js";
 import { focusKey, h, icon, say } from "./dom.js";
-import { dateTime, money, plainNumber, t } from "./language.js";
+import { dateTime, money, parseMoney, plainNumber, t } from "./language.js";
 import { toast } from "./notice.js";
 
 export const STATUSES = ["scheduled", "in_progress", "done", "cancelled"];
@@ -32,15 +32,6 @@ const FIELDS = {
 };
 
 let count = 0;
-
-/** An amount as typed in either language ("150.000", "1,500.50") as the API wants it; otherwise what was typed. */
-export function parseMoney(typed) {
-  const text = typed.replace(/rp|idr|\s/gi, "");
-  const parts = /^(\d[\d.,]*?)(?:[.,](\d{1,2}))?$/.exec(text);
-  if (!parts) return text;
-  const whole = parts[1].replace(/[.,]/g, "");
-  return parts[2] ? `${whole}.${parts[2]}` : whole;
-}
 
 const pad = (n) => String(n).padStart(2, "0");
 const localTime = (at) =>

@@ -67,6 +67,16 @@ function formatsOf(wanted) {
 /** An amount of the API ("150000.00") as people write it: Rp 150.000. Exact, since it never becomes a number here. */
 export const money = (amount) => formats[/\.0*[1-9]/.test(amount) ? "exact" : "whole"].format(amount);
 export const plainNumber = (amount) => formats.plain.format(amount);
+
+/** An amount as typed in either language ("150.000", "1,500.50") as the API wants it; otherwise what was typed. */
+export function parseMoney(typed) {
+  const text = typed.replace(/rp|idr|\s/gi, "");
+  const parts = /^(\d[\d.,]*?)(?:[.,](\d{1,2}))?$/.exec(text);
+  if (!parts) return text;
+  const whole = parts[1].replace(/[.,]/g, "");
+  return parts[2] ? `${whole}.${parts[2]}` : whole;
+}
+
 export const time = (at) => formats.time.format(new Date(at));
 export const fullDay = (at) => formats.fullDay.format(new Date(at));
 export const day = (at) => formats.day.format(new Date(at));

@@ -58,6 +58,7 @@ async function show() {
     if (!first && !isTyping(document.activeElement)) main.querySelector("h1")?.focus();
     first = false;
     shown = (await result) ?? {};
+    if (shown.title) document.title = `${shown.title()} · ${t("title")}`;
     main.ariaBusy = "false";
   } catch (error) {
     fail(error);
@@ -112,7 +113,7 @@ setLanguage(currentLanguage());
 let troubled = false;
 const banner = h("div", { class: "banner", role: "alert" });
 onConnection(
-  (reason) => {
+  (reason, back) => {
     banner.remove();
     if (reason) {
       banner.replaceChildren(
@@ -122,7 +123,7 @@ onConnection(
       );
       // Inside an open dialog, since the page behind it cannot be used.
       ([...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body).append(banner);
-    } else if (troubled) toast(() => t("online"));
+    } else if (troubled && back) toast(() => t("online"));
     troubled = reason !== null;
   },
   (headers) => {

@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const folder = new URL("../../../web/workshop/", import.meta.url);
+const { words } = await import(`${folder}words.js`);
+const { money, parseMoney } = await import(`${folder}language.js`);
+const sources = readdirSync(folder).filter((name) => /\.(js|html)$/.test(name) && name !== "words.js");
+const text = sources.map((name) => readFileSync(new URL(name, folder), "utf8")).join("\n");
+
+test("both languages have the same words, of the same kind", () => {
+  const kinds = (all: Record<string, unknown>) => Object.entries(all).map(([key, word]) => `${key}: ${typeof word}`);
+  expect(kinds(words.en)).toEqual(kinds(words.id));
+});
+
+test("each word that the pages ask for exists, and none is left over", () => {
+  const asked = [...text.matchAll(/\bt\("([\w.]+)"|data-t(?:-label)?="(\w+)"/g)].map((match) => match[1] ?? match[2]);
+  expect(asked.length).toBeGreaterThan(50);
+  expect(asked.filter((key) => !(String(key) in words.id))).toEqual([]);
+  // Keys that are put together (`none_${status}`) count by how they begin.
+  const begun = [...text.matchAll(/`(\w+[_.]|edit|add)\$\{/g)].map((match) => String(match[1]));
+  const unused = Object.keys(words.id).filter(
+    (key) => !text.includes(`"${key}"`) && !begun.some((each) => key.startsWith(each)),
+  );
+  expect(unused).toEqual([]);
+});
+
+test.each([
+  ["150000", "150000"],
+  ["150.000", "150000"],
+  ["150,000", "150000"],
+  ["Rp 1.250.000", "1250000"],
+  ["1.250.000,50", "1250000.50"],
+  ["1,250,000.5", "1250000.5"],
+  ["0", "0"],
+  ["gratis", "gratis"],
+  ["-5", "-5"],
+])("an amount typed as %s is %s", (typed, amount) => expect(parseMoney(typed)).toBe(amount));
+
+test("an amount is shown exactly, to the last of twelve digits", () => {
+  expect(money("150000.00")).toBe("Rp\u00a0150.000");
+  expect(money("999999999999.99")).toBe("Rp\u00a0999.999.999.999,99");
+});
