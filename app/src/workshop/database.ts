@@ -41,10 +41,10 @@ export class DatabaseAway extends Error {
   override name = "DatabaseAway";
 }
 
-/** SQLSTATEs that say "not to anybody now": connection, resources, operator, system; login; read-only; no database. */
-const AWAY = /^(?:08|53|57P|58|28|25006|3D000)/;
-/** Those that say "not this now": given up for its time, a lock, or a collision. */
-const NOT_NOW = /^(?:57014|55P03|40001|40P01)/;
+/** SQLSTATEs that say "not to anybody now": connection, resources, operator, system; login; no database. */
+const AWAY = /^(?:08|53|57P|58|28|3D000)/;
+/** Those that say "not this now": given up for its time, a lock, a collision, or a server that only reads. */
+const NOT_NOW = /^(?:57014|55P03|40001|40P01|25006)/;
 const COLLIDED = new Set(["40001", "40P01"]);
 
 /**

@@ -239,6 +239,35 @@ describe("the reference", () => {
   });
 });
 
+describe("PostgreSQL", () => {
+  it.each([
+    ["lets nobody in", "ALTER ROLE halo NOLOGIN", "ALTER ROLE halo LOGIN"],
+    ["has no connection left", "ALTER ROLE halo CONNECTION LIMIT 0", "ALTER ROLE halo CONNECTION LIMIT -1"],
+    [
+      "only reads",
+      "ALTER ROLE halo SET default_transaction_read_only = on",
+      "ALTER ROLE halo RESET default_transaction_read_only",
+    ],
+  ])("%s: refused within a second, and back by itself", async (_what, spoil, mend) => {
+    const disconnect = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'halo'";
+    await postgres.rows(spoil);
+    try {
+      await postgres.rows(disconnect);
+      const refused = await until("a refusal", async () => {
+        const reply = await ask("POST", "/customers", aCustomer());
+        return reply.status === 503 ? reply : undefined;
+      });
+      expect(refused.headers["retry-after"]).toBe("1");
+      expect(refused.ms).toBeLessThan(1000);
+      if (spoil.includes("read_only")) expect((await ask("GET", "/customers")).status).toBe(200);
+    } finally {
+      await postgres.rows(mend);
+      await postgres.rows(disconnect);
+    }
+    await until("writes", async () => (await ask("POST", "/customers", aCustomer())).status === 201);
+  });
+});
+
 describe("the process", () => {
   it("has no workshop where it is told of no database", async () => {
     const bare = await Service.launch();
