@@ -29,7 +29,9 @@ const CONNECT_MS = 600;
 const STATEMENT_MS = 700;
 /** How many requests wait for their turn while all connections are in use, and how long (ms); refused at once if PostgreSQL goes away. */
 const MAX_WAITING = 400;
-const WAIT_MS = 3000;
+const WAIT_MS = 1300;
+/** The wait and the work together end before the balancer takes this backend for a dead one, after 2 s. */
+const ALL_MS = 1900;
 /** A failure means that PostgreSQL is away if it has answered nobody for this long (ms); else it may be this request's own. */
 const SILENCE_MS = 500;
 /** Ended connections have so long (ms) to say goodbye. */
@@ -110,8 +112,9 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
   }
 
   async #lease(): Promise<PostgresPoolClient> {
+    const arrived = performance.now();
     await this.#turn();
-    const deadline = performance.now() + PATIENCE_MS;
+    const deadline = Math.min(performance.now() + PATIENCE_MS, arrived + ALL_MS);
     try {
       const client = await this.#pool.connect();
       const done = () => this.#next();
