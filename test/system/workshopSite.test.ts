@@ -112,7 +112,7 @@ test.each([
     const page = await open({ viewport });
     expect(await page.locator("html").getAttribute("lang")).toBe("id");
     if (language === "en") {
-      await page.getByRole("button", { name: "EN, English" }).focus();
+      await tabTo(page, "language-en");
       await page.keyboard.press("Enter");
       await page.reload();
       await settled(page);
@@ -141,13 +141,16 @@ test.each([
     // Scheduled, then in progress, then done: the first move of its card, wherever the card is.
     const id = Number(edit.split("-")[1]);
     for (const status of ["in_progress", "done"]) {
-      await page
-        .locator(`[data-key="tab-${status === "done" ? "in_progress" : "scheduled"}"]`)
-        .evaluate((tab) => tab.checkVisibility() && (tab as HTMLElement).click());
+      const tab = `tab-${status === "done" ? "in_progress" : "scheduled"}`;
+      if (await page.locator(`[data-key="${tab}"]`).isVisible()) {
+        await tabTo(page, tab);
+        await page.keyboard.press("Enter");
+      }
       await tabTo(page, `job-${id}-move0`);
       await page.keyboard.press("Enter");
       await expect.poll(async () => (await api<Job>("GET", `/services/${id}`)).status).toBe(status);
     }
+    await page.locator(".notice", { hasText: language === "id" ? "selesai" : "done" }).waitFor();
     await page.keyboard.press("u");
     await expect.poll(async () => (await api<Job>("GET", `/services/${id}`)).status).toBe("in_progress");
 
@@ -172,9 +175,10 @@ test.each([
     const erase = async (key: string) => {
       await tabTo(page, key);
       await page.keyboard.press("Enter");
-      await page.locator("dialog .danger-quiet").focus();
+      await tabTo(page, "delete");
       await page.keyboard.press("Enter");
-      await page.locator("dialog .danger").focus();
+      await page.locator('[data-key="yes"]').waitFor();
+      await tabTo(page, "yes");
       await page.keyboard.press("Enter");
     };
     await erase("edit-customer");
@@ -343,6 +347,20 @@ test("an answer that is lost, a 503 and a 429 are waited out, and the retried jo
   expect(found.items).toHaveLength(1);
   const [service] = found.items;
   if (service && items[0]) await remove({ service, vehicle: items[0], customer: service.customer });
+  await page.close();
+});
+
+test("what is gone, or fails for good, is said with a way on", async () => {
+  const page = await open({}, "#/customers/999999999");
+  expect(await page.textContent("main")).toBe("Data ini tidak ada, atau sudah dihapus.Coba lagiKe hari ini");
+  await page.route("**/api/services?*", (route) => route.fulfill({ status: 500, body: "oops" }));
+  await page.getByRole("link", { name: "Ke hari ini" }).click();
+  await page.getByRole("heading", { name: "Ini tidak berhasil dimuat." }).waitFor();
+  await page.unroute("**/api/services?*");
+  await page.keyboard.press("Enter");
+  await page.locator(".board").waitFor();
+  await settled(page);
+  expect(await page.textContent("h1")).toBe("Hari ini");
   await page.close();
 });
 

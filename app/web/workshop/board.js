@@ -4,7 +4,7 @@ import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from ".
 import { STATUSES } from "./form.js";
 import { editJob, lateness, MOVES, moveJob, plate } from "./job.js";
 import { duration, fullDay, money, shortDay, t, time } from "./language.js";
-import { toast } from "./notice.js";
+import { hush, toast } from "./notice.js";
 
 const EVERY_MS = 15_000;
 const LIMIT = 100;
@@ -115,7 +115,7 @@ export async function board(main, { date, signal, fail }) {
   main.replaceChildren(
     h(
       "header",
-      { class: "head day" },
+      { class: date ? "head" : "head day" },
       h(
         "div",
         {},
@@ -264,6 +264,7 @@ export async function board(main, { date, signal, fail }) {
     const neighbour = cards.get(job.id)?.node;
     const next = neighbour?.nextElementSibling ?? neighbour?.previousElementSibling;
     const focused = neighbour?.contains(document.activeElement);
+    hush();
     changes++;
     moving.add(job.id);
     jobs.set(job.id, { ...job, status: to });

@@ -217,7 +217,7 @@ export function sure(title, hint, yes, no = () => t("cancel")) {
       "footer",
       {},
       h("button", { type: "button", class: "pill", autofocus: true, onclick: () => close(false) }, no),
-      h("button", { type: "button", class: "pill danger", onclick: () => close(true) }, yes),
+      h("button", { type: "button", class: "pill danger", "data-key": "yes", onclick: () => close(true) }, yes),
     ),
   ]);
 }
@@ -426,8 +426,11 @@ export function editDialog(kind, thing, name, extra = {}) {
           "footer",
           {},
           thing &&
-            h("button", { type: "button", class: "pill danger-quiet", onclick: away }, icon("trash"), () =>
-              t("delete"),
+            h(
+              "button",
+              { type: "button", class: "pill danger-quiet", "data-key": "delete", onclick: away },
+              icon("trash"),
+              () => t("delete"),
             ),
           h("button", { type: "button", class: "pill", onclick: leave }, () => t("cancel")),
           save,

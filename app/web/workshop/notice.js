@@ -43,7 +43,13 @@ export function toast(text, action) {
   place.replaceChildren(note);
 }
 
-/** Does what the newest word offers; false when it offers nothing. */
+/** Takes the word away: what it offers is out of date. */
+export function hush() {
+  act = null;
+  place.replaceChildren();
+}
+
+/** Does what the newest word offers, if it offers anything. */
 export function actOnToast() {
   act?.();
 }

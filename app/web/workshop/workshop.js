@@ -79,12 +79,12 @@ function lost() {
 /** What asking again by itself does not mend. */
 function broken(error) {
   if (error.status === undefined) console.error(error);
+  const gone = error.status === 404;
   const again = h("button", { type: "button", class: "pill primary", onclick: show }, () => t("retry"));
+  const why = () => (gone || error.status === undefined ? "" : t("failedDetail", error.status, error.requestId));
   main.replaceChildren(
-    h("h1", { tabindex: -1 }, () => (error.status === 404 ? t("gone") : t("failed"))),
-    error.status &&
-      error.status !== 404 &&
-      h("p", { class: "soft" }, () => t("failedDetail", error.status, error.requestId)),
+    h("h1", { tabindex: -1 }, () => t(gone ? "gone" : "failed")),
+    h("p", { class: "soft" }, why),
     h(
       "p",
       { class: "line" },
