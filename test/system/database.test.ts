@@ -104,7 +104,7 @@ test("what was acknowledged is on disk, with checksums; a connection for every w
 });
 
 test("stopped: 503 within 1 s that says when to come back, visits go on; started: rows again, without a restart of the service", async () => {
-  const workers = () => on(first, "pgrep -f app/src/main.ts");
+  const workers = () => on(first, "pgrep -u halo -f app/src/main.ts");
   const row = await created();
   const before = await workers();
   await on(host, `systemctl stop ${await unit()}`);
