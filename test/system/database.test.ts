@@ -178,6 +178,9 @@ describe("migrations", () => {
       await sql("DROP TABLE IF EXISTS workshop.of_the_test");
       await sql("DELETE FROM workshop.migrations WHERE name = '9000-test.sql'");
       await on(host, `ln -sfn /opt/halo/releases/${before} /opt/halo/migrated`);
+      // No later test and no rollback takes it for a release like another.
+      rmSync(release.file, { force: true });
+      for (const backend of backends) await on(backend, `halo-release reject ${release.id}`);
     }
   });
 });
