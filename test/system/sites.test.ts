@@ -254,7 +254,7 @@ echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --work
       expect(removed.code, removed.output).toBe(0);
     }
     for (const host of ["balancer", ...backends])
-      expect(await on(host, "grep -rlE 'docs[.]halo|8090' /etc/nginx /etc/halo /etc/hosts || true")).toBe("");
+      expect(await on(host, "grep -rslE 'docs[.]halo|8090' /etc/nginx /etc/halo /etc/hosts || true")).toBe("");
   });
 
   const wrong: [string, object, string][] = [
