@@ -157,17 +157,15 @@ export const resources = { customers, vehicles, services };
 const literally = (text: string) => text.toLowerCase().replace(/[\\%_]/g, "\\$&");
 const plateKey = (q: string) => q.toUpperCase().replace(/[^A-Z0-9]/g, "");
 
-/** What holds a trigram of PostgreSQL's, which are made of letters and digits and their borders. */
-const TRIGRAM = /[\p{L}\p{N}]{3}|[\p{L}\p{N}]{2}[^\p{L}\p{N}]|[^\p{L}\p{N}][\p{L}\p{N}]/u;
-
 /**
- * The branches of what has `q` in a lower-case column. Without a trigram to look up it is the beginning of a word.
+ * The branches of what has `q` in a lower-case column. A first word of one or two characters has to be the beginning of
+ * one there: too much has a "b 12" somewhere for the trigrams to tell apart.
  *
  * @param ordered whether the column is one to sort by; else it has a space before its first word
  */
 function partOf(column: string, q: string, ordered: boolean): Branch[] {
   const like = (pattern: string) => sql<boolean>`${sql.ref(`t.${column}`)} like ${pattern}`;
-  if ([...q].length > 2 && TRIGRAM.test(q)) return [{ where: like(`%${literally(q)}%`), whole: ordered }];
+  if (/^[^\p{L}\p{N}]*[\p{L}\p{N}]{3}/u.test(q)) return [{ where: like(`%${literally(q)}%`), whole: ordered }];
   const words = { where: like(`% ${literally(q)}%`) };
   return ordered ? [{ where: like(`${literally(q)}%`) }, words] : [words];
 }
