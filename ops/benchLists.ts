@@ -1,0 +1,102 @@
+/**
+ * The workshop's lists with many customers' data: `npm run bench:lists -- --customers 100000 --clients 20 --seconds 8`.
+ * Each client asks again as soon as it has its answer. The example data go in first (seed 79) and out again at the end.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { findHost, reach } from "./lib/cluster.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { ask, attach, elapsed, step } from "./lib/process.ts";
+import { domains, inGroup, own, root } from "./lib/project.ts";
+
+const seed = 79;
+const first = seed * 1_000_000_000 + 1; // ops/lib/seed.ts
+
+/** What a front desk asks for; each kind with more than one way to ask, so that no single page is measured. */
+function kinds(customers: number): Record<string, string[]> {
+  const some = <T>(count: number, make: (i: number) => T) => Array.from({ length: count }, (_, i) => make(i));
+  const plates = some(200, (i) => `${["B", "D", "F", "L", "AB"][i % 5]}%20${10 + (i % 90)}${i % 3 ? i % 10 : ""}`);
+  const names = [
+    "budi",
+    "sant",
+    "ayu",
+    "wija",
+    "rina%20h",
+    "kusuma",
+    "dewi",
+    "nugr",
+    "putri",
+    "siregar",
+    "maya",
+    "lubis",
+  ];
+  return {
+    "customers by name": ["/customers", "/customers?sort=-created_at"],
+    "customers with part of a name": names.map((name) => `/customers?q=${name}`),
+    "customers with the beginning of a plate": plates.map((plate) => `/customers?q=${plate}`),
+    "customers with part of a number": some(
+      100,
+      (i) => `/customers?q=08${12 + (i % 2)}-00${String(i).padStart(2, "0")}`,
+    ),
+    "vehicles with the beginning of a plate": plates.map((plate) => `/vehicles?q=${plate}`),
+    "vehicles of a make": ["toyota", "honda", "avanza", "vario"].map((make) => `/vehicles?q=${make}`),
+    "jobs that are open": ["/services?status=scheduled&status=in_progress"],
+    "all jobs": ["/services", "/services?sort=created_at&limit=50"],
+    "a customer's history": some(1000, (i) => `/customers/${first + ((i * 97) % customers)}/services`),
+    "a vehicle": some(1000, (i) => `/vehicles/${first + ((i * 97) % customers)}`),
+  };
+}
+
+const script = (paths: string[]) => `local paths = { ${paths.map((path) => `"/api${path}"`).join(", ")} }
+math.randomseed(1)
+request = function() return wrk.format("GET", paths[math.random(#paths)]) end
+done = function(summary, latency)
+  local e = summary.errors
+  io.write(string.format("%d %d %d %d %f\\n", e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50),
+    latency:percentile(95), latency:percentile(99), summary.requests / summary.duration * 1e6))
+end
+`;
+
+await command(async (args) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      customers: { type: "string", default: "100000" },
+      clients: { type: "string", default: "20" },
+      seconds: { type: "string", default: "8" },
+    },
+  });
+  const { customers, clients, seconds } = values;
+  if (ask(["sh", "-c", "command -v wrk"]) === null) await step("Install wrk", "packages", ["ops/packages", "wrk"]);
+  const seeding = [join(root, "ops/run"), "seed", "--seed", String(seed)];
+  const host = domains().find((domain) => domain.startsWith("workshop.")) ?? "";
+  const url = `http://${findHost(inGroup("balancers")[0]?.name).address}/`;
+  const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
+  const lines = ["| list | requests/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|"];
+  try {
+    if ((await attach([...seeding, "--customers", customers])) !== 0)
+      throw new Problem("the example data did not go in", "npm run verify");
+    for (const [kind, paths] of Object.entries(kinds(Number(customers)))) {
+      const file = join(folder, "paths.lua");
+      writeFileSync(file, script(paths));
+      const load = (s: string) =>
+        ask(reach(["wrk", "-t1", `-c${clients}`, `-d${s}s`, "-s", file, "-H", `Host: ${host}`, url]));
+      load("2"); // a JIT that has just begun is slower
+      const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] =
+        (load(seconds) ?? "").trim().split("\n").at(-1)?.split(" ").map(Number) ?? [];
+      if (bad !== 0) throw new Problem(`${kind}: ${bad ?? "all"} requests failed`, "npm run verify");
+      const ms = (us: number) => (us / 1000).toFixed(1);
+      lines.push(`| ${kind} | ${rate.toFixed(0)} | ${ms(p50)} | ${ms(p95)} | ${ms(p99)} |`);
+      console.log(`${elapsed()}: ${kind}: ${rate.toFixed(0)} requests/s, p95 ${ms(p95)} ms`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    await attach([...seeding, "--remove"]);
+  }
+  const report = `${lines.join("\n")}\n\n${clients} clients, ${customers} customers, ${seconds} s each.\n`;
+  mkdirSync(own("reports"), { recursive: true });
+  writeFileSync(own("reports", "lists.md"), report);
+  console.log(`\n${report}\nAlso in .halo/reports/lists.md.`);
+});
