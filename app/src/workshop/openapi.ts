@@ -118,7 +118,7 @@ function queryParameters(resource: Resource, without?: string): Parameter[] {
     sort: { description: "Field to sort by; with - the other way round.", default: resource.defaultSort },
     after: { description: "The cursor `next` of the page before, in the same order." },
     q: {
-      description: `${resource.finds} What begins with a word of one or two characters is found at the beginning of a word; what has no letter or digit finds nothing.`,
+      description: `${resource.finds} Without three letters or digits in a row it is found at the beginning of a word; without any it finds nothing.`,
     },
   };
   return Object.entries(listParameters(resource))

@@ -158,14 +158,14 @@ const literally = (text: string) => text.toLowerCase().replace(/[\\%_]/g, "\\$&"
 const plateKey = (q: string) => q.toUpperCase().replace(/[^A-Z0-9]/g, "");
 
 /**
- * The branches of what has `q` in a lower-case column. A first word of one or two characters has to be the beginning of
- * one there: too much has a "b 12" somewhere for the trigrams to tell apart.
+ * The branches of what has `q` in a lower-case column. Without three letters or digits in a row it has to be there at the
+ * beginning of a word: too much has a "b 12" somewhere for the trigrams to tell apart.
  *
  * @param ordered whether the column is one to sort by; else it has a space before its first word
  */
 function partOf(column: string, q: string, ordered: boolean): Branch[] {
   const like = (pattern: string) => sql<boolean>`${sql.ref(`t.${column}`)} like ${pattern}`;
-  if (/^[^\p{L}\p{N}]*[\p{L}\p{N}]{3}/u.test(q)) return [{ where: like(`%${literally(q)}%`), whole: ordered }];
+  if (/[\p{L}\p{N}]{3}/u.test(q)) return [{ where: like(`%${literally(q)}%`), whole: ordered }];
   const words = { where: like(`% ${literally(q)}%`) };
   return ordered ? [{ where: like(`${literally(q)}%`) }, words] : [words];
 }
