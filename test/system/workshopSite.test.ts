@@ -268,6 +268,7 @@ test.each(["mine", "theirs"])(
     const made = await make();
     const page = await open({}, "#/today");
     await page.locator(`[data-key="job-${made.service.id}-edit"]`).click();
+    await page.locator('[name="service-price"]').waitFor();
     await api(
       "PATCH",
       `/services/${made.service.id}`,
@@ -292,6 +293,8 @@ test.each(["mine", "theirs"])(
 test("a move meets another one: the job goes where the person decides", async () => {
   const made = await make();
   const page = await open({}, "#/today");
+  await page.locator(".column.is-scheduled .card", { hasText: made.vehicle.plate }).waitFor();
+  await page.route("**/api/services?**", () => {}); // it must not learn of it by asking again
   await api("PATCH", `/services/${made.service.id}`, { status: "cancelled" }, { "If-Match": "*" });
   await page.locator(`[data-key="job-${made.service.id}-move0"]`).click();
   await page.locator(".versus", { hasText: "Dibatalkan" }).waitFor();
