@@ -98,7 +98,7 @@ const quiet = 1000; // ms without a request: at any load that a drill uses, a pe
 
 /**
  * How the balancer treated the failed backend. Stopped: from its last answer to the last request that tried it before it
- * was left alone for a second. Probes: requests that tried it later, before it was ready. Back: from its readiness to
+ * was left alone for a second. Probes: requests that tried it later in vain, before it was ready. Back: from its readiness to
  * its next answer; where every backend failed, from the first readiness to the last refusal.
  */
 function rotation({ shots, failedAt, peer, readyAt, triedPeer }: Seen): Pick<Tally, "stopped" | "probes" | "back"> {
@@ -109,10 +109,11 @@ function rotation({ shots, failedAt, peer, readyAt, triedPeer }: Seen): Pick<Tal
   const back = Number.isFinite(next) ? { back: (next - readyAt) / 1000 } : {};
 
   const last = beforeGap(answers, failedAt - quiet);
-  const tries = shots.filter(({ id }) => id !== undefined && triedPeer.has(id)).map(({ at }) => at);
+  const tried = shots.filter(({ id }) => id !== undefined && triedPeer.has(id));
+  const tries = tried.map(({ at }) => at);
   if (last === undefined) return back;
   const lastTry = beforeGap(tries, Math.min(last, failedAt) - quiet) ?? last;
-  const probes = tries.filter((at) => at > lastTry && at < readyAt).length;
+  const probes = tried.filter(({ at, by }) => at > lastTry && at < readyAt && by !== peer).length;
   return { ...back, stopped: Math.max(0, lastTry - last) / 1000, probes };
 }
 

@@ -300,7 +300,8 @@ test("a move meets another one: the job goes where the person decides", async ()
   await page.locator(".versus", { hasText: "Dibatalkan" }).waitFor();
   await page.getByRole("button", { name: "Simpan pilihan ini" }).click();
   await page.locator(".column.is-in_progress .card", { hasText: made.vehicle.plate }).waitFor();
-  expect((await api<Job>("GET", `/services/${made.service.id}`)).status).toBe("in_progress");
+  // The card is there before the API has it.
+  await expect.poll(async () => (await api<Job>("GET", `/services/${made.service.id}`)).status).toBe("in_progress");
   await page.close();
 });
 
