@@ -2,14 +2,14 @@
  * GET / of the deployed cluster beside a bare node:http server on the same hosts behind the same nginx, in turns,
  * and redis-benchmark's INCR: what every later change is judged by. `npm run bench -- --rounds 8 --seconds 5`
  */
-import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, reach, ssh } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { ask, elapsed, step } from "./lib/process.ts";
+import { elapsed, sh } from "./lib/process.ts";
 import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
+import { needWrk, wrk } from "./lib/wrk.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
 const connections = 64; // enough to keep two cores busy; reliability figures in docs/decisions.md use the same
@@ -22,26 +22,6 @@ const backends = inGroup("backends").map(({ name }) => name);
 const [domain] = domains();
 const url = `http://${findHost(balancer).address}/`;
 
-/** Runs a command to its end with a text as its input; resolves with its output, throws a Problem when it fails. */
-function sh(argv: string[], input = ""): Promise<string> {
-  const [file = "", ...rest] = argv;
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, rest, { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
-    let output = "";
-    let errors = "";
-    child.stdout.on("data", (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on("data", (chunk) => {
-      errors += chunk;
-    });
-    child.on("error", (error) => reject(new Problem(`cannot run ${file}: ${error.message}`, `install ${file}`)));
-    child.on("close", (code) =>
-      code === 0 ? resolve(output) : reject(new Problem(`${argv.join(" ")}: ${errors || output}`, "npm run verify")),
-    );
-    child.stdin.end(input);
-  });
-}
 const on = (host: string, script: string) => sh(ssh(findHost(host), "sudo", "bash", "-s"), `set -e\n${script}`);
 
 /** Starts the bare server beside the service, which stays up too: both keep what their JIT has learned. */
@@ -93,8 +73,7 @@ NFT`;
   }
 }
 
-const load = (seconds: number) =>
-  sh(reach(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-H", `Host: ${domain}`, url]));
+const load = (seconds: number) => wrk(connections, seconds, domain ?? "", url, "--latency");
 
 async function measure(seconds: number): Promise<Round> {
   const before = await cpu();
@@ -202,7 +181,7 @@ await command(async (args) => {
     options: { rounds: { type: "string", default: "8" }, seconds: { type: "string", default: "5" } },
   });
   const seconds = Number(values.seconds);
-  if (ask(["sh", "-c", "command -v wrk"]) === null) await step("Install wrk", "packages", ["ops/packages", "wrk"]);
+  await needWrk();
   const rounds: Record<Side, Round[]> = { halo: [], bare: [] };
   const idle = await memory();
   try {

@@ -6,13 +6,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { findHost, reach } from "./lib/cluster.ts";
+import { findHost } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { ask, attach, elapsed, step } from "./lib/process.ts";
+import { attach, elapsed } from "./lib/process.ts";
 import { domains, inGroup, own, root } from "./lib/project.ts";
+import { firstId } from "./lib/seed.ts";
+import { needWrk, wrk } from "./lib/wrk.ts";
 
 const seed = 79;
-const first = seed * 1_000_000_000 + 1; // ops/lib/seed.ts
+const first = firstId(seed);
 
 /** What a front desk asks for; each kind with more than one way to ask, so that no single page is measured. */
 function kinds(customers: number): Record<string, string[]> {
@@ -69,7 +71,7 @@ await command(async (args) => {
     },
   });
   const { customers, clients, seconds } = values;
-  if (ask(["sh", "-c", "command -v wrk"]) === null) await step("Install wrk", "packages", ["ops/packages", "wrk"]);
+  await needWrk();
   const seeding = [join(root, "ops/run"), "seed", "--seed", String(seed)];
   const host = domains().find((domain) => domain.startsWith("workshop.")) ?? "";
   const url = `http://${findHost(inGroup("balancers")[0]?.name).address}/`;
@@ -81,12 +83,11 @@ await command(async (args) => {
     for (const [kind, paths] of Object.entries(kinds(Number(customers)))) {
       const file = join(folder, "paths.lua");
       writeFileSync(file, script(paths));
-      const load = (s: string) =>
-        ask(reach(["wrk", "-t1", `-c${clients}`, `-d${s}s`, "-s", file, "-H", `Host: ${host}`, url]));
-      load("2"); // a JIT that has just begun is slower
-      const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] =
-        (load(seconds) ?? "").trim().split("\n").at(-1)?.split(" ").map(Number) ?? [];
-      if (bad !== 0) throw new Problem(`${kind}: ${bad ?? "all"} requests failed`, "npm run verify");
+      const load = (s: number) => wrk(Number(clients), s, host, url, "-s", file);
+      await load(2); // a JIT that has just begun is slower
+      const figures = (await load(Number(seconds))).trim().split("\n").at(-1) ?? "";
+      const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = figures.split(" ").map(Number);
+      if (bad !== 0) throw new Problem(`${kind}: ${bad} requests failed`, "npm run verify");
       const ms = (us: number) => (us / 1000).toFixed(1);
       lines.push(`| ${kind} | ${rate.toFixed(0)} | ${ms(p50)} | ${ms(p95)} | ${ms(p99)} |`);
       console.log(`${elapsed()}: ${kind}: ${rate.toFixed(0)} requests/s, p95 ${ms(p95)} ms`);

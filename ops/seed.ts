@@ -3,11 +3,10 @@
  * `npm run seed -- --customers 1000 [--seed 1]` adds what is missing of them, `--remove` takes that seed out again.
  * Batch by batch, each a transaction of its own: cut short, the next run goes on where it was.
  */
-import { spawn } from "node:child_process";
 import { parseArgs } from "node:util";
 import { findHost, ssh } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { elapsed } from "./lib/process.ts";
+import { elapsed, sh } from "./lib/process.ts";
 import { inGroup } from "./lib/project.ts";
 import { countStatement, MAX_CUSTOMERS, MAX_SEED, removeStatements, seedStatements } from "./lib/seed.ts";
 
@@ -16,37 +15,10 @@ const kinds = ["customers", "vehicles", "services"] as const;
 
 /** Runs statements in one transaction as the owner of the schema; resolves with what psql printed, throws a Problem. */
 function psql(...statements: string[]): Promise<string> {
-  const database = findHost(inGroup("postgres")[0]?.name);
-  const [file = "", ...args] = ssh(
-    database,
-    ..."sudo -u postgres psql -X -A -t -v ON_ERROR_STOP=1 -1 -d halo -f -".split(" "),
-  );
   const bounds = "SET statement_timeout = '3min'; SET lock_timeout = '10s'";
   const text = ["SET ROLE halo_owner", "SET search_path = workshop", bounds, ...statements].join(";\n");
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"], timeout: 600_000 });
-    let output = "";
-    let errors = "";
-    child.stdout.on("data", (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on("data", (chunk) => {
-      errors += chunk;
-    });
-    child.on("error", (error) => reject(new Problem(error.message, "npm run doctor")));
-    child.on("close", (code) => {
-      if (code === 0) resolve(output);
-      else
-        reject(
-          new Problem(
-            `${database.name}: ${errors.trim() || `exit status ${code}`}`,
-            "npm run verify shows what is wrong; then run this again",
-          ),
-        );
-    });
-    child.stdin.on("error", () => {}); // it ended early; its exit status says so
-    child.stdin.end(`${text};\n`);
-  });
+  const client = "sudo -u postgres psql -X -A -t -v ON_ERROR_STOP=1 -1 -d halo -f -".split(" ");
+  return sh(ssh(findHost(inGroup("postgres")[0]?.name), ...client), `${text};\n`);
 }
 
 await command(async (args) => {

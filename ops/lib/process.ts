@@ -11,6 +11,35 @@ export function ask(argv: string[], env: NodeJS.ProcessEnv = process.env): strin
   return status === 0 ? stdout.trim() : null;
 }
 
+/** Runs a command to its end with a text as its input; resolves with what it printed, throws a Problem with its complaint when it fails. */
+export function sh(argv: string[], input = ""): Promise<string> {
+  const [file = "", ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { cwd: root, stdio: ["pipe", "pipe", "pipe"], timeout: 600_000 });
+    let output = "";
+    let errors = "";
+    child.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      errors += chunk;
+    });
+    child.on("error", (error) => reject(new Problem(`cannot run ${file}: ${error.message}`, `install ${file}`)));
+    child.on("close", (code, signal) =>
+      code === 0
+        ? resolve(output)
+        : reject(
+            new Problem(
+              `${argv.join(" ")}: ${(errors || output).trim() || `ended by ${signal ?? `exit status ${code}`}`}`,
+              "npm run verify shows what is wrong; then run this again",
+            ),
+          ),
+    );
+    child.stdin.on("error", () => {}); // it ended early; its exit status says so
+    child.stdin.end(input);
+  });
+}
+
 /** Runs a command on the caller's own terminal; resolves with its exit status, 128 + n after signal n. */
 export function attach(argv: string[], options: SpawnOptions = {}): Promise<number> {
   const [file = "", ...args] = argv;

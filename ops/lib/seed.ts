@@ -9,6 +9,8 @@ export type Batch = { seed: number; from: number; to: number; now: Date };
 
 /** A seed has the ids from this, times the seed, on: those that the service gives will not come near. */
 const IDS = 1_000_000_000;
+/** The id of a seed's first customer, vehicle and service. */
+export const firstId = (seed: number): number => seed * IDS + 1;
 /** The seeds may be 1 to this, and the customers of one at most MAX_CUSTOMERS; else there would not be enough plates. */
 export const MAX_SEED = 80;
 export const MAX_CUSTOMERS = 1_000_000;
