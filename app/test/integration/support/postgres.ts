@@ -15,24 +15,14 @@ const PASSWORD = "integration-secret";
 /** PostgreSQL refuses to run as root. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
-/** What role postgres makes on the hosts, before any migration. */
-const DATABASE = `
-  CREATE EXTENSION pg_trgm SCHEMA public;
-  CREATE ROLE halo_owner NOLOGIN;
-  CREATE ROLE halo LOGIN PASSWORD '${PASSWORD}';
-  ALTER ROLE halo SET search_path = workshop;
-  ALTER ROLE halo_owner SET search_path = workshop;
-  CREATE SCHEMA workshop AUTHORIZATION halo_owner;
-  GRANT USAGE ON SCHEMA workshop TO halo;
-  ALTER DEFAULT PRIVILEGES FOR ROLE halo_owner IN SCHEMA workshop GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO halo;
-  ALTER DEFAULT PRIVILEGES FOR ROLE halo_owner IN SCHEMA workshop GRANT USAGE ON SEQUENCES TO halo;`;
+/** What makes database, roles and rights on the hosts. */
+const DATABASE = fileURLToPath(new URL("../../../../ansible/roles/postgres/files/database.sql", import.meta.url));
 
 function findPrograms(): string {
   const debian = globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
   for (const folder of [...debian, ...(process.env.PATH ?? "").split(delimiter)]) {
     try {
-      accessSync(join(folder, "initdb"));
-      accessSync(join(folder, "postgres"));
+      for (const program of ["initdb", "postgres", "psql"]) accessSync(join(folder, program));
       return folder;
     } catch {}
   }
@@ -78,8 +68,11 @@ export class PostgresServer {
     );
     const server = new PostgresServer(await freePort(), dir, durable);
     await server.start({ fsync: "off" });
-    await server.ask((client) => client.query("CREATE DATABASE halo"), "postgres");
-    await server.ask((client) => client.query(DATABASE));
+    const variables = ["database=halo", "statement_timeout=5000", "idle_timeout=5000"].flatMap((each) => ["-v", each]);
+    const login = ["-h", "127.0.0.1", "-p", String(server.port), "-U", "tester", "-d", "postgres"];
+    const psql = ["--no-psqlrc", ...login, ...variables, "--file", DATABASE];
+    execFileSync(join(findPrograms(), "psql"), psql, { stdio: ["ignore", "ignore", "pipe"] });
+    await server.ask((client) => client.query(`ALTER ROLE halo PASSWORD '${PASSWORD}'`));
     await server.migrate();
     if (durable) {
       await server.signal("SIGINT");
