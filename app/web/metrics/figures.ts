@@ -1,0 +1,195 @@
+// What the page shows: each figure's lines as queries over the recording rules, its unit, and from where on it is bad.
+
+export type Unit = "per second" | "seconds" | "ratio" | "bytes" | "bytes per second" | "connections";
+
+/** A line of a figure, or one for each host; `over` is how samples between two points of a long range become one. */
+type Line = {
+  name: string;
+  rule: string;
+  over: "avg" | "max" | "min";
+  query: (rule: string) => string;
+  dashed?: boolean;
+};
+
+export type Figure = {
+  id: string;
+  title: string;
+  unit: Unit;
+  lines: Line[];
+  /** The large value: of the first line, of the host that has the most or the least, or two of them. */
+  pick: "first" | "most" | "least" | "both directions" | "first of second";
+  /** Bad from the first one on, worse from the second; under them where `low`; shares of the second line where that is in `pick`. */
+  limits: number[];
+  low?: boolean;
+  /** The scale holds at least this much, so that small noise looks small and the limits are in sight. */
+  scale: [number, number];
+  log?: boolean;
+  about: string;
+};
+
+/** From where on a figure is bad: the thresholds of the alerts, see roles/monitoring/files/rules. */
+export const limits = {
+  p95: [0.2],
+  errors: [0.01, 0.05],
+  database: [0.01],
+  cpu: [0.6, 0.9],
+  disk: [0.2, 0.1],
+  connections: [0.9],
+};
+
+const whole = (name: string, rule: string, over: Line["over"]): Line => ({
+  name,
+  rule,
+  over,
+  query: (value) => `max(${value})`,
+});
+const byHost = (rule: string, over: Line["over"]): Line => ({
+  name: "",
+  rule,
+  over,
+  query: (value) => `${over === "min" ? "min" : "max"} by (host) (${value})`,
+});
+
+export const figures: Figure[] = [
+  {
+    id: "requests",
+    title: "Requests",
+    unit: "per second",
+    lines: [whole("site", "site:requests:rate1m", "avg"), byHost("backend:requests:rate1m", "avg")],
+    pick: "first",
+    limits: [],
+    scale: [0, 1],
+    about: "at the balancer, and at each backend",
+  },
+  {
+    id: "p95",
+    title: "Response time, p95",
+    unit: "seconds",
+    lines: [whole("site", "site:latency_seconds:p95_1m", "max"), byHost("backend:latency_seconds:p95_1m", "max")],
+    pick: "first",
+    limits: limits.p95,
+    scale: [0.001, 1],
+    log: true,
+    about: "19 of 20 requests are answered faster",
+  },
+  {
+    id: "errors",
+    title: "Errors",
+    unit: "ratio",
+    lines: [whole("site", "site:errors:ratio1m", "max"), byHost("backend:errors:ratio1m", "max")],
+    pick: "first",
+    limits: limits.errors,
+    scale: [0, 0.06],
+    about: "answers with a status of 500 or more",
+  },
+  {
+    id: "database",
+    title: "Database latency",
+    unit: "seconds",
+    lines: [
+      whole("mean", "database:latency_seconds:mean1m", "max"),
+      { ...whole("p95", "database:latency_seconds:p95_1m", "max"), dashed: true },
+    ],
+    pick: "first",
+    limits: limits.database,
+    scale: [0.0001, 0.1],
+    log: true,
+    about: "PostgreSQL, as the service has it",
+  },
+  {
+    id: "cpu",
+    title: "CPU",
+    unit: "ratio",
+    lines: [byHost("host:cpu:ratio1m", "max")],
+    pick: "most",
+    limits: limits.cpu,
+    scale: [0, 1],
+    about: "of a host, by all of its processes",
+  },
+  {
+    id: "memory",
+    title: "Memory of the service",
+    unit: "bytes",
+    lines: [byHost("backend:memory:bytes", "max")],
+    pick: "most",
+    limits: [],
+    scale: [0, 128 * 2 ** 20],
+    about: "of a backend, all of its workers",
+  },
+  {
+    id: "disk",
+    title: "Disk space free",
+    unit: "ratio",
+    lines: [byHost("disk:free:ratio", "min")],
+    pick: "least",
+    limits: limits.disk,
+    low: true,
+    scale: [0, 1],
+    about: "of a host, on its fullest file system",
+  },
+  {
+    id: "network",
+    title: "Network",
+    unit: "bytes per second",
+    lines: ["in", "out"].map((direction) => ({
+      ...byHost(`host:network_bytes:rate1m{direction="${direction}"}`, "avg"),
+      name: direction,
+      dashed: direction === "out",
+    })),
+    pick: "both directions",
+    limits: [],
+    scale: [0, 10_000],
+    about: "of all hosts, in and out",
+  },
+  {
+    id: "connections",
+    title: "Database connections",
+    unit: "connections",
+    lines: [
+      whole("in use", "database:connections:used", "max"),
+      { ...whole("allowed", "pg_settings_max_connections", "max"), dashed: true },
+    ],
+    pick: "first of second",
+    limits: limits.connections,
+    scale: [0, 10],
+    about: "in use, of those that PostgreSQL allows",
+  },
+];
+
+/** One query for every line of every figure, each told apart by its label `line`; `step` in seconds. */
+export function everything(step: number): string {
+  const lines = figures.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
+  const releases = { id: "release", rule: "service_release_info", over: "max", query: byRelease };
+  return [...lines, releases]
+    .map(({ id, rule, over, query }) => {
+      const value = step > 30 ? `${over}_over_time(${rule}[${step}s])` : rule;
+      return `label_replace(${query(value)}, "line", "${id}", "", "")`;
+    })
+    .join(" or ");
+}
+const byRelease = (value: string) => `max by (release) (${value})`;
+
+const digits = (value: number) => {
+  const size = Math.abs(value);
+  return value.toLocaleString("en", { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 2 });
+};
+
+/** A value in the words of its unit: [number, unit]; [–, ""] for none. */
+export function words(value: number | null | undefined, unit: Unit): [string, string] {
+  if (value === null || value === undefined || !Number.isFinite(value)) return ["–", ""];
+  if (unit === "per second") return [digits(value), "/s"];
+  if (unit === "seconds") return value < 1 ? [digits(value * 1e3), "ms"] : [digits(value), "s"];
+  if (unit === "ratio") return [digits(value * 100), "%"];
+  if (unit === "connections") return [digits(value), ""];
+  const binary = unit === "bytes";
+  const base = binary ? 1024 : 1000;
+  const names = binary ? ["B", "KiB", "MiB", "GiB"] : ["B/s", "kB/s", "MB/s", "GB/s"];
+  const power = Math.min(3, Math.max(0, Math.floor(Math.log(Math.max(value, 1)) / Math.log(base))));
+  return [digits(value / base ** power), names[power] ?? ""];
+}
+
+/** How bad a value is: 0 well, 1 bad, 2 worse; null where there is no value or no limit. */
+export function badness({ limits, low }: Figure, value: number | null | undefined): number | null {
+  if (value === null || value === undefined || limits.length === 0) return null;
+  return limits.filter((limit) => (low ? value < limit : value > limit)).length;
+}

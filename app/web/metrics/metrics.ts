@@ -1,0 +1,155 @@
+// The page: asks Prometheus while somebody looks, and says so when it does not answer.
+import { card, clock, forgetPaints, h } from "./chart.ts";
+import { figures } from "./figures.ts";
+import { ask, type Mark, type State } from "./prometheus.ts";
+
+const ranges = [
+  { hash: "5m", seconds: 300, name: "5 min", over: "5 minutes" },
+  { hash: "15m", seconds: 900, name: "15 min", over: "15 minutes" },
+  { hash: "1h", seconds: 3600, name: "1 h", over: "hour" },
+  { hash: "6h", seconds: 6 * 3600, name: "6 h", over: "6 hours" },
+  { hash: "24h", seconds: 24 * 3600, name: "24 h", over: "24 hours" },
+];
+const fallback = ranges[1] ?? { hash: "", seconds: 900, name: "", over: "" };
+const byId = (id: string) => document.getElementById(id) as HTMLElement;
+const rank = (severity: string) => ["critical", "warning"].indexOf(severity) + 1 || 3;
+
+const cards = figures.map((figure) =>
+  card(figure, (index) => {
+    for (const each of cards) each.point(index);
+  }),
+);
+byId("figures").replaceChildren(...cards.map(({ element }) => element));
+byId("ranges").replaceChildren(
+  ...ranges.map(({ hash, name, over }) => h("a", { href: `#${hash}`, "aria-label": `Last ${over}` }, name)),
+);
+const grafana = byId("grafana") as HTMLAnchorElement;
+grafana.href = `http://${location.hostname}:3001/`;
+
+let range = fallback;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let asking = new AbortController();
+let last = 0;
+
+/** Asks once and shows it; the next time follows by itself, sooner on a short range. A question under way is dropped. */
+async function refresh(): Promise<void> {
+  clearTimeout(timer);
+  asking.abort();
+  if (document.hidden) return;
+  const own = new AbortController();
+  asking = own;
+  const wanted = range;
+  try {
+    const state = await ask(wanted.seconds, own.signal);
+    if (own.signal.aborted) return;
+    last = Date.now() / 1000;
+    for (const each of cards) each.show(state, wanted.seconds, wanted.over);
+    tell(state);
+    byId("lost").textContent = "";
+    byId("asked").textContent = `As of ${clock(last)}`;
+    document.body.classList.remove("stale");
+  } catch (error) {
+    if (own.signal.aborted) return;
+    lose(error as Error);
+  }
+  byId("main").setAttribute("aria-busy", "false");
+  timer = setTimeout(refresh, range.seconds <= 900 ? 5000 : 10_000);
+}
+
+/** Prometheus did not answer: says it once, and keeps what was known. */
+function lose({ name, message }: Error): void {
+  const why = name === "TimeoutError" ? "no answer within 10 s" : message;
+  say("Prometheus is away", "worse");
+  const kept = last ? `What you see is as of ${clock(last)}.` : "Nothing was heard of it since this page was opened.";
+  const words = `No figures from Prometheus (${why}). ${kept} It is asked again every few seconds.`;
+  if (byId("lost").textContent !== words) byId("lost").textContent = words;
+  byId("asked").textContent = "";
+  document.body.classList.add("stale");
+}
+
+function say(words: string, state: string): void {
+  const title = byId("verdict").querySelector("h1") as HTMLElement;
+  if (title.textContent !== words) title.textContent = words; // read out when it changes, not each time
+  byId("verdict").className = state;
+  document.title = `${state === "well" ? "" : "● "}${words} · Halo metrics`;
+}
+
+/** The verdict, the alerts and the list of marks. */
+function tell({ alerts, away, targets, marks, curves, grafana: installed }: State): void {
+  const firing = alerts
+    .filter(({ state }) => state === "firing")
+    .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
+  const urgent = firing.filter(({ severity }) => severity !== "info");
+  const known = [...curves.values()].some((each) => each.some(({ now }) => now !== null));
+  if (targets === 0 && !known) say("Prometheus has no figures yet", "asking");
+  else if (urgent.length > 0)
+    say(
+      urgent.length === 1 ? "1 alert" : `${urgent.length} alerts`,
+      urgent.some(({ severity }) => severity === "critical") ? "worse" : "bad",
+    );
+  else if (away.length > 0) say(away.length === 1 ? "1 target is down" : `${away.length} targets are down`, "bad");
+  else say("All is well", "well");
+
+  const pending = alerts.filter(({ state }) => state === "pending").map(({ name }) => name);
+  byId("alerts").replaceChildren(
+    ...firing.map(({ name, severity, summary, since }) =>
+      h(
+        "li",
+        { class: severity },
+        h("b", {}, name),
+        h("span", {}, summary),
+        h("small", {}, `${severity}, since ${clock(since)}`),
+      ),
+    ),
+    ...(away.length > 0
+      ? [
+          h(
+            "li",
+            { class: "down" },
+            h("b", {}, "Not answering"),
+            h("span", {}, away.map(({ job, name }) => `${name} (${job})`).join(", ")),
+            h("small", {}, `${targets - away.length} of ${targets} targets are up`),
+          ),
+        ]
+      : []),
+    ...(pending.length > 0
+      ? [h("li", { class: "info" }, h("b", {}, "Not for long enough yet"), h("span", {}, pending.join(", ")))]
+      : []),
+    ...(away.length === 0 && targets > 0
+      ? [h("li", { class: "up" }, h("span", {}, `${targets} targets, all of them up`))]
+      : []),
+  );
+  byId("marks").replaceChildren(
+    ...(marks.length > 0 ? marks.map(entry) : [h("li", {}, h("span", {}, `none in the last ${range.over}`))]),
+  );
+  grafana.hidden = !installed;
+}
+
+function entry({ kind, text, from, to }: Mark): HTMLElement {
+  const took = to === null || to === from ? "" : `, ${Math.round(to - from)} s`;
+  return h(
+    "li",
+    { "data-kind": kind },
+    h("i", { class: `mark-${kind}`, "aria-hidden": "true" }),
+    h("time", { datetime: new Date(from * 1000).toISOString() }, clock(from)),
+    h("b", {}, kind),
+    h("span", {}, text + took),
+  );
+}
+
+function chooseRange(): void {
+  range = ranges.find(({ hash }) => `#${hash}` === location.hash) ?? fallback;
+  for (const link of byId("ranges").querySelectorAll("a"))
+    if (link.hash === `#${range.hash}`) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  void refresh();
+}
+
+addEventListener("hashchange", chooseRange);
+document.addEventListener("visibilitychange", refresh);
+for (const scheme of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"])
+  matchMedia(scheme).addEventListener("change", () => {
+    forgetPaints();
+    for (const each of cards) each.repaint();
+  });
+chooseRange();

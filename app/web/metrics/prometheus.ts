@@ -1,0 +1,149 @@
+// What Prometheus says, in the shape that the page draws.
+import { everything, figures } from "./figures.ts";
+
+/** A curve: one line of a figure, of one host where it has hosts; `now` is its newest value, null for none. */
+export type Curve = { name: string; host: string; dashed: boolean; values: (number | null)[]; now: number | null };
+/** Something that was done on purpose, or a release that began to serve; times in seconds, `to` while it lasts none. */
+export type Mark = { kind: string; text: string; from: number; to: number | null };
+export type Alert = { name: string; severity: string; summary: string; since: number; state: string };
+export type Target = { job: string; name: string };
+export type State = {
+  times: number[];
+  curves: Map<string, Curve[]>;
+  marks: Mark[];
+  alerts: Alert[];
+  targets: number;
+  away: Target[];
+  grafana: boolean;
+};
+
+type Series = { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] };
+
+async function get<T>(path: string, parameters: Record<string, string>, signal: AbortSignal): Promise<T> {
+  const answer = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(parameters)}`, { signal });
+  const text = await answer.text();
+  let body: { status?: string; error?: string; data?: T } = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // A page of nginx's own: its status says it.
+  }
+  if (body.status !== "success") throw new Error(body.error ?? `HTTP ${answer.status}`);
+  return body.data as T;
+}
+
+const number = (text: string | undefined) => {
+  const value = Number(text);
+  return text === undefined || !Number.isFinite(value) ? null : value;
+};
+
+/** Seconds between two points of a range: what a card has room for, and no less than there is between two scrapes. */
+export const stepOf = (range: number) => Math.max(5, Math.ceil(range / 240));
+
+/** Everything the page shows of the last `range` seconds; rejects where Prometheus does not answer, or after 10 s. */
+export async function ask(range: number, stale: AbortSignal): Promise<State> {
+  const signal = AbortSignal.any([stale, AbortSignal.timeout(10_000)]);
+  const step = stepOf(range);
+  const now = Date.now() / 1000;
+  // Whole steps, so that a point keeps its place and its value from one refresh to the next.
+  const end = Math.floor(now / step) * step;
+  const start = end - range;
+  const grafana = 'node_systemd_unit_state{name="grafana-server.service",state="active"}';
+  const [past, present, { alerts }] = await Promise.all([
+    get<{ result: Series[] }>(
+      "query_range",
+      { query: everything(step), start: String(start), end: String(end), step: String(step) },
+      signal,
+    ),
+    get<{ result: Series[] }>(
+      "query",
+      { query: `${everything(0)} or up or halo_event_timestamp_seconds or ${grafana}` },
+      signal,
+    ),
+    get<{ alerts: { labels: Record<string, string>; annotations: Record<string, string>; [key: string]: unknown }[] }>(
+      "alerts",
+      {},
+      signal,
+    ),
+  ]);
+
+  const times = Array.from({ length: Math.floor(range / step) + 1 }, (_, i) => start + i * step);
+  // The newest value ends each curve: on a long range the last whole step is minutes ago.
+  const fresh = now - end > step / 4;
+  const column = (values: [number, string][] | undefined) => {
+    const at = new Map(values?.map(([time, text]) => [time, number(text)]));
+    return times.map((time) => at.get(time) ?? null);
+  };
+  const key = ({ metric: { line = "", host = "", release = "" } }: Series) => `${line} ${host} ${release}`;
+  const latest = new Map(present.result.map((series) => [key(series), number(series.value?.[1])]));
+  const seen = new Map([...present.result, ...past.result].map((series) => [key(series), series]));
+  const curves = new Map<string, Curve[]>(figures.map(({ id }) => [id, []]));
+  for (const [id, series] of [...seen].sort(([one], [other]) => one.localeCompare(other))) {
+    const [figure = "", line] = (series.metric.line ?? "").split(" ");
+    const kind = figures.find((each) => each.id === figure)?.lines[Number(line)];
+    if (!kind) continue;
+    const value = latest.get(id) ?? null;
+    curves.get(figure)?.push({
+      name: kind.name,
+      host: series.metric.host ?? "",
+      dashed: kind.dashed ?? false,
+      values: fresh ? [...column(series.values), value] : column(series.values),
+      now: value,
+    });
+  }
+
+  const releases = past.result
+    .filter(({ metric }) => metric.line === "release")
+    .map(({ metric, values }) => ({ name: metric.release ?? "", serves: column(values) }));
+  const named = (name: string) => present.result.filter(({ metric }) => metric.__name__ === name);
+  const up = named("up");
+  return {
+    times: fresh ? [...times, now] : times,
+    curves,
+    marks: [...changes(times, releases), ...events(named("halo_event_timestamp_seconds"))]
+      .filter(({ from, to }) => (to ?? from) >= start)
+      .sort((one, other) => other.from - one.from),
+    alerts: alerts
+      .filter(({ labels }) => labels.alertname !== "Watchdog")
+      .map(({ labels, annotations, state, activeAt }) => ({
+        name: labels.alertname ?? "",
+        severity: labels.severity ?? "warning",
+        summary: annotations.summary ?? "",
+        since: Date.parse(String(activeAt)) / 1000,
+        state: String(state),
+      })),
+    targets: up.length,
+    away: up
+      .filter(({ value }) => value?.[1] === "0")
+      .map(({ metric }) => ({ job: metric.job ?? "", name: metric.instance ?? metric.host ?? "" }))
+      .sort((one, other) => `${one.name} ${one.job}`.localeCompare(`${other.name} ${other.job}`)),
+    grafana: named("node_systemd_unit_state").some(({ value }) => value?.[1] === "1"),
+  };
+}
+
+/** Where a release begins to serve while another one did just before; a backend that only comes back is none. */
+export function changes(times: number[], releases: { name: string; serves: (number | null)[] }[]): Mark[] {
+  return releases.flatMap(({ name, serves }) =>
+    times.flatMap((time, i) => {
+      const begins = i > 0 && serves[i] !== null && serves[i - 1] === null;
+      return begins && releases.some((other) => other.serves[i - 1] !== null)
+        ? [{ kind: "release", text: name, from: time, to: null }]
+        : [];
+    }),
+  );
+}
+
+/** Pairs the beginnings and ends of planned work; an end belongs to the last beginning of its kind and text before it. */
+export function events(series: Series[]): Mark[] {
+  const edges = series
+    .map(({ metric: { kind = "", text = "", edge }, value }) => ({ kind, text, edge, at: number(value?.[1]) ?? 0 }))
+    .sort((one, other) => one.at - other.at);
+  const marks: Mark[] = [];
+  for (const { kind, text, edge, at } of edges) {
+    const open = marks.findLast((mark) => mark.kind === kind && mark.text === text && mark.to === null);
+    if (edge !== "end") marks.push({ kind, text, from: at, to: null });
+    else if (open) open.to = at;
+    else marks.push({ kind, text, from: at, to: at });
+  }
+  return marks;
+}
