@@ -8,9 +8,18 @@ export type LoadOptions = {
   host: string;
   port?: number;
   domain: string;
+  /** Requests a second, each sent when it is due. */
   rate: number;
   fresh?: boolean;
   writes?: string;
+  /** What is asked instead of a visit; of its answer only the status counts, and nothing is sent again. */
+  path?: string;
+  /** Ends by itself after so many requests. */
+  most?: number;
+  /** How many connections there may be; a request that finds none free waits, which counts. */
+  connections?: number;
+  /** Instead of a rate: so many clients at once, each of which posts a row and gets the path so often, without a pause. */
+  clients?: { count: number; times: number };
 };
 
 /** One request of a load. Times are milliseconds of the clock `now`. */
@@ -18,7 +27,7 @@ export type Shot = {
   /** When it was due; `ms` counts from here to the last byte, so a generator that is late hides nothing. */
   at: number;
   ms: number;
-  /** How late it was sent. */
+  /** How late it was sent: behind its time, or waiting for a connection. */
   late: number;
   fresh: boolean;
   /** On a connection that had served before. */
@@ -40,14 +49,17 @@ export type Shot = {
 /** Milliseconds of the machine's monotonic clock, the same in every thread. */
 export const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
 
-/** A load under way: `shots` grows as requests end, `stop` resolves when the last one has (10 s at most, 20 s for writes). */
-export type Load = { shots: Shot[]; stop(): Promise<void> };
+/**
+ * A load under way: `shots` grows as requests end. `ended` resolves when the last one has; `stop` sends no more and
+ * resolves then (10 s at most, 20 s for writes).
+ */
+export type Load = { shots: Shot[]; ended: Promise<void>; stop(): Promise<void> };
 
-/** Starts a constant open-loop load of GET /, or of writes, in a thread of its own, where nothing else can make it late. */
+/** Starts a constant open-loop load (or clients) in a thread of its own, where nothing else can make it late. */
 export function startLoad(options: LoadOptions): Load {
   const worker = new Worker(new URL("./shooter.ts", import.meta.url), { workerData: options });
   const shots: Shot[] = [];
-  worker.on("message", (shot: Shot) => shots.push(shot));
+  worker.on("message", (ended: Shot[]) => shots.push(...ended));
   const ended = new Promise<void>((resolve, reject) => {
     worker.on("error", reject);
     worker.on("exit", () => resolve());
@@ -55,6 +67,7 @@ export function startLoad(options: LoadOptions): Load {
   ended.catch(() => {}); // told by stop
   return {
     shots,
+    ended,
     stop: () => {
       worker.postMessage("stop");
       return ended;

@@ -4,30 +4,53 @@ import { parentPort, workerData } from "node:worker_threads";
 import { type LoadOptions, now, type Shot } from "./load.ts";
 import { isWritten } from "./tally.ts";
 
-const { host, port = 80, domain, rate, fresh = false, writes }: LoadOptions = workerData;
+const options: LoadOptions = workerData;
+const {
+  host,
+  port = 80,
+  domain,
+  rate,
+  fresh = false,
+  writes,
+  path,
+  most = Number.POSITIVE_INFINITY,
+  clients,
+} = options;
 const patience = 10_000; // ms for one whole request
-const agent = fresh ? false : new Agent({ keepAlive: true });
-const headers = { Host: domain, Accept: "application/json", "User-Agent": "halo-drill" };
+const crowd = 10_000; // requests at once; more are not sent, lest they fill the memory
+const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
+const headers = { Host: domain, Accept: "application/json", "User-Agent": path ? "halo-load" : "halo-drill" };
 
 let outstanding = 0;
 let stopping = false;
 let giveUp = Number.POSITIVE_INFINITY;
 let written = 0;
 let due = now();
+let sent = 0;
+let ended: Shot[] = [];
 
 /** What a write sends besides. */
 const post = (key: string) => ({
   method: "POST",
   path: "/api/customers",
-  headers: { ...headers, "Content-Type": "application/json", "Idempotency-Key": key },
+  headers: { ...headers, "Content-Type": "application/json", ...(path ? {} : { "Idempotency-Key": key }) },
 });
+const nextKey = () => writes && `${writes}-${written++}`;
 
-function shoot(at: number, key = writes && `${writes}-${written++}`): void {
-  outstanding++;
-  const shot: Shot = { at, ms: 0, late: now() - at, fresh, reused: false, status: 0, retryAfter: false };
+/** Sends one request, a write if it has a key; `next` comes after its end. */
+function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void): void {
+  const shot: Shot = { at, ms: 0, late: 0, fresh, reused: false, status: 0, retryAfter: false };
   if (key) shot.key = key;
-  const outgoing = request({ host, port, agent, headers, ...(key && post(key)) });
+  if (outstanding >= crowd) {
+    tell({ ...shot, error: `not sent: ${crowd} requests are waiting` });
+    return;
+  }
+  outstanding++;
+  const outgoing = request({ host, port, agent, path, headers, ...(key && post(key)) });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
+  outgoing.on("socket", () => {
+    shot.late = now() - at;
+  });
   let over = false;
   const end = (error?: string) => {
     if (over) return;
@@ -36,13 +59,15 @@ function shoot(at: number, key = writes && `${writes}-${written++}`): void {
     shot.ms = now() - at;
     shot.reused = outgoing.reusedSocket;
     if (error) shot.error = error;
-    parentPort?.postMessage(shot);
+    tell(shot);
+    const repeat = key && !path && !isWritten(shot);
     const again = () => {
       outstanding--;
-      if (key && !isWritten(shot) && now() < giveUp) shoot(now(), key);
+      if (repeat && now() < giveUp) shoot(now(), key);
+      if (!stopping) next?.();
       leave();
     };
-    if (key && !isWritten(shot)) setTimeout(again, shot.retryAfter ? 1000 : 200);
+    if (repeat) setTimeout(again, shot.retryAfter ? 1000 : 200);
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
@@ -62,6 +87,16 @@ function shoot(at: number, key = writes && `${writes}-${written++}`): void {
   outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
 }
 
+/** Tells the shots that have ended, some at a time: a message for each would cost more than its request. */
+function tell(shot: Shot): void {
+  if (ended.push(shot) === 1) setTimeout(flush, 10);
+}
+
+function flush(): void {
+  parentPort?.postMessage(ended);
+  ended = [];
+}
+
 /** Fills in what the answer says; gives what is wrong with it, if anything. */
 function read(shot: Shot, { statusCode = 0, headers }: IncomingMessage, body: string): string | undefined {
   const header = (name: string) => headers[name]?.toString();
@@ -70,6 +105,7 @@ function read(shot: Shot, { statusCode = 0, headers }: IncomingMessage, body: st
   shot.by = header("x-served-by");
   shot.release = header("x-release");
   shot.retryAfter = Number(headers["retry-after"]) > 0;
+  if (path) return undefined;
   try {
     const { container_id, database_status, total_visits, id, name } = JSON.parse(body);
     if (shot.key) return statusCode === 201 && !(id && name === shot.key) ? `not the row: ${body}` : undefined;
@@ -86,17 +122,29 @@ function read(shot: Shot, { statusCode = 0, headers }: IncomingMessage, body: st
 
 function tick(): void {
   if (stopping) return;
-  for (; due <= now(); due += 1000 / rate) shoot(due); // a late timer sends all that is due
-  setTimeout(tick, Math.max(0, due - now()));
+  for (; due <= now() && sent < most; due += 1000 / rate, sent++) shoot(due); // a late timer sends all that is due
+  if (sent < most) setTimeout(tick, Math.max(0, due - now()));
+  else stop();
 }
 
-function leave(): void {
-  if (stopping && outstanding === 0) process.exit();
+/** One of the clients, who has so many rounds to go. */
+function client(times: number): void {
+  const get = () => shoot(now(), undefined, () => (times > 1 ? client(times - 1) : undefined));
+  shoot(now(), nextKey(), get);
 }
 
-parentPort?.on("message", () => {
+function stop(): void {
   stopping = true;
   giveUp = now() + patience;
   leave();
-});
-tick();
+}
+
+function leave(): void {
+  if (outstanding > 0 || !(stopping || clients)) return;
+  flush();
+  process.exit();
+}
+
+parentPort?.on("message", stop);
+if (clients) for (let i = 0; i < clients.count; i++) client(clients.times);
+else tick();

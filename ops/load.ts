@@ -1,0 +1,117 @@
+/**
+ * Load on purpose: `npm run load -- SCENARIO [--rate N --duration 90s --connections N --path /api/...] [--compare FILE]`,
+ * `-- --list`. Prints the client's figures and Prometheus' beside them; JSON and a page with plots in .halo/reports/.
+ * What it writes it takes out again, also after Ctrl-C.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
+import { balancer, makeScene, type Scene } from "./drill/scene.ts";
+import { findHost, reach } from "./lib/cluster.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { attach, elapsed } from "./lib/process.ts";
+import { domains, own, root } from "./lib/project.ts";
+import { cores, readCpu, removeRows, rowPrefix, snapshot } from "./load/cluster.ts";
+import { drive, knee } from "./load/drive.ts";
+import { bySecond, clientFigures, p95Like, prometheusFigures } from "./load/figures.ts";
+import { compare, notes, page, type Report, readReport, table } from "./load/report.ts";
+import { list, makePlan, type Plan } from "./load/scenarios.ts";
+
+const interrupted = new AbortController();
+const hurried = new AbortController();
+
+await command(async (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      list: { type: "boolean" },
+      rate: { type: "string" },
+      duration: { type: "string" },
+      connections: { type: "string" },
+      path: { type: "string" },
+      compare: { type: "string" },
+    },
+  });
+  if (values.list) return console.log(list());
+  if (positionals.length > 1) throw new Problem(`${positionals.join(" ")}: one scenario at a time`, "name one");
+  const plan = makePlan(positionals[0], values);
+  const other = values.compare === undefined ? undefined : readReport(values.compare);
+  const here = [process.execPath, ...process.argv.slice(1)];
+  const inside = reach(here);
+  if (inside.length > here.length) return attach(inside); // the load has to come from where the hosts are
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => (interrupted.signal.aborted ? hurried : interrupted).abort());
+  const report = await load(plan);
+  console.log(`\n${table(report)}`);
+  if (other) console.log(`\n${compare(report, other)}`);
+  console.log(`\nReport: ${save(report)}`);
+  return report.interrupted ? 130 : 0;
+});
+
+/** One run from the look before it until its rows are gone again. */
+async function load(plan: Plan): Promise<Report> {
+  const workshop = domains().find((name) => name.startsWith("workshop."));
+  const domain = (plan.path.startsWith("/api") && workshop) || (domains()[0] ?? "");
+  const host = findHost(balancer).address;
+  // Not the interruption's: what is begun is put right.
+  const scene = () => makeScene(() => [], console.log, AbortSignal.timeout(120_000));
+  const target = { host, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  console.log(`${plan.scenario}: ${plan.what} (http://${domain}${plan.path})`);
+
+  const at = new Date().toISOString();
+  if (plan.clients) await removeRows(scene());
+  const before = await snapshot(interrupted.signal);
+  const { shots, seconds, steps, cpu } = await measure(plan, target, scene).finally(async () => {
+    if (plan.clients) console.log(`${elapsed()}: ${await removeRows(scene())} rows taken out again`);
+  });
+  if (shots.length === 0 || shots.every(({ status }) => status === 0))
+    throw new Problem(
+      shots.length === 0 ? "interrupted before the first request" : `nobody answered: ${shots[0]?.error}`,
+      "npm run verify",
+    );
+  const requests = shots.filter(({ status }) => status > 0).length;
+  const after =
+    "none" in before ? before : await snapshot(hurried.signal, { site: domain, before: before.counters, requests });
+  const measured =
+    "none" in before || "none" in after
+      ? { without: "none" in before ? before.none : "none" in after ? after.none : "" }
+      : prometheus(domain, seconds, before.counters, after.counters, shots);
+  return {
+    scenario: plan.scenario,
+    what: plan.what,
+    path: plan.path,
+    at,
+    seconds,
+    interrupted: interrupted.signal.aborted,
+    client: { ...clientFigures(shots, seconds), cpu },
+    ...measured,
+    steps,
+    notes: [...(plan.steps ? [knee(steps, plan.steps.to)] : []), ...notes(shots)],
+    series: bySecond(shots),
+  };
+}
+
+/** The run itself, with the cores that the workers used in it. */
+async function measure(plan: Plan, target: Parameters<typeof drive>[1], scene: () => Scene) {
+  const before = await readCpu(scene());
+  const run = await drive(plan, target, interrupted.signal);
+  return { ...run, cpu: cores(before, await readCpu(scene()), run.seconds) };
+}
+
+function prometheus(
+  ...[site, seconds, before, after, shots]: [...Parameters<typeof prometheusFigures>, Parameters<typeof p95Like>[0]]
+): Pick<Report, "prometheus" | "p95AsLogged"> {
+  const { buckets, ...figures } = prometheusFigures(site, seconds, before, after);
+  return { prometheus: figures, p95AsLogged: p95Like(shots, buckets) };
+}
+
+/** Writes the JSON and the page; gives where the page is. */
+function save(report: Report): string {
+  mkdirSync(own("reports"), { recursive: true });
+  const name = `load-${report.scenario}-${report.at.replace(/[-:]|\.\d+/g, "")}`;
+  writeFileSync(own("reports", `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(own("reports", `${name}.html`), page(report));
+  return `${relative(root, own("reports", `${name}.html`))} and ${name}.json`;
+}

@@ -1,0 +1,89 @@
+/** What a run needs of the hosts: rows taken out again, the workers' CPU, and Prometheus' counters. */
+import { backends, postgres, type Scene } from "../drill/scene.ts";
+import { Problem } from "../lib/problem.ts";
+import { query } from "../lib/prometheus.ts";
+import { type Counters, counted, counters } from "./figures.ts";
+
+/** What the names of a load's rows begin with. */
+export const rowPrefix = "halo-load";
+
+/** Takes out the rows that this load, or one that was killed, has written; gives how many there were. */
+export async function removeRows(scene: Scene): Promise<number> {
+  const { output } = await scene.on(
+    postgres,
+    `cd /
+runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 halo <<'SQL'
+WITH gone AS (DELETE FROM workshop.customers WHERE name LIKE '${rowPrefix}-%' RETURNING 1) SELECT count(*) FROM gone;
+SQL`,
+  );
+  return Number(output);
+}
+
+/** Nanoseconds of CPU by process of the workers, for each backend. */
+export type Cpu = Record<string, Map<string, number>>;
+
+/** Asks each backend what its workers have used until now. */
+export async function readCpu(scene: Scene): Promise<Cpu> {
+  const used = backends.map(async (host) => {
+    const { output } = await scene.on(
+      host,
+      `for worker in $(pgrep -u halo -f app/src/main.ts); do
+  awk -v pid=$worker '{ sum += $1 } END { printf "%d %.0f\\n", pid, sum }' /proc/$worker/task/*/schedstat
+done`,
+    );
+    const lines = output.split("\n").filter(Boolean);
+    return [host, new Map(lines.map((line) => line.split(" ") as [string, string]).map(([p, ns]) => [p, Number(ns)]))];
+  });
+  return Object.fromEntries(await Promise.all(used));
+}
+
+/** Cores that each backend's workers used in these seconds; one that began meanwhile counts whole. */
+export const cores = (before: Cpu, after: Cpu, seconds: number): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(after).map(([host, workers]) => [
+      host,
+      [...workers].reduce((all, [pid, ns]) => all + ns - (before[host]?.get(pid) ?? 0), 0) / 1e9 / seconds,
+    ]),
+  );
+
+const patience = 60_000; // ms for a scrape to come, six of its intervals
+
+/** Prometheus' counters at a moment after this call (a scrape of every target of ours), or why there are none. */
+export type Snapshot = { counters: Counters } | { none: string };
+
+/**
+ * Waits until every worker and every edge was scraped after this moment, and takes the counters. A target that cannot be
+ * scraped is not waited for: what it counted is missing then.
+ *
+ * @param site, before, requests where the edge has to have counted that many since, it is waited for as well: nginx
+ *   writes its log once a second, and mtail reads it
+ */
+export async function snapshot(
+  signal: AbortSignal,
+  awaited?: { site: string; before: Counters; requests: number },
+): Promise<Snapshot> {
+  const enough = 15; // s after which requests that were not logged will not come any more
+  const all = 'job=~"edge|service"';
+  try {
+    const since = (await query("vector(time())"))[0]?.value ?? 0; // the hosts' clock, not ours
+    for (const end = performance.now() + patience; performance.now() < end && !signal.aborted; ) {
+      const times = (await query(`timestamp(up{${all}})`)).map(({ value }) => value);
+      if (times.length === 0) throw new Problem("Prometheus has no target of the jobs edge and service", "npm run up");
+      const oldest = Math.min(...times);
+      if (oldest > since) {
+        const now = counters(
+          await query(
+            `{__name__=~"edge_requests_total|edge_request_seconds_bucket|process_cpu_seconds_total|postgres_query_duration_seconds_(sum|count|bucket)",${all}}`,
+          ),
+        );
+        if (!awaited || counted(awaited.site, awaited.before, now) >= awaited.requests || oldest > since + enough)
+          return { counters: now };
+      }
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    return { none: signal.aborted ? "interrupted" : `no scrape of every target within ${patience / 1000} s` };
+  } catch (error) {
+    if (error instanceof Problem) return { none: error.message };
+    throw error;
+  }
+}

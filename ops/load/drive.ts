@@ -1,0 +1,155 @@
+import { type Load, type LoadOptions, now, type Shot, startLoad } from "../drill/load.ts";
+import { percentile } from "../drill/tally.ts";
+import { elapsed } from "../lib/process.ts";
+import { clientFigures, isFailure } from "./figures.ts";
+import { bounds, type Plan } from "./scenarios.ts";
+
+/** One step of a search for the knee; `why` says what went out of bounds. */
+export type Step = { rate: number; reached: number; p95: number; errors: number; why?: string };
+
+/** What became of a run: its requests in the order in which they were due, and how long they took in all, in s. */
+export type Run = { shots: Shot[]; seconds: number; steps: Step[] };
+
+const wait = (ms: number, ended: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    ended.addEventListener("abort", () => resolve(clearTimeout(timer)), { once: true });
+  });
+
+/**
+ * Does what a plan says, and shows how it goes. Each load has a thread of its own; an interruption ends them early.
+ *
+ * @param target the balancer, the site and what the names of written rows begin with
+ */
+export async function drive(
+  plan: Plan,
+  target: Pick<LoadOptions, "host" | "port" | "domain" | "writes">,
+  interrupted: AbortSignal,
+): Promise<Run> {
+  const loads: Load[] = [];
+  const steps: Step[] = [];
+  const start = (options: Partial<LoadOptions>) => {
+    const load = startLoad({ ...target, path: plan.path, connections: plan.connections, rate: 0, ...options });
+    loads.push(load);
+    return load;
+  };
+  const constant = async (rate: number, from: number, seconds: number) => {
+    await wait(from * 1000, interrupted);
+    if (interrupted.aborted) return [];
+    const { shots, ended } = start({ rate, most: Math.round(rate * seconds) });
+    await ended;
+    return shots;
+  };
+  const stop = () => Promise.all(loads.map((load) => load.stop()));
+  interrupted.addEventListener("abort", stop, { once: true });
+  const since = performance.now();
+  const hide = show(loads, plan, since);
+  try {
+    if (plan.clients) {
+      const limit = setTimeout(stop, plan.seconds * 1000);
+      await start({ clients: plan.clients }).ended;
+      clearTimeout(limit);
+    }
+    await Promise.all((plan.phases ?? []).map(({ rate, from, seconds }) => constant(rate, from, seconds)));
+    if (plan.steps)
+      await findKnee(plan.steps, async (rate) => {
+        const shots = await constant(rate, 0, plan.seconds);
+        if (interrupted.aborted) return undefined;
+        const step = judge(rate, plan.seconds, shots);
+        steps.push(step);
+        console.log(`${elapsed(since)}: ${tell(step)}`);
+        return step;
+      });
+  } finally {
+    hide();
+    interrupted.removeEventListener("abort", stop);
+    await stop();
+  }
+  const shots = loads.flatMap((load) => load.shots).sort((a, b) => a.at - b.at);
+  const last = shots.reduce((end, { at, ms }) => Math.max(end, at + ms), 0);
+  // The last request of a second's pace is due a second before the end.
+  const planned = interrupted.aborted ? 0 : Math.max(0, ...(plan.phases ?? []).map((each) => each.from + each.seconds));
+  return { shots, seconds: Math.max((last - (shots[0]?.at ?? 0)) / 1000, planned, 0.001), steps };
+}
+
+/** One step in words. */
+export const tell = ({ rate, reached, p95, errors, why }: Step): string =>
+  `${rate}/s: ${reached.toFixed(0)}/s answered, p95 ${p95.toFixed(0)} ms, ${(errors * 100).toFixed(1)} % failed: ${why ?? "in bounds"}`;
+
+/** Says what a step's requests came to, and which bound they broke first. */
+export function judge(rate: number, seconds: number, shots: Shot[]): Step {
+  const { p95 = Number.POSITIVE_INFINITY, errors } = clientFigures(shots, seconds);
+  const end = shots.reduce((last, { at, ms }) => Math.max(last, at + ms), 0);
+  const reached =
+    shots.filter((shot) => !isFailure(shot)).length / Math.max(seconds, (end - (shots[0]?.at ?? 0)) / 1000);
+  const why =
+    errors > bounds.errors
+      ? `more than ${bounds.errors * 100} % failed`
+      : p95 > bounds.p95
+        ? `p95 is over ${bounds.p95} ms`
+        : undefined;
+  return { rate, reached, p95, errors, ...(why ? { why } : {}) };
+}
+
+/**
+ * Goes up until a rate is out of bounds, then between the best and the worst until they are a tenth apart.
+ *
+ * @param attempt tries one rate; undefined ends the search
+ */
+export async function findKnee(
+  { from, to }: { from: number; to: number },
+  attempt: (rate: number) => Promise<Step | undefined>,
+): Promise<void> {
+  let [held, broke] = [0, Number.POSITIVE_INFINITY];
+  for (let rate = from; ; ) {
+    const step = await attempt(rate);
+    if (!step) return;
+    if (step.why) broke = rate;
+    else held = rate;
+    if (held >= to || (held > 0 && broke <= held * bounds.near)) return;
+    if (held === 0 && broke <= 1) return;
+    const next = Number.isFinite(broke) ? (held + broke) / 2 : Math.min(to, rate * bounds.growth);
+    rate = next > 20 ? Math.round(next) : next;
+  }
+}
+
+/** The result of a search for the knee in a sentence. */
+export function knee(steps: Step[], to: number): string {
+  const held = steps.filter(({ why }) => !why).reduce((best, { rate }) => Math.max(best, rate), 0);
+  const [broken] = steps.filter(({ why }) => why).toSorted((a, b) => a.rate - b.rate);
+  if (!broken)
+    return held >= to ? `the knee is above ${to}/s, where the search was to end` : "the search was cut short";
+  const above = `at ${broken.rate}/s ${broken.why}`;
+  return held > 0 ? `the knee is at ${held}/s: ${above}` : `no rate was in bounds: ${above}`;
+}
+
+/** Shows how a run goes: a terminal sees one line, in place; a pipe sees one every ten seconds. Gives what ends it. */
+function show(loads: Load[], plan: Plan, since: number): () => void {
+  const live = process.stdout.isTTY;
+  const whole = plan.steps ? "" : ` of ${plan.clients ? "at most " : ""}${plan.seconds} s`;
+  const next = loads.map(() => 0);
+  let failed = 0;
+  const draw = () => {
+    let requests = 0;
+    const recent: Shot[] = [];
+    for (const [i, { shots }] of loads.entries()) {
+      requests += shots.length;
+      for (let n = next[i] ?? 0; n < shots.length; n++) if (isFailure(shots[n] as Shot)) failed++;
+      next[i] = shots.length;
+      recent.push(...shots.slice(-5000).filter(({ at, ms }) => at + ms > now() - 5000));
+    }
+    const p95 = percentile(
+      recent.map(({ ms }) => ms),
+      0.95,
+    );
+    const seconds = Math.min(5, (performance.now() - since) / 1000);
+    const line = `${elapsed(since)}${whole}: ${requests} requests, ${failed} failed; now ${(recent.length / seconds).toFixed(1)}/s, p95 ${p95?.toFixed(0) ?? "-"} ms`;
+    if (live) process.stdout.write(`\r\x1b[2K${line.slice(0, (process.stdout.columns || 80) - 1)}`);
+    else console.log(line);
+  };
+  const timer = setInterval(draw, live ? 500 : 10_000);
+  return () => {
+    clearInterval(timer);
+    if (live) process.stdout.write("\r\x1b[2K");
+  };
+}

@@ -1,0 +1,158 @@
+/** What a run's figures are made of. No effects: everything comes in as values. */
+import type { Shot } from "../drill/load.ts";
+import { percentile } from "../drill/tally.ts";
+import { histogramQuantile, type Series } from "../lib/prometheus.ts";
+
+/**
+ * The figures of one side. Latencies in ms; errors as a share of the requests; CPU as cores, by backend. undefined where
+ * that side cannot know.
+ */
+export type Figures = {
+  requests: number;
+  rate: number;
+  p95?: number;
+  errors: number;
+  cpu?: Record<string, number>;
+  database?: { mean: number; p95?: number };
+};
+
+/** No whole answer, or one that refuses. */
+export const isFailure = (shot: Shot): boolean => shot.status === 0 || shot.status >= 400 || shot.error !== undefined;
+
+const ms = (shots: Shot[]): number[] => shots.map((shot) => shot.ms);
+
+/** The client's figures of some seconds; latencies from when each request was due. */
+export const clientFigures = (shots: Shot[], seconds: number): Figures => ({
+  requests: shots.length,
+  rate: shots.length / seconds,
+  p95: percentile(ms(shots), 0.95),
+  errors: shots.filter(isFailure).length / Math.max(1, shots.length),
+});
+
+/**
+ * The client's p95 as nginx and Prometheus would have measured it, in ms: from the sending, between two readings of a
+ * clock that counts whole ms, sorted into these buckets (upper bounds in s). What nginx cannot see, such as an attempt
+ * without an answer, is left out.
+ */
+export function p95Like(shots: Shot[], buckets: number[]): number | undefined {
+  const seen = shots.filter(({ status }) => status > 0);
+  const counts = new Map(buckets.map((bound) => [bound, 0]));
+  for (const { at, ms, late } of seen) {
+    const seconds = (Math.floor(at + ms) - Math.floor(at + late)) / 1000;
+    for (const bound of buckets) if (seconds <= bound) counts.set(bound, (counts.get(bound) ?? 0) + 1);
+  }
+  const quantile = histogramQuantile(0.95, counts);
+  return quantile === undefined ? undefined : quantile * 1000;
+}
+
+/** Every counter that is of interest, by its series. */
+export type Counters = Map<string, Series>;
+
+/** Names the series of a query's result, so that two moments can be compared. */
+export const counters = (series: Series[]): Counters =>
+  new Map(series.map((each) => [JSON.stringify(Object.entries(each.labels).toSorted()), each]));
+
+/** By how much each counter grew; one that was not there, or began anew, grew by all that it is. */
+function growth(before: Counters, after: Counters): Series[] {
+  return [...after].map(([key, { labels, value }]) => {
+    const then = before.get(key)?.value ?? 0;
+    return { labels, value: value >= then ? value - then : value };
+  });
+}
+
+/** How many requests of a site nginx counted between two moments. */
+export const counted = (site: string, before: Counters, after: Counters): number =>
+  sum(growth(before, after), "edge_requests_total", { site });
+
+const sum = (series: Series[], name: string, labels: Record<string, string> = {}) =>
+  series
+    .filter((each) => each.labels.__name__ === name)
+    .filter((each) => Object.entries(labels).every(([label, value]) => each.labels[label] === value))
+    .reduce((all, { value }) => all + value, 0);
+
+/** Values of one histogram, cumulative by upper bound. */
+function histogram(series: Series[], name: string, labels: Record<string, string> = {}): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { le = "" } of series.filter((each) => each.labels.__name__ === `${name}_bucket`).map((s) => s.labels))
+    counts.set(Number(le.replace("+Inf", "Infinity")), sum(series, `${name}_bucket`, { ...labels, le }));
+  return counts;
+}
+
+/**
+ * Prometheus' figures: what the counters of two scrapes grew by, one before and one after the load.
+ *
+ * nginx logs whole ms and the buckets are some ms wide, so p95 is known to about 1 ms below 10 ms and to the width of its
+ * bucket above: give the client's by p95Like beside it. The counters cover up to two scrapes more than the load. Rate and CPU
+ * are per second of the load, so they hold what others asked and what an idle process used in those too.
+ *
+ * @param seconds how long the load took
+ */
+export function prometheusFigures(
+  site: string,
+  seconds: number,
+  before: Counters,
+  after: Counters,
+): Figures & { buckets: number[] } {
+  const grown = growth(before, after);
+  const requests = sum(grown, "edge_requests_total", { site });
+  const failed = grown
+    .filter(({ labels }) => labels.__name__ === "edge_requests_total" && labels.site === site)
+    .filter(({ labels }) => Number(labels.status) >= 400)
+    .reduce((all, { value }) => all + value, 0);
+  const seconds95 = (counts: Map<number, number>) => {
+    const value = histogramQuantile(0.95, counts);
+    return value === undefined ? undefined : value * 1000;
+  };
+  const edge = histogram(grown, "edge_request_seconds", { site });
+  const queries = sum(grown, "postgres_query_duration_seconds_count");
+  const hosts = [...new Set(grown.map(({ labels }) => labels.host ?? "").filter(Boolean))].toSorted();
+  const cpu = hosts
+    .map((host) => [host, sum(grown, "process_cpu_seconds_total", { host }) / seconds] as const)
+    .filter(([, cores]) => cores > 0);
+  return {
+    requests,
+    rate: requests / seconds,
+    p95: seconds95(edge),
+    errors: failed / Math.max(1, requests),
+    buckets: [...edge.keys()].toSorted((a, b) => a - b),
+    ...(cpu.length > 0 ? { cpu: Object.fromEntries(cpu) } : {}),
+    ...(queries > 0
+      ? {
+          database: {
+            mean: (sum(grown, "postgres_query_duration_seconds_sum") / queries) * 1000,
+            p95: seconds95(histogram(grown, "postgres_query_duration_seconds")),
+          },
+        }
+      : {}),
+  };
+}
+
+/** Whether two values differ by more than a tenth and by more than can be told apart. */
+export const disagree = (a: number, b: number, resolution: number): boolean =>
+  Math.abs(a - b) > resolution && Math.abs(a - b) > 0.1 * Math.max(a, b);
+
+/** One second of a run: requests that were due, how many failed, and latencies in ms. */
+export type Second = { second: number; requests: number; failed: number; p50?: number; p95?: number };
+
+/** The run second by second (or in wider steps, at most 600 of them). */
+export function bySecond(shots: Shot[]): Second[] {
+  const start = shots[0]?.at ?? 0;
+  const end = shots.at(-1)?.at ?? 0;
+  const step = Math.max(1, Math.ceil((end - start) / 1000 / 600));
+  const groups = Array.from({ length: Math.floor((end - start) / 1000 / step) + 1 }, (): Shot[] => []);
+  for (const shot of shots) groups[Math.floor((shot.at - start) / 1000 / step)]?.push(shot);
+  return groups.map((group, i) => ({
+    second: i * step,
+    requests: group.length / step,
+    failed: group.filter(isFailure).length / step,
+    p50: percentile(ms(group), 0.5),
+    p95: percentile(ms(group), 0.95),
+  }));
+}
+
+/** Keys with how often each came, the most frequent first. */
+export function tallyBy<T>(values: T[], key: (value: T) => string): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(key(value), (counts.get(key(value)) ?? 0) + 1);
+  return [...counts].toSorted(([, a], [, b]) => b - a);
+}

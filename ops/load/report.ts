@@ -1,0 +1,243 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import type { Shot } from "../drill/load.ts";
+import { Problem } from "../lib/problem.ts";
+import type { Step } from "./drive.ts";
+import { disagree, type Figures, isFailure, type Second, tallyBy } from "./figures.ts";
+
+/** Everything that is to say about a run; the JSON report is this. */
+export type Report = {
+  scenario: string;
+  what: string;
+  path: string;
+  /** When it began (ISO), and how long it took, in s. */
+  at: string;
+  seconds: number;
+  interrupted: boolean;
+  client: Figures;
+  /** Without it `without` says why. */
+  prometheus?: Figures;
+  without?: string;
+  /** The client's p95 as nginx and Prometheus would have measured it, in ms. */
+  p95AsLogged?: number;
+  steps: Step[];
+  notes: string[];
+  series: Second[];
+};
+
+/**
+ * What is published of the original, which is this: at the peak of `high` it lost half of its requests. Its other figures
+ * are not known here.
+ */
+const original: Record<string, Partial<Record<string, string>>> = { high: { failed: "half, at its peak" } };
+
+/** A row of the table; resolution is what the two sides cannot tell apart, in the unit of the values. */
+type Line = {
+  name: string;
+  unit: string;
+  digits: number;
+  resolution: number;
+  of(figures: Figures): number | undefined;
+  detail?(figures: Figures): string;
+};
+
+const total = (cpu?: Record<string, number>) => cpu && Object.values(cpu).reduce((all, cores) => all + cores, 0) * 100;
+
+const lines: Line[] = [
+  { name: "requests/s", unit: "", digits: 1, resolution: 0.05, of: ({ rate }) => rate },
+  { name: "p95", unit: " ms", digits: 1, resolution: 1, of: ({ p95 }) => p95 },
+  { name: "failed", unit: " %", digits: 2, resolution: 0.05, of: ({ errors }) => errors * 100 },
+  {
+    name: "backend CPU",
+    unit: " %",
+    digits: 0,
+    resolution: 5,
+    of: ({ cpu }) => total(cpu),
+    detail: ({ cpu = {} }) =>
+      ` (${Object.entries(cpu)
+        .map(([host, cores]) => `${host} ${(cores * 100).toFixed(0)}`)
+        .join(", ")})`,
+  },
+  {
+    name: "database latency",
+    unit: " ms",
+    digits: 2,
+    resolution: 0,
+    of: ({ database }) => database?.mean,
+    detail: ({ database }) => (database?.p95 === undefined ? "" : ` (p95 ${database.p95.toFixed(1)})`),
+  },
+];
+
+const cell = (line: Line, figures?: Figures): string => {
+  const value = figures && line.of(figures);
+  if (figures === undefined || value === undefined) return "-";
+  return `${value.toFixed(line.digits)}${line.unit}${line.detail?.(figures) ?? ""}`;
+};
+
+/** The rows of the table as texts: name, client, Prometheus, difference, the original's. */
+export function rows({ scenario, client, prometheus, p95AsLogged }: Report): string[][] {
+  return lines.map((line) => {
+    const theirs = prometheus && line.of(prometheus);
+    const ours = line.name === "p95" ? p95AsLogged : line.of(client);
+    const both = theirs !== undefined && ours !== undefined;
+    const off = both && Math.max(ours, theirs) > 0 ? (theirs / ours - 1) * 100 : 0;
+    const percent = Number.isFinite(off) ? `${off >= 0 ? "+" : ""}${off.toFixed(0)} %` : "only there";
+    const flag = both && disagree(ours, theirs, line.resolution) ? " DISAGREE" : "";
+    return [
+      line.name,
+      cell(line, client),
+      cell(line, prometheus),
+      both ? percent + flag : "-",
+      original[scenario]?.[line.name] ?? "not published",
+    ];
+  });
+}
+
+/** Whether the two sides tell the same. */
+export const agrees = (report: Report): boolean => !rows(report).some(([, , , off]) => off?.endsWith("DISAGREE"));
+
+const heads = ["", "client", "Prometheus", "difference", "the original"];
+
+/** Rows of texts as a Markdown table that can also be read as it is. */
+function markdown(heads: string[], cells: string[][]): string {
+  const widths = heads.map((head, i) => Math.max(head.length, ...cells.map((row) => row[i]?.length ?? 0)));
+  const row = (texts: string[]) => `| ${texts.map((text, i) => text.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [row(heads), row(widths.map((width) => "-".repeat(width))), ...cells.map(row)].join("\n");
+}
+
+/** What stands under the table. */
+export function remarks(report: Report): string[] {
+  const { p95AsLogged, without } = report;
+  return [
+    ...(without ? [`no figures of Prometheus: ${without}`] : []),
+    ...(p95AsLogged === undefined
+      ? []
+      : [
+          `p95 of the client counts from when a request was due; beside Prometheus' stands ${p95AsLogged.toFixed(1)} ms: from its sending, in whole ms and by the same buckets`,
+        ]),
+    ...report.notes,
+  ];
+}
+
+/** The table, and what there is to say beneath it. */
+export const table = (report: Report): string =>
+  [markdown(heads, rows(report)), "", ...remarks(report).map((note) => `- ${note}`)].join("\n");
+
+/** Two runs side by side: each figure of the client and of Prometheus, and this one as a multiple of the other. */
+export function compare(report: Report, other: Report): string {
+  const cells = (["client", "prometheus"] as const).flatMap((side) =>
+    lines.map((line) => {
+      const [now, then] = [report[side], other[side]].map((figures) => figures && line.of(figures));
+      const ratio = now === undefined || then === undefined ? undefined : now === then ? 1 : now / then;
+      return [
+        `${line.name}, ${side === "client" ? "client" : "Prometheus"}`,
+        cell(line, report[side]),
+        cell(line, other[side]),
+        ratio === undefined || !Number.isFinite(ratio) ? "-" : ratio.toFixed(2),
+      ];
+    }),
+  );
+  return markdown(
+    ["", "this run", `${other.scenario}, ${other.at}`, "ratio"],
+    cells.filter(([, ...texts]) => texts.some((text) => text !== "-")),
+  );
+}
+
+/** Reads a run's JSON report; throws a Problem when it is none. */
+export function readReport(file: string): Report {
+  try {
+    const report = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof report.client?.rate === "number") return report;
+  } catch {
+    // told below
+  }
+  throw new Problem(`${file} is no report of a load`, "give a .json file of .halo/reports/");
+}
+
+/** What the requests themselves say: who answered, what failed, which was the slowest. */
+export function notes(shots: Shot[]): string[] {
+  const count = (pairs: [string, number][]) =>
+    pairs
+      .slice(0, 5)
+      .map(([what, many]) => `${what} ${many}`)
+      .join(", ");
+  const failures = shots.filter(isFailure);
+  const slowest = shots.reduce<Shot | undefined>((most, shot) => (shot.ms > (most?.ms ?? -1) ? shot : most), undefined);
+  const late = shots.filter((shot) => shot.late > 20).length;
+  const id = (shot?: Shot) => (shot?.id ? `; npm run logs -- --request ${shot.id}` : "");
+  return [
+    `answered by: ${count(tallyBy(shots, ({ by }) => by ?? "nobody"))}`,
+    ...(failures.length > 0
+      ? [
+          `failed: ${count(tallyBy(failures, ({ status, error }) => String(status || error)))}${id(failures.find((shot) => shot.id))}`,
+        ]
+      : []),
+    ...(slowest ? [`the slowest took ${slowest.ms.toFixed(0)} ms${id(slowest)}`] : []),
+    ...(late > 0 ? [`${late} requests were sent over 20 ms late, or waited so long for a connection`] : []),
+  ];
+}
+
+const plain = (text: string) =>
+  text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c);
+const html = (heads: string[], cells: string[][]) =>
+  `<table><tr>${heads.map((head) => `<th>${plain(head)}`).join("")}${cells.map((row) => `<tr>${row.map((text) => `<td${text.endsWith("DISAGREE") ? " class=bad" : ""}>${plain(text)}`).join("")}`).join("\n")}</table>`;
+
+/** The report as one page that needs nothing else: uPlot and the figures are in it. */
+export function page(report: Report): string {
+  const dist = dirname(createRequire(import.meta.url).resolve("uplot"));
+  const { scenario, what, path, at, seconds, steps, series } = report;
+  const data = {
+    second: series.map((each) => each.second),
+    requests: series.map((each) => each.requests),
+    failed: series.map((each) => each.failed),
+    p50: series.map((each) => each.p50 ?? null),
+    p95: series.map((each) => each.p95 ?? null),
+  };
+  const stepRows = steps.map((step) => [
+    `${step.rate}`,
+    step.reached.toFixed(0),
+    step.p95.toFixed(0),
+    (step.errors * 100).toFixed(2),
+    step.why ?? "in bounds",
+  ]);
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>Halo under load: ${plain(scenario)}, ${plain(at)}</title>
+<style>
+${readFileSync(join(dist, "uPlot.min.css"), "utf8")}
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
+table { border-collapse: collapse; display: block; overflow-x: auto }
+th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #ddd; white-space: nowrap }
+.bad { color: #b00020; font-weight: bold }
+h2 { font-size: 1.1rem; margin: 1.5rem 0 .3rem }
+</style>
+<h1>${plain(scenario)}</h1>
+<p>${plain(what)}; ${plain(path)}, ${plain(at)}, ${seconds.toFixed(1)} s${report.interrupted ? ", interrupted" : ""}</p>
+${html(heads, rows(report))}
+<ul>${remarks(report)
+    .map((note) => `<li>${plain(note)}`)
+    .join("")}</ul>
+${steps.length > 0 ? html(["rate", "answered/s", "p95 ms", "failed %", ""], stepRows) : ""}
+<h2>Requests a second</h2><div id="rate"></div>
+<h2>Latency, ms from when a request was due</h2><div id="latency"></div>
+<script>${readFileSync(join(dist, "uPlot.iife.min.js"), "utf8")}</script>
+<script>
+const data = ${JSON.stringify(data)};
+const plot = (id, names, colours) => {
+  const at = document.getElementById(id);
+  const options = {
+    width: at.clientWidth, height: 240, scales: { x: { time: false } },
+    series: [{ label: "s" }, ...names.map((label, i) => ({ label, stroke: colours[i], width: 2, points: { show: data.second.length < 3 } }))],
+  };
+  const drawn = new uPlot(options, [data.second, ...names.map((name) => data[name])], at);
+  addEventListener("resize", () => drawn.setSize({ width: at.clientWidth, height: 240 }));
+};
+plot("rate", ["requests", "failed"], ["#1565c0", "#b00020"]);
+plot("latency", ["p50", "p95"], ["#2e7d32", "#ef6c00"]);
+</script>
+`;
+}

@@ -1,0 +1,154 @@
+import { Problem } from "../lib/problem.ts";
+
+/** A constant rate from a second of the run on, for so many seconds. */
+export type Phase = { from: number; seconds: number; rate: number };
+
+/** A run as it is to be. One of phases, clients and steps says how the requests come. */
+export type Plan = {
+  scenario: string;
+  what: string;
+  path: string;
+  /** Seconds after which it is over, whatever is still to be sent; of steps, seconds of each. */
+  seconds: number;
+  connections: number;
+  phases?: Phase[];
+  clients?: { count: number; times: number };
+  /** Requests a second of the first step, and how many no step may exceed. */
+  steps?: { from: number; to: number };
+};
+
+/** What a person may say instead of the scenario's own; as typed. */
+export type Wishes = { rate?: string; duration?: string; connections?: string; path?: string };
+
+/** What a stress step has to keep to, and how far the search for the knee goes. p95 as the alert SiteSlow, errors as SiteErrors. */
+export const bounds = { p95: 200, errors: 0.01, growth: 1.5, near: 1.1 };
+
+const most = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 30 };
+
+type Scenario = {
+  what: string;
+  path: string;
+  rate?: number;
+  seconds: number;
+  connections: number;
+  plan(rate: number, seconds: number, connections: number): Partial<Plan>;
+};
+
+const steady = (rate: number, seconds: number) => ({ phases: [{ from: 0, seconds, rate }] });
+
+const scenarios: Record<string, Scenario> = {
+  normal: {
+    what: "the original's: one GET of the vehicles each second",
+    path: "/api/vehicles",
+    rate: 1,
+    seconds: 100,
+    connections: 100,
+    plan: steady,
+  },
+  high: {
+    what: "the original's: 3 clients, each 500 times a POST and a GET of the customers, without a pause",
+    path: "/api/customers",
+    seconds: 300,
+    connections: 3,
+    plan: (_, __, count) => ({ clients: { count, times: 500 } }),
+  },
+  spike: {
+    what: "a tenth of the rate all the time, the whole of it in the middle third",
+    path: "/api/vehicles",
+    rate: 200,
+    seconds: 60,
+    connections: 100,
+    plan: (rate, seconds) => ({
+      phases: [
+        { from: 0, seconds, rate: rate / 10 },
+        { from: seconds / 3, seconds: seconds / 3, rate: rate - rate / 10 },
+      ],
+    }),
+  },
+  soak: {
+    what: "a moderate rate for long: what grows, leaks or fills up shows",
+    path: "/api/vehicles",
+    rate: 20,
+    seconds: 1800,
+    connections: 100,
+    plan: steady,
+  },
+  stress: {
+    what: "ever higher rates, --rate at most, each for --duration: the highest at which p95 and errors stay in bounds",
+    path: "/api/vehicles",
+    rate: 5000,
+    seconds: 10,
+    connections: 200,
+    plan: (to) => ({ steps: { from: Math.min(50, to), to } }),
+  },
+  visits: {
+    what: "GET / of the counter; its visits are real ones and stay counted",
+    path: "/",
+    rate: 100,
+    seconds: 60,
+    connections: 100,
+    plan: steady,
+  },
+};
+
+/** Every scenario with what it does, a line each. */
+export const list = (): string =>
+  Object.entries(scenarios)
+    .map(([name, { what }]) => `${name.padEnd(7)} ${what}`)
+    .join("\n");
+
+/** Makes a plan of a scenario's name and a person's wishes; throws a Problem for what cannot or must not be. */
+export function makePlan(name: string | undefined, wishes: Wishes): Plan {
+  const scenario = scenarios[name ?? ""];
+  if (!name || !scenario)
+    throw new Problem(
+      name ? `there is no scenario ${name}` : "no scenario is named",
+      `name one of ${Object.keys(scenarios).join(", ")}; npm run load -- --list says what they do`,
+    );
+  const closed = scenario.rate === undefined;
+  for (const wish of ["rate", "path"] as const)
+    if (closed && wishes[wish] !== undefined)
+      throw new Problem(
+        `${name} takes no --${wish}`,
+        "its clients send as fast as they are answered, to /api/customers",
+      );
+
+  const rate = wishes.rate === undefined ? (scenario.rate ?? 0) : Number(wishes.rate);
+  if (!closed && !(rate >= 0.1 && rate <= most.rate))
+    throw new Problem(`--rate ${wishes.rate} is not possible`, `requests a second, 0.1 to ${most.rate}`);
+  const seconds = wishes.duration === undefined ? scenario.seconds : parseDuration(wishes.duration);
+  const longest = name === "stress" ? most.step : most.seconds;
+  if (!(seconds >= 1 && seconds <= longest))
+    throw new Problem(
+      `--duration ${wishes.duration} is not possible`,
+      `1s to ${longest}s; 90, 90s, 5m and 1h are understood`,
+    );
+  const connections = wishes.connections === undefined ? scenario.connections : Number(wishes.connections);
+  const crowd = closed ? most.clients : most.connections;
+  if (!(Number.isInteger(connections) && connections >= 1 && connections <= crowd))
+    throw new Problem(`--connections ${wishes.connections} is not possible`, `a whole number from 1 to ${crowd}`);
+  const path = wishes.path ?? scenario.path;
+  if (!/^\/[\x21-\x7e]{0,1000}$/.test(path))
+    throw new Problem(`--path ${path} is no path`, "begin with /, and write what is not ASCII as %XX");
+  const plan: Plan = {
+    scenario: name,
+    what: scenario.what,
+    path,
+    seconds,
+    connections,
+    ...scenario.plan(rate, seconds, connections),
+  };
+  const requests = (plan.phases ?? []).reduce((all, phase) => all + phase.rate * phase.seconds, 0);
+  if (requests > most.requests)
+    throw new Problem(
+      `that would be ${Math.round(requests)} requests`,
+      `at most ${most.requests}: take a lower --rate or a shorter --duration`,
+    );
+  return plan;
+}
+
+/** Seconds of "90", "90s", "5m" or "1h"; NaN for anything else. */
+export function parseDuration(text: string): number {
+  const [, value, unit = "s"] = text.match(/^(\d{1,6}(?:\.\d+)?)([smhd]?)$/) ?? [];
+  return Number(value) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit || "s"] ?? Number.NaN);
+}
