@@ -6,6 +6,8 @@ import { answered, backends, cutPower, readyAt, type Scene, steady, vagrant } fr
 
 const [peer = ""] = backends;
 const workers = "-u halo -f app/src/main.ts";
+const away = ["BackendDown", "BackendIdle", "NoScrape"];
+const causes = { alerts: away, hosts: [peer] };
 
 /** The first backend fails, is put right after some seconds, and comes back into rotation. */
 async function peerFails(
@@ -29,6 +31,7 @@ export const worker: Drill = {
   what: "kill -9 of a backend's PM2 workers",
   limit: 60,
   budget: {},
+  causes,
   run: (scene) => peerFails(scene, () => scene.on(peer, `echo; pkill -KILL ${workers}`), 0),
 };
 
@@ -37,6 +40,7 @@ export const halt: Drill = {
   what: "vagrant halt of a backend, then vagrant up",
   limit: 120,
   budget: { back: 15 },
+  causes,
   run: async (scene) => {
     const at = now();
     const halted = async () => {
@@ -53,6 +57,7 @@ export const power: Drill = {
   what: "power cut of a backend, then vagrant up",
   limit: 120,
   budget: { slowest: 2500 },
+  causes,
   run: (scene) =>
     peerFails(
       scene,
@@ -71,6 +76,7 @@ export const blackhole: Drill = {
   what: "a backend's network drops every packet, then heals",
   limit: 90,
   budget: { slowest: 2500, probe: 3 },
+  causes,
   mend: { on: [peer], script: heal },
   run: (scene) =>
     peerFails(
@@ -97,6 +103,7 @@ export const freeze: Drill = {
   what: "a backend's workers are stopped (SIGSTOP), then continued",
   limit: 90,
   budget: { slowest: 4000 },
+  causes,
   mend: { on: [peer], script: thaw },
   run: (scene) =>
     peerFails(
@@ -112,6 +119,7 @@ export const both: Drill = {
   what: "every backend stopped, then started",
   limit: 90,
   budget: { refusals: "nginx", back: 3 },
+  causes: { alerts: [...away, "SiteErrors", "SiteErrorsCritical"], hosts: [...backends, ""] },
   mend: { on: backends, script: "systemctl start halo" },
   run: async (scene) => {
     const failedAt = now();

@@ -37,6 +37,8 @@ export type Drill = {
   fresh?: boolean;
   /** With a load of writes beside it, each of which has to be one row in the end. */
   writes?: boolean;
+  /** The alerts that it causes, of these hosts ("": of the site as a whole). They are silenced while it lasts. */
+  causes?: { alerts: string[]; hosts: string[] };
   /** Where it can be done, if not everywhere. */
   providers?: Provider[];
   /** Before the load starts. */

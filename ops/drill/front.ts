@@ -105,6 +105,10 @@ export const overload: Drill = {
   what: `${clients} connections ask as fast as they can for 20 s`,
   limit: 90,
   budget: { refusals: "anybody" },
+  causes: {
+    alerts: ["SiteSlow", "SiteErrors", "SiteErrorsCritical", "CpuHigh", "CpuSaturated"],
+    hosts: [balancer, redis, ...backends, ""],
+  },
   prepare: async (scene) => {
     if (ask(["sh", "-c", "command -v wrk"]) === null) await scene.must(["ops/packages", "wrk"]);
   },

@@ -5,7 +5,17 @@ import { domains } from "../lib/project.ts";
 import type { Drill, Outcome } from "./drills.ts";
 import { type Load, startLoad } from "./load.ts";
 import { explain, type Row } from "./report.ts";
-import { backends, balancer, makeScene, postgres, type Result, redis, type Scene, steady } from "./scene.ts";
+import {
+  backends,
+  balancer,
+  makeScene,
+  monitoring,
+  postgres,
+  type Result,
+  redis,
+  type Scene,
+  steady,
+} from "./scene.ts";
 import { judge, judgeWrites, type Seen, tally, tellWrites } from "./tally.ts";
 
 const timer = "halo-drill";
@@ -32,6 +42,7 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
   const scene = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
   let seen: Seen | undefined;
+  const silence = await plan(limited(30), "begin", drill, ...silenceOf(drill, slow));
   try {
     await arm(scene, drill, slow);
     await drill.prepare?.(scene);
@@ -82,9 +93,33 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
   } catch (error) {
     row.broken.push(`not everything could be put back: ${error instanceof Error ? error.message : error}`);
   }
+  await plan(limited(30), "end", drill, silence);
   row.seconds = Math.round((performance.now() - started) / 1000);
   return row;
 }
+
+/**
+ * Tells the monitoring host that a drill begins or ends; the drill goes on where there is none or it does not answer.
+ * Resolves with the id of the silence that has begun, or ""; it ends by itself if nobody ends it.
+ */
+async function plan(scene: Scene, edge: "begin" | "end", { name }: Drill, ...args: string[]): Promise<string> {
+  if (!monitoring) return "";
+  const quoted = args.filter(Boolean).map((each) => `'${each}'`);
+  const line = `halo-planned ${edge} drill ${name} ${quoted.join(" ")}`;
+  return scene.on(monitoring, line).then(
+    ({ output }) => output.match(/^[0-9a-f-]{36}$/m)?.[0] ?? "",
+    (error) => {
+      scene.say(`no word to the monitoring: ${error instanceof Error ? error.message : error}`);
+      return "";
+    },
+  );
+}
+
+/** How long a drill's silence lasts at most, and what it silences. */
+const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [
+  `${(limit + 60) * slow}`,
+  ...(causes ? [`alertname=~"${causes.alerts.join("|")}"`, `host=~"${[...new Set(causes.hosts)].join("|")}"`] : []),
+];
 
 /** Has the hosts put themselves right, should nobody be left to ask for it. */
 async function arm(scene: Scene, { mend, limit }: Drill, slow: number): Promise<void> {

@@ -8,6 +8,7 @@ import { now, type Shot } from "./load.ts";
 export const balancer = inGroup("balancers")[0]?.name ?? "";
 export const redis = inGroup("redis")[0]?.name ?? "";
 export const postgres = inGroup("postgres")[0]?.name ?? "";
+export const monitoring = inGroup("monitoring")[0]?.name;
 export const backends: string[] = inGroup("backends").map(({ name }) => name);
 
 /** A command's end; `at` is when its first output came, or else when it ended. */

@@ -4,11 +4,15 @@ import { now } from "./load.ts";
 import { answered, backends, postgres, processes, redis, type Scene, steady } from "./scene.ts";
 import { isRefusal, isWritten } from "./tally.ts";
 
+const ofRedis = ["RedisDown", "RedisPersistenceFailing"];
+const ofSite = ["SiteErrors", "SiteErrorsCritical"];
+
 export const redisKills: Drill = {
   name: "redis",
   what: "kill -9 of Redis, five times",
   limit: 60,
   budget: { slowest: 1500 },
+  causes: { alerts: ofRedis, hosts: [redis] },
   run: async (scene) => {
     let failedAt = 0;
     for (let i = 1; i <= 5; i++) {
@@ -27,6 +31,7 @@ export const postgresKills: Drill = {
   what: "kill -9 of PostgreSQL, five times, and a restart, under writes as well",
   limit: 90,
   budget: { slowest: 1500 },
+  causes: { alerts: ["PostgresDown", "PoolExhausted", "DatabaseSlow", ...ofSite], hosts: [postgres, ...backends, ""] },
   writes: true,
   run: async (scene) => {
     const away: NonNullable<Outcome["away"]> = [];
@@ -79,6 +84,7 @@ export const disk: Drill = {
   what: "Redis' disk is full, then has room again",
   limit: 90,
   budget: { refusals: "service" },
+  causes: { alerts: [...ofRedis, ...ofSite], hosts: [redis, ""] },
   // A small file system over Redis' folder; the data go along both ways.
   prepare: (scene) =>
     scene.on(
@@ -112,6 +118,7 @@ export const memory: Drill = {
   what: "Redis' maxmemory is reached, then there is room again",
   limit: 60,
   budget: { refusals: "service" },
+  causes: { alerts: [...ofRedis, ...ofSite], hosts: [redis, ""] },
   prepare: (scene) => scene.on(redis, `halo-redis-cli config get maxmemory | tail -n 1 >${limit}`),
   run: (scene) =>
     refused(
