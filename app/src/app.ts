@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { openExchange } from "./exchange.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { lifecycleRoutes } from "./lifecycle/routes.ts";
+import type { Metrics } from "./metrics/metrics.ts";
 import { sendProblem } from "./problem.ts";
 import { createRequestLog } from "./requestLog.ts";
 import { visitRoute } from "./visits/route.ts";
@@ -23,6 +24,7 @@ export interface Parts {
   /** Without it there is no workshop. */
   readonly database?: Database | undefined;
   readonly lifecycle: Lifecycle;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -42,6 +44,7 @@ export function buildApp({
   store,
   database,
   lifecycle,
+  metrics,
   log,
 }: Parts): Application {
   const app = express();
@@ -56,20 +59,26 @@ export function buildApp({
     "/",
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
-  if (database) app.use("/api", workshopRoutes(database, release));
-  app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release));
-  app.all(["/", "/healthz", "/readyz", "/version"], methodNotAllowed);
+  if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release));
+  app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release, metrics));
+  // One by one: a route with many paths has no name among the metrics.
+  for (const path of ["/", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
   app.use(notFound, failed(log));
 
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
+  const over = function (this: ServerResponse) {
+    metrics.requests.end(this);
+    logRequest.call(this);
+  };
   const server = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
     // The balancer takes it for a broken connection and asks another backend.
     if (lifecycle.stale) return void req.socket.destroy();
+    metrics.requests.begin();
     openExchange(req, res, server, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
-    res.on("close", logRequest);
+    res.on("close", over);
     app(req, res);
   };
   return { listener, ...bornAsExpress(app) };
@@ -88,6 +97,13 @@ function bornAsExpress(app: Express): Pick<Application, "IncomingMessage" | "Ser
   app.response = Response.prototype as express.Response;
   return { IncomingMessage: Request, ServerResponse: Response as typeof ServerResponse };
 }
+
+const mountedAt =
+  (path: string): RequestHandler =>
+  (_req, res, next) => {
+    res.exchange.mount = path;
+    next();
+  };
 
 const methodNotAllowed: RequestHandler = (req, res) =>
   sendProblem(req, res, 405, `${req.method} is not possible here.`, { Allow: "GET, HEAD" });

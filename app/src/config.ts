@@ -7,15 +7,18 @@ export const EXIT_CONFIG = 78;
 
 const SECRETS = new Set(["REDIS_PASSWORD", "PGPASSWORD"]);
 
-const integer = (min: number, max: number, fallback: number) => {
+const whole = (min: number, max: number) => {
   const expected = `a whole number from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d{1,9}$/, expected)
     .transform(Number)
-    .refine((n) => n >= min && n <= max, expected)
-    .default(fallback);
+    .refine((n) => n >= min && n <= max, expected);
 };
+
+const integer = (min: number, max: number, fallback: number) => whole(min, max).default(fallback);
+
+const MAX_WORKERS = 64;
 
 const host = z.string().regex(/^[A-Za-z0-9_.:-]{1,253}$/, "an address or a host name");
 
@@ -54,7 +57,11 @@ const schema = z
     LOG_REQUESTS_PER_SECOND: integer(0, 100_000, 100),
     LAME_DUCK_MS: integer(0, 60_000, 500),
     SHUTDOWN_DEADLINE_MS: integer(100, 600_000, 8000),
-    HALO_WORKERS: integer(1, 64, 1),
+    HALO_WORKERS: integer(1, MAX_WORKERS, 1),
+    // Of the first worker; the others have the next ones. Without it metrics are on the service's own port alone.
+    HALO_METRICS_PORT: whole(1, 65_536 - MAX_WORKERS).optional(),
+    // PM2's number of this worker. Nothing that it says may keep a worker from starting.
+    NODE_APP_INSTANCE: whole(0, MAX_WORKERS - 1).catch(0),
   })
   .refine((v) => v.REDIS_USERNAME === undefined || v.REDIS_PASSWORD !== undefined, {
     path: ["REDIS_PASSWORD"],

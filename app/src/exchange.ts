@@ -2,12 +2,16 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-/** What is known of one request from its first moment; `startedAt` is in ms of `performance.now()`. */
+/**
+ * What is known of one request from its first moment; `startedAt` is in ms of `performance.now()`, `mount` the path of the
+ * router that it was given to, where that has one.
+ */
 export interface Exchange {
   readonly id: string;
   readonly servedBy: string;
   readonly release: string;
   readonly startedAt: number;
+  mount: string;
 }
 
 declare module "node:http" {
@@ -37,5 +41,5 @@ export function openExchange(
   }
   const given = trusted ? req.headers["x-request-id"] : undefined;
   const id = typeof given === "string" && ID.test(given) ? given : randomBytes(16).toString("hex");
-  res.exchange = { id, servedBy, release, startedAt: performance.now() };
+  res.exchange = { id, servedBy, release, startedAt: performance.now(), mount: "" };
 }

@@ -3,6 +3,8 @@ import { writeSync } from "node:fs";
 import { buildApp } from "./app.ts";
 import { type Config, ConfigError, EXIT_CONFIG, readConfig } from "./config.ts";
 import { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { listenForMetrics } from "./metrics/listener.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { readRelease } from "./release.ts";
 import { createLog } from "./requestLog.ts";
 import { createHaloServer } from "./server.ts";
@@ -33,12 +35,14 @@ function die(error: unknown, what: string): never {
 process.on("uncaughtException", (error) => die(error, "uncaught exception"));
 process.on("unhandledRejection", (error) => die(error, "unhandled rejection"));
 
-const store = new VisitStore(connectRedis(config));
+const metrics = new Metrics(release);
+const store = new VisitStore(connectRedis(config), metrics.redis);
 store.on("away", (reason) => log.warn({ reason }, "redis is away: visits are refused"));
 store.on("back", () => log.info("redis is there"));
 
 const { PGHOST } = config;
-const database = PGHOST === undefined ? undefined : new Database({ ...config, PGHOST }, config.HALO_NAME);
+const database =
+  PGHOST === undefined ? undefined : new Database({ ...config, PGHOST }, config.HALO_NAME, metrics.postgres);
 database?.on("away", (reason) => log.warn({ reason }, "postgres is away: the workshop refuses what needs it"));
 database?.on("back", () => log.info("postgres is there"));
 
@@ -51,13 +55,18 @@ const app = buildApp({
   store,
   database,
   lifecycle,
+  metrics,
   log,
 });
 const server = createHaloServer(app, config.HALO_NAME);
+const { HALO_METRICS_PORT: port } = config;
+const freeMetricsPort =
+  port === undefined ? undefined : listenForMetrics(metrics, config.HALO_HOST, port + config.NODE_APP_INSTANCE, log);
 
 async function stop(signal: string): Promise<void> {
   if (lifecycle.stopping) return;
   log.info({ signal }, "stopping");
+  freeMetricsPort?.();
   const finished = await lifecycle.stop(server, config.LAME_DUCK_MS, config.SHUTDOWN_DEADLINE_MS);
   store.close();
   await database?.close();

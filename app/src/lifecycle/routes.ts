@@ -1,11 +1,12 @@
 import { type RequestHandler, Router } from "express";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
 /** What the service's work needs; `check` throws with the reason where it is not there. */
 export type Needs = Record<string, { check(): Promise<void> }>;
 
-/** /healthz (the process lives), /readyz (it can do its work and is not stopping) and /version. */
-export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: string): Router {
+/** /healthz (the process lives), /readyz (it can do its work and is not stopping), /version, and /metrics of this worker. */
+export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: string, metrics: Metrics): Router {
   const missing = async () => {
     const asked = Object.entries(needs).map(([name, need]) =>
       need.check().then(
@@ -36,5 +37,10 @@ export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: str
   router.get("/healthz", (_req, res) => void res.json({ status: "ok" }));
   router.get("/readyz", ready);
   router.get("/version", (_req, res) => void res.json({ release }));
+  router.get("/metrics", async (_req, res) => {
+    const text = await metrics.text();
+    res.setHeader("Content-Type", metrics.type);
+    res.end(text);
+  });
   return router;
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { type Redis, ReplyError } from "ioredis";
+import type { RedisMeter } from "../metrics/redis.ts";
 import { COUNT_SCRIPT, COUNT_SHA, SPAN_S, TOTAL_KEY } from "./script.ts";
 
 /** A visit waits this long (ms) for Redis; with one tick and the answer itself that stays under the promised second. */
@@ -42,6 +43,7 @@ interface Visit {
  */
 export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] }> {
   readonly #redis: Redis;
+  readonly #meter: RedisMeter;
   readonly #outstanding = new Set<Visit>();
   readonly #timer: NodeJS.Timeout;
   #waiting: Visit[] = [];
@@ -53,10 +55,12 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   #silent = false;
 
   /** @param redis made by `connectRedis`: no offline queue and no resending of its own. */
-  constructor(redis: Redis) {
+  constructor(redis: Redis, meter: RedisMeter) {
     super();
     this.#redis = redis;
+    this.#meter = meter;
     redis.on("error", (error: NodeJS.ErrnoException) => {
+      meter.notConnected();
       this.#reason = error.message;
       this.#silent = SILENT.has(error.code ?? "");
     });
@@ -100,7 +104,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new StoreAway("no answer in time")), PATIENCE_MS);
     try {
-      await Promise.race([this.#redis.ping(), late]);
+      await Promise.race([this.#meter.time("ping", () => this.#redis.ping()), late]);
     } catch (error) {
       throw error instanceof StoreAway ? error : new StoreAway(this.#reason);
     } finally {
@@ -140,7 +144,13 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     try {
       const totals = await this.#run(batch.map((visit) => visit.id));
       this.#alive();
-      for (const [i, visit] of batch.entries()) if (this.#settle(visit)) visit.resolve(totals[i] as number);
+      let counted = 0;
+      for (const [i, visit] of batch.entries()) {
+        if (!this.#settle(visit)) continue;
+        visit.resolve(totals[i] as number);
+        counted += 1;
+      }
+      this.#meter.counted(counted);
     } catch (error) {
       answered = error instanceof ReplyError;
       if (answered) this.#refuse(batch, (error as Error).message);
@@ -152,11 +162,12 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   }
 
   async #run(ids: string[]): Promise<number[]> {
+    const script = [1, TOTAL_KEY, SPAN_S, ...ids] as const;
     try {
-      return (await this.#redis.evalsha(COUNT_SHA, 1, TOTAL_KEY, SPAN_S, ...ids)) as number[];
+      return (await this.#meter.time("evalsha", () => this.#redis.evalsha(COUNT_SHA, ...script))) as number[];
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return (await this.#redis.eval(COUNT_SCRIPT, 1, TOTAL_KEY, SPAN_S, ...ids)) as number[];
+      return (await this.#meter.time("eval", () => this.#redis.eval(COUNT_SCRIPT, ...script))) as number[];
     }
   }
 

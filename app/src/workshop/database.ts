@@ -8,6 +8,7 @@ import {
   sql,
 } from "kysely";
 import pg from "pg";
+import type { PostgresMeter } from "../metrics/postgres.ts";
 
 /** How to reach PostgreSQL, in libpq's names; PG_POOL_MAX is the most connections of this process. */
 export interface DatabaseSettings {
@@ -47,6 +48,8 @@ export class DatabaseAway extends Error {
 const AWAY = /^(?:08|53|57P|58|28|3D000)/;
 /** Those that say "not this now": given up for its time, a lock, a collision, or a server that only reads. */
 const NOT_NOW = /^(?:57014|55P03|40001|40P01|25006)/;
+/** A rule that a row breaks: the answer is a 409 or 422, and no fault of anybody's. */
+const REFUSED = /^23/;
 const COLLIDED = new Set(["40001", "40P01"]);
 
 /**
@@ -59,13 +62,15 @@ const COLLIDED = new Set(["40001", "40P01"]);
 export class Database extends EventEmitter<{ away: [reason: string]; back: [] }> {
   readonly #pool: pg.Pool;
   readonly #kysely: Connection;
+  readonly #meter: PostgresMeter;
   readonly #waiting = new Set<{ start: () => void; refuse: (error: Error) => void }>();
   #free: number;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #away = false;
 
-  constructor(settings: DatabaseSettings, name: string) {
+  constructor(settings: DatabaseSettings, name: string, meter: PostgresMeter) {
     super();
+    this.#meter = meter;
     this.#free = settings.PG_POOL_MAX;
     this.#pool = new pg.Pool({
       host: settings.PGHOST,
@@ -88,6 +93,10 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     this.#pool.on("connect", (client) => client.on("error", () => {}));
     const pool: PostgresPool = { connect: () => this.#lease(), end: () => this.#pool.end() };
     this.#kysely = new Kysely({ dialect: new PostgresDialect({ pool }) });
+    meter.watch(settings.PG_POOL_MAX, () => {
+      const { totalCount, idleCount } = this.#pool;
+      return { used: totalCount - idleCount, idle: idleCount, waiting: this.#waiting.size };
+    });
   }
 
   /** Does work on one connection, each statement by itself. @throws {DatabaseAway} */
@@ -118,7 +127,8 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     try {
       const client = await this.#pool.connect();
       const done = () => this.#next();
-      return new Lease(client, deadline, (error) => this.#judge(error), done) as unknown as PostgresPoolClient;
+      const judge = (error: unknown) => this.#judge(error);
+      return new Lease(client, deadline, judge, done, this.#meter) as unknown as PostgresPoolClient;
     } catch (error) {
       this.#next();
       throw this.#judge(error);
@@ -130,7 +140,11 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
       this.#free -= 1;
       return;
     }
-    if (this.#away || this.#waiting.size >= MAX_WAITING) throw new DatabaseAway("all connections are in use");
+    const full = (reason: string) => {
+      this.#meter.refused();
+      return new DatabaseAway(reason);
+    };
+    if (this.#away || this.#waiting.size >= MAX_WAITING) throw full("all connections are in use");
     const { promise, resolve: start, reject } = Promise.withResolvers<void>();
     const refuse = (error: Error) => {
       this.#waiting.delete(waiter);
@@ -138,7 +152,7 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     };
     const waiter = { start, refuse };
     this.#waiting.add(waiter);
-    const timer = setTimeout(() => refuse(new DatabaseAway("no connection became free in time")), WAIT_MS);
+    const timer = setTimeout(() => refuse(full("no connection became free in time")), WAIT_MS);
     await promise.finally(() => clearTimeout(timer));
   }
 
@@ -158,8 +172,12 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
       this.#answeredAt = performance.now();
       if (this.#away) this.emit("back");
       this.#away = false;
-      return state !== undefined && NOT_NOW.test(state) ? new DatabaseAway(reason, { cause: error }) : error;
+      if (state === undefined || REFUSED.test(state)) return error;
+      const notNow = NOT_NOW.test(state);
+      this.#meter.failed(notNow ? "not_now" : "other");
+      return notNow ? new DatabaseAway(reason, { cause: error }) : error;
     }
+    this.#meter.failed("away");
     if (performance.now() - this.#answeredAt > SILENCE_MS) {
       if (!this.#away) this.emit("away", reason);
       this.#away = true;
@@ -175,21 +193,30 @@ class Lease {
   readonly #deadline: number;
   readonly #judge: (error: unknown) => unknown;
   readonly #done: () => void;
+  readonly #meter: PostgresMeter;
   #broken = false;
 
-  constructor(client: pg.PoolClient, deadline: number, judge: (error: unknown) => unknown, done: () => void) {
+  constructor(
+    client: pg.PoolClient,
+    deadline: number,
+    judge: (error: unknown) => unknown,
+    done: () => void,
+    meter: PostgresMeter,
+  ) {
     this.#client = client;
     this.#deadline = deadline;
     this.#judge = judge;
     this.#done = done;
+    this.#meter = meter;
   }
 
   async query(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<unknown>> {
+    if (this.#broken) throw this.#judge(new Error("the connection was lost"));
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const left = Math.max(0, this.#deadline - performance.now());
+    const startedAt = performance.now();
+    const left = Math.max(0, this.#deadline - startedAt);
     const timer = setTimeout(() => reject(new Error("no answer in time")), left);
     try {
-      if (this.#broken) throw new Error("the connection was lost");
       const answer = await Promise.race([this.#client.query(text, [...values]), late]);
       this.#judge(undefined);
       return answer as PostgresQueryResult<unknown>;
@@ -198,6 +225,7 @@ class Lease {
       throw this.#judge(error);
     } finally {
       clearTimeout(timer);
+      this.#meter.sent(text, startedAt);
     }
   }
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startLoad } from "./support/load.ts";
-import { freePort } from "./support/port.ts";
+import { readMetrics } from "./support/metrics.ts";
+import { freePair, freePort } from "./support/port.ts";
 import { RedisServer, SERVICE_LOGIN } from "./support/redis.ts";
 import { ROOT } from "./support/service.ts";
 import { until } from "./support/until.ts";
@@ -16,13 +17,15 @@ describe("under pm2-runtime", () => {
   let redis: RedisServer;
   let dir: string;
   let port: number;
+  let metricsPort: number;
   let env: NodeJS.ProcessEnv;
   let runtime: ChildProcess;
   let exit: Promise<number | null>;
   let output = "";
 
   const writeEnv = (name: string) => {
-    const settings = { HALO_NAME: name, HALO_PORT: port, HALO_WORKERS: 2, REDIS_PORT: redis.port, ...SERVICE_LOGIN };
+    const ports = { HALO_PORT: port, HALO_METRICS_PORT: metricsPort, REDIS_PORT: redis.port };
+    const settings = { HALO_NAME: name, HALO_WORKERS: 2, ...ports, ...SERVICE_LOGIN };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
     return writeFile(join(dir, "halo.env"), lines.join(""));
   };
@@ -31,12 +34,21 @@ describe("under pm2-runtime", () => {
     const list = await pm2("jlist");
     return JSON.parse(list.slice(list.indexOf("["))) as { pid: number; pm2_env: { status: string } }[];
   };
+  /** When each worker started, by its port for metrics: two ports of one worker would say the same. */
+  const starts = () =>
+    Promise.all(
+      [0, 1].map(async (worker) => {
+        const metrics = await readMetrics(`http://127.0.0.1:${metricsPort + worker}`);
+        return metrics.get("process_start_time_seconds") ?? 0;
+      }),
+    );
   const answer = async () => (await fetch(`http://127.0.0.1:${port}/`)).json() as Promise<Record<string, unknown>>;
 
   beforeAll(async () => {
     redis = await RedisServer.prepare();
     await redis.start();
     port = await freePort();
+    metricsPort = await freePair();
     dir = await mkdtemp(join(tmpdir(), "halo-pm2-"));
     await writeEnv("before");
     env = {
@@ -90,12 +102,25 @@ describe("under pm2-runtime", () => {
     for (const { pid } of await workers()) expect(old).not.toContain(pid);
   });
 
+  it("answers for each worker on a port of its own, before and after a reload", async () => {
+    const before = await starts();
+    expect(new Set(before).size).toBe(2);
+    await pm2("reload", "all");
+    const since = Math.max(...before);
+    const after = await until("the new workers' ports", async () => {
+      const now = await starts();
+      return now.every((start) => start > since) ? now : undefined;
+    });
+    expect(new Set(after).size).toBe(2);
+  });
+
   it("replaces a worker that was killed", async () => {
     const [victim] = await workers();
     const listening = output.split('"msg":"listening"').length;
     process.kill(victim?.pid as number, "SIGKILL");
     await until("a new worker", () => output.split('"msg":"listening"').length > listening, 3000);
     expect((await workers()).every((worker) => worker.pm2_env.status === "online")).toBe(true);
+    expect(new Set(await until("its port for metrics", starts)).size).toBe(2);
   });
 
   it("ends with exit status 0 at SIGTERM", async () => {

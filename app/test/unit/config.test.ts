@@ -29,11 +29,21 @@ describe("readConfig", () => {
       LAME_DUCK_MS: 500,
       SHUTDOWN_DEADLINE_MS: 8000,
       HALO_WORKERS: 1,
+      NODE_APP_INSTANCE: 0,
     });
   });
 
   it("takes an empty variable for one that is not set", () => {
     expect(readConfig({ HALO_PORT: "", REDIS_USERNAME: "" })).toMatchObject({ HALO_PORT: 3000 });
+  });
+
+  it("has a port for metrics only where it is told one, and starts whatever number PM2 gives a worker", () => {
+    expect(readConfig({ HALO_METRICS_PORT: "" }).HALO_METRICS_PORT).toBeUndefined();
+    expect(readConfig({ HALO_METRICS_PORT: "9464", NODE_APP_INSTANCE: "2" })).toMatchObject({
+      HALO_METRICS_PORT: 9464,
+      NODE_APP_INSTANCE: 2,
+    });
+    for (const number of ["64", "-1", "x"]) expect(readConfig({ NODE_APP_INSTANCE: number }).NODE_APP_INSTANCE).toBe(0);
   });
 
   it("reads lists of addresses and ranges", () => {
@@ -54,6 +64,7 @@ describe("readConfig", () => {
     ["LOG_LEVEL", "loud"],
     ["LAME_DUCK_MS", "0.5"],
     ["HALO_WORKERS", "0"],
+    ["HALO_METRICS_PORT", "65500"],
   ])("refuses %s=%s with its name, the value and what is expected", (name, value) => {
     expect(failure({ [name]: value })).toMatch(new RegExp(`${name}: expected .+, got ${JSON.stringify(value)}$`));
   });

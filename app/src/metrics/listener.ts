@@ -1,0 +1,40 @@
+import { createServer } from "node:http";
+import type { Logger } from "pino";
+import type { Metrics } from "./metrics.ts";
+
+const RETRY_MS = 1000;
+const WORTH_A_LINE = 60;
+
+/**
+ * Answers GET /metrics on a port of this worker alone; PM2 shares out every other port between the workers. It never
+ * fails: while a port is in use (in a reload by the worker that goes) it is tried again each second, and after a minute
+ * the log has a line.
+ *
+ * @returns frees the port at once
+ */
+export function listenForMetrics(metrics: Metrics, host: string, port: number, log: Logger): () => void {
+  const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 10_000 }, async (req, res) => {
+    if (req.url !== "/metrics" || (req.method !== "GET" && req.method !== "HEAD")) return void res.writeHead(404).end();
+    try {
+      const text = await metrics.text();
+      res.writeHead(200, { "Content-Type": metrics.type }).end(text);
+    } catch (error) {
+      log.error({ err: error }, "metrics cannot be read");
+      res.writeHead(500).end();
+    }
+  });
+  const listen = () => server.listen({ host, port, exclusive: true });
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+  server.on("error", (error) => {
+    if (++failures === WORTH_A_LINE) log.warn({ err: error }, `cannot listen on ${host}:${port} for metrics`);
+    timer = setTimeout(listen, RETRY_MS).unref();
+  });
+  listen();
+  return () => {
+    clearTimeout(timer);
+    server.removeAllListeners("error").on("error", () => {});
+    server.close();
+    server.closeAllConnections();
+  };
+}

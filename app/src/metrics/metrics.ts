@@ -1,0 +1,28 @@
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { PostgresMeter } from "./postgres.ts";
+import { RedisMeter } from "./redis.ts";
+import { RequestMeter } from "./requests.ts";
+import { watchThrottling } from "./throttling.ts";
+
+/** All that this process measures; each part of the service gets its own meter. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly requests = new RequestMeter(this.#registry);
+  readonly redis = new RedisMeter(this.#registry);
+  readonly postgres = new PostgresMeter(this.#registry);
+  /** The Content-Type of the text. */
+  readonly type = this.#registry.contentType;
+
+  constructor(release: string) {
+    const registers = [this.#registry];
+    const help = "1 for the release that this process runs.";
+    new Gauge({ name: "service_release_info", help, labelNames: ["release"], registers }).set({ release }, 1);
+    watchThrottling(this.#registry);
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Everything in Prometheus' text format, as it is now. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,57 @@
+import { Counter, Histogram, type Registry } from "prom-client";
+
+const COMMANDS = ["evalsha", "eval", "ping"] as const;
+const BUCKETS_S = [0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+
+type Command = (typeof COMMANDS)[number];
+
+/** Times the commands that go to Redis, and counts the visits that were counted there. */
+export class RedisMeter {
+  readonly #duration: Histogram<"command">;
+  readonly #errors: Counter<"command">;
+  readonly #visits: Counter;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const labelNames = ["command"] as const;
+    this.#duration = new Histogram({
+      name: "redis_command_duration_seconds",
+      help: "From sending a command to its answer or failure; one script call counts many visits.",
+      labelNames,
+      buckets: BUCKETS_S,
+      registers,
+    });
+    this.#errors = new Counter({
+      name: "redis_errors_total",
+      help: "Commands that failed, and attempts to connect.",
+      labelNames,
+      registers,
+    });
+    for (const command of [...COMMANDS, "connect"]) this.#errors.inc({ command }, 0);
+    this.#visits = new Counter({ name: "visits_counted_total", help: "Visits that got their number.", registers });
+  }
+
+  /** Sends a command and takes its time; what it throws passes through. */
+  async time<T>(command: Command, send: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now();
+    try {
+      return await send();
+    } catch (error) {
+      // With this Redis asks for a script that it does not have yet.
+      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) this.#errors.inc({ command });
+      throw error;
+    } finally {
+      this.#duration.observe({ command }, (performance.now() - startedAt) / 1000);
+    }
+  }
+
+  /** An attempt to connect has failed. */
+  notConnected(): void {
+    this.#errors.inc({ command: "connect" });
+  }
+
+  /** So many visits got their number. */
+  counted(visits: number): void {
+    this.#visits.inc(visits);
+  }
+}
