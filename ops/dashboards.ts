@@ -1,0 +1,16 @@
+/** Writes Grafana's dashboards as JSON into .halo/dashboards, one file each; the role grafana puts them on its host. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { boards } from "./dashboards/boards.ts";
+import { dashboard } from "./dashboards/panel.ts";
+import { command } from "./lib/problem.ts";
+import { own } from "./lib/project.ts";
+
+await command(() => {
+  const folder = own("dashboards");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const board of boards)
+    writeFileSync(join(folder, `${board.uid}.json`), `${JSON.stringify(dashboard(board), null, 2)}\n`);
+  console.log(folder);
+});
