@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), BACKENDS (names), APPENDFSYNC.
+# Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), BACKENDS (names), APPENDFSYNC, PROMETHEUS (its address).
 # Prints a line for each thing looked at: ok|what, WRONG|what|how to mend it, or note|what|why it may be so.
 set -u
 
@@ -123,6 +123,10 @@ try:
     for site in sites:
         if "/" not in site["paths"]:
             continue
+        if "login" in site:
+            status = ask("/", site["domain"], ports[site["domain"]][0])[0]
+            say(status == 401, f"{site['domain']} asks who it is ({status})", "see group_vars/all/sites.yml, and nginx' log")
+            continue
         # A service of somebody else's may have no page there.
         last = 499 if "service" in site["paths"]["/"] else 399
         answers = {port: ask("/", site["domain"], port, "HEAD")[0] for port in ports[site["domain"]]}
@@ -133,6 +137,40 @@ try:
         )
 except OSError as error:
     say(False, f"nginx answers ({error})", "see: journalctl -u nginx")
+PYTHON
+      ;;
+    monitoring)
+      check "prometheus runs" "see: journalctl -u prometheus" systemctl is-active prometheus
+      check "alertmanager runs" "see: journalctl -u prometheus-alertmanager" systemctl is-active prometheus-alertmanager
+      python3 - <<'PYTHON'
+import json, os, time, urllib.request
+
+def ask(what):
+    with urllib.request.urlopen(os.environ["PROMETHEUS"] + "/prometheus/api/v1/" + what, timeout=10) as answer:
+        return json.load(answer)["data"]
+
+def down():
+    targets = ask("targets?state=active")["activeTargets"]
+    return len(targets), [f"{each['labels']['job']} of {each['labels']['instance']}" for each in targets if each["health"] != "up"]
+
+try:
+    # Who came up a moment ago is asked within 10 s.
+    until = time.monotonic() + 12
+    while (state := down())[1] and time.monotonic() < until:
+        time.sleep(0.5)
+    count, silent = state
+    if silent:
+        print(f"WRONG|{count - len(silent)} of {count} targets answer prometheus|not: {', '.join(silent)}; see: systemctl list-units 'prometheus*' mtail halo")
+    else:
+        print(f"ok|all {count} targets answer prometheus")
+    rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
+    wrong = [rule["name"] for rule in rules if rule["health"] == "err"]
+    if rules and not wrong:
+        print(f"ok|prometheus evaluates {len(rules)} rules")
+    else:
+        print(f"WRONG|prometheus evaluates its rules|{', '.join(wrong) or 'there are none'}; see: journalctl -u prometheus")
+except OSError as error:
+    print(f"WRONG|prometheus answers ({error})|see: journalctl -u prometheus")
 PYTHON
       ;;
   esac

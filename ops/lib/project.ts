@@ -31,8 +31,10 @@ type Group = { hosts?: Record<string, Record<string, unknown> | null>; children?
  */
 export function parseInventory(text: string): Host[] {
   const found = new Map<string, { vars: Record<string, unknown>; groups: Set<string> }>();
+  const named = new Set<string>();
   const walk = (name: string, group: Group | null, above: string[]) => {
     const groups = [...above, name];
+    named.add(name);
     for (const [host, vars] of Object.entries(group?.hosts ?? {})) {
       const entry = found.get(host) ?? { vars: {}, groups: new Set<string>() };
       Object.assign(entry.vars, vars);
@@ -49,6 +51,11 @@ export function parseInventory(text: string): Host[] {
   const all = [...found].map(([name, { vars, groups }]) => host(name, vars, [...groups]));
   for (const group of ["balancers", "backends"])
     if (!all.some(({ groups }) => groups.includes(group))) throw wrong(`group ${group} has no host`);
+  // Without a host nothing is measured, and that is said, not forgotten.
+  if (!named.has("monitoring")) throw wrong("group monitoring is missing; it may have no host: {hosts: {}}");
+  const watching = all.filter(({ groups }) => groups.includes("monitoring")).map(({ name }) => name);
+  if (watching.length > 1)
+    throw wrong(`group monitoring has more than one host, and there can be one only: ${watching.join(", ")}`);
   for (const { name, address } of all) {
     const twin = all.find((other) => other.address === address && other.name !== name);
     if (twin) throw wrong(`${name} and ${twin.name} have the same private_ip ${address}`);

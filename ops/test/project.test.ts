@@ -11,13 +11,20 @@ all:
       hosts:
 ${backends}
     redis: { hosts: { balancer: } }
+    monitoring: { hosts: { balancer: } }
 `;
 const backend = (name: string, rest: string) => `        ${name}: { ${rest} }`;
 
 test("a host has its address, size and every group it is in", () => {
   const hosts = parseInventory(inventory(backend("backend1", "private_ip: 192.168.56.11, memory: 768, cpus: 2")));
   expect(hosts.map(({ vars: _, ...host }) => host)).toEqual([
-    { name: "balancer", address: "192.168.56.10", memory: 1024, cpus: 1, groups: ["all", "balancers", "redis"] },
+    {
+      name: "balancer",
+      address: "192.168.56.10",
+      memory: 1024,
+      cpus: 1,
+      groups: ["all", "balancers", "redis", "monitoring"],
+    },
     { name: "backend1", address: "192.168.56.11", memory: 768, cpus: 2, groups: ["all", "backends"] },
   ]);
 });
@@ -35,6 +42,15 @@ describe("a wrong inventory is refused with the host and the key", () => {
   test.each([["all: ["], [""], ["hosts: {}"]])("%j", (text) =>
     expect(() => parseInventory(text)).toThrow(/cannot be read|group balancers/),
   );
+  const one = inventory(backend("backend1", "private_ip: 192.168.56.11, memory: 768, cpus: 1"));
+  test("no group monitoring", () =>
+    expect(() => parseInventory(one.replace(/ +monitoring:.*\n/, ""))).toThrow(/group monitoring is missing/));
+  test("two monitoring hosts", () =>
+    expect(() => parseInventory(one.replace(/(monitoring: { hosts: {)/, "$1 backend1:,"))).toThrow(
+      /group monitoring has more than one host.* balancer, backend1/,
+    ));
+  test("no monitoring host is right", () =>
+    expect(parseInventory(one.replace(/monitoring:.*/, "monitoring: { hosts: {} }"))).toHaveLength(2));
   test("no backend", () => expect(() => parseInventory(inventory(""))).toThrow(/group backends has no host/));
 });
 

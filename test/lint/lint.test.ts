@@ -33,6 +33,7 @@ test("shell scripts (shellcheck)", () =>
     "ansible/roles/postgres/files/settle.sh",
     "ansible/roles/release/files/parts.sh",
     "ansible/roles/backup/templates/halo-backup.j2",
+    "ansible/roles/monitoring/templates/halo-planned.j2",
     "ansible/roles/nginx/files/web.sh",
   ]));
 test("YAML (yamllint, strict)", () => clean(["yamllint", "--strict", "."]));

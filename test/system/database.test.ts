@@ -95,7 +95,7 @@ test("what was acknowledged is on disk, with checksums; a connection for every w
   expect(await sql(`${ask} ('data_checksums','fsync','full_page_writes','synchronous_commit')`)).toBe(
     "data_checksums=on fsync=on full_page_writes=on synchronous_commit=on",
   );
-  expect(Number(await sql("SHOW max_connections"))).toBe(backends.length * 8 * 2 + 15);
+  expect(Number(await sql("SHOW max_connections"))).toBe(backends.length * 8 * 2 + 20);
   const { code, output } = await ansible(
     ...["site.yml", "--limit", `${host},localhost`, "--extra-vars", "postgres_max_connections=20"],
   );

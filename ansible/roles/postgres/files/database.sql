@@ -7,6 +7,7 @@
 SET client_min_messages = warning;
 \set QUIET off
 SELECT 'CREATE ROLE halo_owner' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'halo_owner') \gexec
+SELECT 'CREATE ROLE prometheus LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'prometheus') \gexec
 SELECT 'CREATE ROLE halo LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'halo') \gexec
 -- Compared by code point: what an index is sorted by must not change with the next version of Debian.
 SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', :'database')
@@ -17,7 +18,8 @@ SET client_min_messages = warning;
 
 CREATE TEMPORARY VIEW state AS SELECT md5(concat(
   (SELECT string_agg(each::text, ',' ORDER BY rolname) FROM (SELECT rolname, rolsuper, rolcreaterole, rolcreatedb,
-     rolcanlogin, rolreplication, rolbypassrls, rolconfig FROM pg_roles WHERE rolname ~ '^halo') each),
+     rolcanlogin, rolreplication, rolbypassrls, rolconfig, rolconnlimit FROM pg_roles WHERE rolname ~ '^(halo|prometheus)') each),
+  (SELECT string_agg(roleid::regrole::text, ',' ORDER BY roleid) FROM pg_auth_members WHERE member = 'prometheus'::regrole),
   (SELECT datacl::text FROM pg_database WHERE datname = current_database()),
   (SELECT string_agg(each::text, ',' ORDER BY nspname) FROM (SELECT nspname, nspowner, nspacl FROM pg_namespace
      WHERE nspname IN ('public', 'workshop')) each),
@@ -32,8 +34,12 @@ ALTER ROLE halo SET search_path = workshop;
 ALTER ROLE halo SET statement_timeout = :statement_timeout;
 ALTER ROLE halo SET idle_in_transaction_session_timeout = :idle_timeout;
 
+-- The exporter's: it logs in by the socket, and reads figures, no rows.
+ALTER ROLE prometheus LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 5;
+GRANT pg_monitor TO prometheus;
+
 REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
-GRANT CONNECT ON DATABASE :"database" TO halo;
+GRANT CONNECT ON DATABASE :"database" TO halo, prometheus;
 GRANT TEMPORARY ON DATABASE :"database" TO halo_owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
