@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { root } from "../../ops/lib/project.ts";
+
+export type Alert = {
+  alert: string;
+  expr: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+};
+type Rule = Alert | { record: string; expr: string };
+
+/** Prometheus' files of rules. */
+export const ruleFiles = ["recording", "alerts"].map((name) =>
+  join(root, "ansible/roles/monitoring/files/rules", `${name}.yml`),
+);
+
+/** Every rule of these files, in their order. */
+export const rules: Rule[] = ruleFiles.flatMap((file) =>
+  (parse(readFileSync(file, "utf8")) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules),
+);
+
+export const alerts: Alert[] = rules.filter((rule) => "alert" in rule);
+
+/** The names of the metrics that a PromQL expression reads. */
+export function metricsOf(expr: string): string[] {
+  const bare = expr
+    .replaceAll(/"[^"]*"|\{[^}]*\}|\[[^\]]*\]/g, " ")
+    .replaceAll(/\b(by|on|without|ignoring|group_left|group_right) *\([^)]*\)/g, " ");
+  const names = [...bare.matchAll(/(?<![\w.:])[a-z][\w:]*(?!\w| *\()/gi)].map(([name]) => name);
+  return [...new Set(names)].filter((name) => !/^(and|or|unless|bool|offset|by|on)$/.test(name));
+}

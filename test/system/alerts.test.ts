@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { domains, inGroup, own } from "../../ops/lib/project.ts";
+import { alerts, metricsOf, rules } from "../lib/alerts.ts";
+import { ansible, backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
+import { balancerAddress, request } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const monitoring = inGroup("monitoring")[0]?.name ?? "";
+const [first = ""] = backends;
+const site = domains().find((name) => name.startsWith("metrics.")) ?? "";
+const config = "/etc/prometheus/alertmanager.yml";
+const put = (name: string, state: "start" | "stop") => on(name, `systemctl ${state} halo`);
+
+type Message = {
+  path: string;
+  status: "firing" | "resolved";
+  groupLabels: Record<string, string>;
+  alerts: { labels: Record<string, string>; annotations: Record<string, string> }[];
+};
+const messages: Message[] = [];
+const of = (host: string, since = 0) => messages.slice(since).filter(({ groupLabels }) => groupLabels.host === host);
+const receiver = createServer(async (incoming, answer) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  messages.push({ path: incoming.url, ...JSON.parse(Buffer.concat(chunks).toString()) });
+  answer.end();
+});
+
+async function ask<T>(path: string): Promise<T> {
+  const auth = `halo:${readFileSync(own("secrets/metrics"), "utf8").trim()}`;
+  return JSON.parse((await request(path, { auth, headers: { Host: site } })).body);
+}
+type Active = { labels: Record<string, string>; status: { state: string; silencedBy: string[] } };
+const active = async (host: string) =>
+  (await ask<Active[]>("/alertmanager/api/v2/alerts")).filter(({ labels }) => labels.host === host);
+
+beforeAll(async () => {
+  // The controller is .1 of the hosts' network.
+  const here = balancerAddress.replace(/\d+$/, "1");
+  await new Promise<void>((resolve) => receiver.listen(0, here, resolve));
+  const url = `http://${here}:${(receiver.address() as AddressInfo).port}`;
+  await on(monitoring, `cp --archive ${config} /run/alertmanager.yml`);
+  const where = ["--limit", `${monitoring},localhost`];
+  const { code, output } = await ansible(
+    ...["site.yml", ...where, "-e", `alert_webhook=${url}/people`, "-e", `alert_deadman=${url}/deadman`],
+  );
+  expect(code, output).toBe(0);
+});
+
+afterAll(async () => {
+  await put(first, "start");
+  await on(monitoring, `mv /run/alertmanager.yml ${config} && systemctl reload prometheus-alertmanager`);
+  receiver.close();
+});
+
+test("a stopped backend is told within 60 s, in one message, and that it is back in another", async () => {
+  const since = performance.now();
+  await put(first, "stop");
+  const told = await until("somebody is told", 60_000 - (performance.now() - since), async () => of(first).length > 0);
+  await put(first, "start");
+  const back = await until("it is resolved", 60_000, async () => of(first).at(-1)?.status === "resolved");
+  console.log(`told after ${(told / 1000).toFixed(0)} s, resolved after ${(back / 1000).toFixed(0)} s`);
+  const { labels, annotations } = alerts.find(({ alert }) => alert === "BackendDown") ?? {};
+  const alert = {
+    labels: expect.objectContaining({ alertname: "BackendDown", host: first, ...labels }),
+    annotations: expect.objectContaining({ runbook: annotations?.runbook }),
+  };
+  expect(of(first)).toMatchObject(
+    ["firing", "resolved"].map((status) => ({ status, path: "/people", alerts: [alert] })),
+  );
+});
+
+test("the dead-man's switch is told that alerts are sent, and nobody else is", async () => {
+  const watchdog = () => messages.filter((each) => each.alerts.some(({ labels }) => labels.alertname === "Watchdog"));
+  await until("the watchdog has called", 70_000, async () => watchdog().length > 0);
+  expect(new Set(watchdog().map(({ path }) => path))).toEqual(new Set(["/deadman"]));
+});
+
+describe("planned work", () => {
+  test("what is silenced is told to nobody", async () => {
+    const before = messages.length;
+    const said = await on(
+      monitoring,
+      `halo-planned begin drill "a test's" 300 host=${first} 'alertname=~"BackendDown|NoScrape"'`,
+    );
+    const silence = said.match(/^[0-9a-f-]{36}$/m)?.[0] ?? said;
+    await put(first, "stop");
+    await until("the alert is there, silenced", 60_000, async () =>
+      (await active(first)).some(({ status }) => status.silencedBy.includes(silence)),
+    );
+    await put(first, "start");
+    await until("the alert is gone", 60_000, async () => (await active(first)).length === 0);
+    await on(monitoring, `halo-planned end drill "a test's" ${silence}`);
+    expect(of(first, before)).toEqual([]);
+  });
+
+  test("a deploy silences what it causes on the backend at which it is, and nothing else", async () => {
+    const { code, output } = await sh(["npm", "run", "-s", "deploy"]);
+    expect(code, output).toBe(0);
+    const release = output.match(/release (\S+) is in service/)?.[1] ?? "no release";
+    type Silence = { comment: string; endsAt: string; matchers: { name: string; value: string; isRegex: boolean }[] };
+    const silences = await ask<Silence[]>("/alertmanager/api/v2/silences");
+    const its = silences.filter(({ comment }) => comment.includes(release));
+    expect(its.map(({ matchers }) => matchers.find(({ name }) => name === "host")?.value).sort()).toEqual(backends);
+    for (const { matchers, endsAt } of its) {
+      expect(matchers.find(({ name }) => name === "alertname")?.value).toBe("BackendDown|BackendIdle|NoScrape");
+      expect(Date.parse(endsAt)).toBeLessThan(Date.now() + 31_000); // given up before its time
+    }
+  });
+});
+
+test("every rule works on this cluster, and every metric in it is one that there is", async () => {
+  type Rules = { data: { groups: { rules: { name: string; health: string; lastError?: string }[] }[] } };
+  const { data } = await ask<Rules>("/prometheus/api/v1/rules");
+  const loaded = data.groups.flatMap((group) => group.rules);
+  expect(loaded.map(({ name }) => name).sort()).toEqual(
+    rules.map((rule) => ("alert" in rule ? rule.alert : rule.record)).sort(),
+  );
+  expect(loaded.filter(({ health }) => health !== "ok")).toEqual([]);
+  // There only after a drain, a backup; and where the kernel counts it.
+  const sometimes = [
+    "halo_drained",
+    "host:drained",
+    "halo_backup_timestamp_seconds",
+    "node_pressure_cpu_waiting_seconds_total",
+  ];
+  const { data: names } = await ask<{ data: string[] }>("/prometheus/api/v1/label/__name__/values");
+  const read = new Set(rules.flatMap(({ expr }) => metricsOf(expr)));
+  expect([...read].filter((name) => !names.includes(name) && !sometimes.includes(name))).toEqual([]);
+});
