@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { badness, everything, type Figure, figures, limits, words } from "../../../web/metrics/figures.ts";
+import { changes, events, stepOf } from "../../../web/metrics/prometheus.ts";
+
+const rules = (name: string): { alert?: string; record?: string; expr: string }[] =>
+  parse(
+    readFileSync(new URL(`../../../../ansible/roles/monitoring/files/rules/${name}.yml`, import.meta.url), "utf8"),
+  ).groups.flatMap((group: { rules: unknown[] }) => group.rules);
+
+test.each([
+  ["SiteSlow", limits.p95[0]],
+  ["SiteErrors", limits.errors[0]],
+  ["SiteErrorsCritical", limits.errors[1]],
+  ["DatabaseSlow", limits.database[0]],
+  ["CpuHigh", limits.cpu[0]],
+  ["CpuSaturated", limits.cpu[1]],
+  ["DiskLow", limits.disk[0]],
+  ["DiskCritical", limits.disk[1]],
+  ["PoolExhausted", limits.connections[0]],
+])("what the page calls bad is what %s fires at: %s", (alert, limit) => {
+  const expr = rules("alerts").find((rule) => rule.alert === alert)?.expr ?? "";
+  expect(expr.match(/(?:ratio1m|p95_1m|mean1m|ratio) [<>] ([\d.]+)/)?.[1]).toBe(String(limit));
+});
+
+test("every recording rule that the page asks for exists", () => {
+  const recorded = new Set(rules("recording").map(({ record }) => record));
+  const asked = figures.flatMap(({ lines }) => lines.map(({ rule }) => rule.replace(/\{.*/, "")));
+  expect(asked.filter((rule) => rule.includes(":") && !recorded.has(rule))).toEqual([]);
+});
+
+test("one query asks for every line; on a long range for what was between two points", () => {
+  expect(everything(5)).toContain('label_replace(max(site:requests:rate1m), "line", "requests 0", "", "")');
+  expect(everything(360)).toContain("max(avg_over_time(site:requests:rate1m[360s]))");
+  expect(everything(360)).toContain("min by (host) (min_over_time(disk:free:ratio[360s]))");
+  expect(everything(360)).toContain("max_over_time(service_release_info[360s])");
+  expect(everything(5).split(" or ").length).toBe(figures.flatMap(({ lines }) => lines).length + 1);
+  expect([300, 900, 3600, 86400].map(stepOf)).toEqual([5, 5, 15, 360]);
+});
+
+test.each([
+  [0, "per second", "0 /s"],
+  [12.345, "per second", "12.3 /s"],
+  [1234.5, "per second", "1,235 /s"],
+  [0.00234, "seconds", "2.34 ms"],
+  [1.5, "seconds", "1.5 s"],
+  [0.0512, "ratio", "5.12 %"],
+  [101 * 2 ** 20, "bytes", "101 MiB"],
+  [999, "bytes per second", "999 B/s"],
+  [1_500_000, "bytes per second", "1.5 MB/s"],
+  [12, "connections", "12 "],
+  [Number.NaN, "seconds", "– "],
+  [null, "ratio", "– "],
+] as const)("%s %s is %s", (value, unit, text) => expect(words(value, unit).join(" ")).toBe(text));
+
+test("how bad a value is: over a limit, or under it where little is bad; nothing where there is no value", () => {
+  const figure = (id: string) => figures.find((each) => each.id === id) as Figure;
+  expect([0.01, 0.011, 0.06, null].map((value) => badness(figure("errors"), value))).toEqual([0, 1, 2, null]);
+  expect([0.5, 0.2, 0.19, 0.05].map((value) => badness(figure("disk"), value))).toEqual([0, 0, 1, 2]);
+  expect(badness(figure("requests"), 5)).toBe(null);
+});
+
+describe("marks", () => {
+  const edge = (kind: string, text: string, edge: string, at: number) => ({
+    metric: { kind, text, edge },
+    value: [0, String(at)] as [number, string],
+  });
+
+  test("a beginning and its end are one mark; what has not ended, or whose beginning is gone, is one as well", () => {
+    expect(
+      events([
+        edge("drill", "halt", "end", 160),
+        edge("deploy", "r2", "begin", 200),
+        edge("drill", "halt", "begin", 100),
+        edge("deploy", "r1", "end", 50),
+      ]),
+    ).toEqual([
+      { kind: "deploy", text: "r1", from: 50, to: 50 },
+      { kind: "drill", text: "halt", from: 100, to: 160 },
+      { kind: "deploy", text: "r2", from: 200, to: null },
+    ]);
+  });
+
+  test("a release that begins while another one serves is a mark; the first one, or one that comes back alone, is none", () => {
+    expect(
+      changes(
+        [10, 20, 30, 40, 50, 60],
+        [
+          { name: "a", serves: [null, 1, 1, null, null, 1] },
+          { name: "b", serves: [null, null, 1, 1, null, null] },
+        ],
+      ),
+    ).toEqual([{ kind: "release", text: "b", from: 30, to: null }]);
+  });
+});
