@@ -1,3 +1,4 @@
+import { parseDuration } from "../lib/duration.ts";
 import { Problem } from "../lib/problem.ts";
 
 /** A constant rate from a second of the run on, for so many seconds. */
@@ -145,10 +146,4 @@ export function makePlan(name: string | undefined, wishes: Wishes): Plan {
       `at most ${most.requests}: take a lower --rate or a shorter --duration`,
     );
   return plan;
-}
-
-/** Seconds of "90", "90s", "5m" or "1h"; NaN for anything else. */
-export function parseDuration(text: string): number {
-  const [, value, unit = "s"] = text.match(/^(\d{1,6}(?:\.\d+)?)([smhd]?)$/) ?? [];
-  return Number(value) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit || "s"] ?? Number.NaN);
 }

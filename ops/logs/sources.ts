@@ -1,0 +1,78 @@
+import { Problem } from "../lib/problem.ts";
+import type { Host } from "../lib/project.ts";
+import { type Line, parseJournal, parseNginx } from "./lines.ts";
+
+/** One log of one host: the shell line (as root) that prints it, and how its lines are read. */
+export type Source = { host: Host; script: string; parse(host: string, line: string): Line | undefined };
+
+/** What to read: the last lines, at most so many, of the last so many seconds; with follow, and what comes then. */
+export type Span = { seconds: number; lines: number; follow: boolean };
+
+/** What runs where: the group of its hosts, its units (the first one by its whole name), its files. */
+const services: Record<string, { group: string; units: string[]; files?: string }> = {
+  nginx: { group: "balancers", units: ["nginx"], files: "/var/log/nginx/access.log /var/log/nginx/error.log" },
+  app: { group: "backends", units: ["halo", "halo-candidate-*"] },
+  redis: { group: "redis", units: ["redis-server"] },
+  postgres: { group: "postgres", units: ["postgresql", "postgresql@*"] },
+  backup: { group: "redis", units: ["halo-backup"] },
+  prometheus: { group: "monitoring", units: ["prometheus"] },
+  alertmanager: { group: "monitoring", units: ["prometheus-alertmanager"] },
+  grafana: { group: "monitoring", units: ["grafana-server"] },
+  exporters: { group: "all", units: ["mtail", "prometheus-*-exporter"] },
+};
+
+function journal(host: Host, units: string[], { seconds, lines, follow }: Span): Source {
+  const chosen = units.map((unit) => `--unit='${unit}'`).join(" ");
+  const fields = "MESSAGE,UNIT,_SYSTEMD_UNIT";
+  const script = `journalctl --quiet --no-pager --all --output=json --output-fields=${fields} ${chosen} --lines=${lines} --since=-${seconds}s${follow ? " --follow" : ""}`;
+  return { host, script, parse: parseJournal };
+}
+
+const files = (host: Host, names: string, { lines, follow }: Span): Source => ({
+  host,
+  // Both of nginx's files exist from its installation on.
+  script: `tail --quiet --lines=${lines}${follow ? " --follow=name --retry" : ""} ${names} 2>/dev/null`,
+  parse: parseNginx,
+});
+
+/** Whether a host belongs to a group; every one to all. */
+const isIn = (host: Host, group: string) => group === "all" || host.groups.includes(group);
+
+/**
+ * The logs that a name stands for: a host's journal (what of it is Halo's), or a service's on each of its hosts; without a
+ * name every host's journal. Throws a Problem with the names that there are.
+ */
+export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): Source[] {
+  const here = Object.entries(services).filter(([, { group }]) => hosts.some((host) => isIn(host, group)));
+  const chosen = hosts.filter((host) => name === undefined || host.name === name);
+  if (chosen.length > 0)
+    return chosen.map((host) => {
+      const units = here.filter(([, { group }]) => isIn(host, group)).flatMap(([, service]) => service.units);
+      return journal(host, units, span);
+    });
+  const service = here.find(([each]) => each === name)?.[1];
+  if (!service)
+    throw new Problem(
+      `there is no host and no service ${name}`,
+      `name one of ${[...hosts.map((host) => host.name), ...here.map(([each]) => each)].join(", ")}`,
+    );
+  return hosts
+    .filter((host) => isIn(host, service.group))
+    .flatMap((host) => [
+      journal(host, service.units, span),
+      ...(service.files ? [files(host, service.files, span)] : []),
+    ]);
+}
+
+/** The shell line that prints nginx's line of a request; it waits some seconds for one that is just being written. */
+export const findRequest = (id: string): string =>
+  `cd /var/log/nginx
+for i in 1 2 3 4 5 6; do
+  grep -ahF -m 1 '"id":"${id}"' access.log access.log.1 2>/dev/null && exit
+  sleep .4 # nginx writes its log once a second
+done
+zgrep -ahF -m 1 '"id":"${id}"' access.log.*.gz 2>/dev/null || true`;
+
+/** The shell line that prints a backend's lines with a text, between two Unix times in s. */
+export const searchJournal = (text: string, from: number, to: number): string =>
+  `journalctl --quiet --no-pager --all --output=json --output-fields=MESSAGE,UNIT,_SYSTEMD_UNIT --unit=halo --since=@${from} --until=@${to} | grep -F '${text}' || true`;

@@ -1,0 +1,356 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import type { Shot } from "../drill/load.ts";
+import { root } from "../lib/project.ts";
+import { histogramQuantile, type Series } from "../lib/prometheus.ts";
+import { drive, findKnee, judge, knee, type Step } from "../load/drive.ts";
+import { bySecond, clientFigures, counters, disagree, p95Like, prometheusFigures } from "../load/figures.ts";
+import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
+import { list, makePlan, type Plan } from "../load/scenarios.ts";
+
+const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
+  at,
+  ms: 5,
+  late: 0,
+  fresh: false,
+  reused: true,
+  status: 200,
+  retryAfter: false,
+  id: "0".repeat(32),
+  by: "backend1",
+  ...given,
+});
+const shots = (n: number, ms: (i: number) => number = () => 5) =>
+  Array.from({ length: n }, (_, i) => shot(i * 10, { ms: ms(i) }));
+
+describe("a plan", () => {
+  test("the original's two are as they were", () => {
+    expect(makePlan("normal", {})).toMatchObject({
+      path: "/api/vehicles",
+      phases: [{ from: 0, seconds: 100, rate: 1 }],
+    });
+    expect(makePlan("high", {})).toMatchObject({ path: "/api/customers", clients: { count: 3, times: 500 } });
+  });
+
+  test("wishes change it", () => {
+    expect(makePlan("visits", { rate: "0.5", duration: "2m", connections: "7", path: "/assets/x" })).toMatchObject({
+      path: "/assets/x",
+      connections: 7,
+      phases: [{ from: 0, seconds: 120, rate: 0.5 }],
+    });
+    const [base, peak] = makePlan("spike", { rate: "100", duration: "30" }).phases ?? [];
+    expect([base, peak]).toEqual([
+      { from: 0, seconds: 30, rate: 10 },
+      { from: 10, seconds: 10, rate: 90 },
+    ]);
+  });
+
+  test.each([
+    [undefined, {}, /no scenario is named/],
+    ["much", {}, /there is no scenario much/],
+    ["constructor", {}, /there is no scenario/],
+    ["normal", { rate: "0" }, /--rate 0 is not possible/],
+    ["normal", { rate: "1e9" }, /--rate 1e9 is not possible/],
+    ["normal", { rate: "fast" }, /--rate fast is not possible/],
+    ["normal", { duration: "0" }, /--duration 0 is not possible/],
+    ["normal", { duration: "2d" }, /--duration 2d is not possible/],
+    ["stress", { duration: "60" }, /--duration 60 is not possible/],
+    ["normal", { duration: "-1" }, /--duration -1 is not possible/],
+    ["visits", { rate: "5000", duration: "1h" }, /that would be 18000000 requests/],
+    ["visits", { connections: "401" }, /--connections 401 is not possible/],
+    ["high", { connections: "101" }, /--connections 101 is not possible/],
+    ["high", { rate: "5" }, /high takes no --rate/],
+    ["high", { path: "/" }, /high takes no --path/],
+    ["normal", { path: "api" }, /--path api is no path/],
+    ["normal", { path: "/a b" }, /is no path/],
+    ["normal", { path: "/\r\nX: y" }, /is no path/],
+  ])("%s %j is refused", (name, wishes, message) => expect(() => makePlan(name, wishes)).toThrow(message));
+
+  test("npm run load says what is wrong, and which scenarios there are", () => {
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [join(root, "ops/load.ts"), ...args], { encoding: "utf8" });
+    const { status, stderr } = run("nonsense");
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/no scenario nonsense\nMend: name one of normal, high, spike/),
+    ]);
+    expect(run("--list").stdout.trim()).toBe(list());
+    expect(run("normal", "--compare", "package.json").stderr).toMatch(/package\.json is no report/);
+  });
+});
+
+describe("figures", () => {
+  test("the client's: rate, p95 from when due, and every kind of failure", () => {
+    const all = shots(100, (i) => i + 1);
+    expect(clientFigures(all, 10)).toEqual({ requests: 100, rate: 10, p95: 95, errors: 0 });
+    const failed = [shot(0, { status: 0, error: "ECONNRESET" }), shot(0, { status: 503 }), shot(0, { status: 404 })];
+    expect(clientFigures([...shots(1), ...failed], 1).errors).toBe(0.75);
+  });
+
+  test("a quantile of a histogram is PromQL's", () => {
+    const counts = (values: [number, number][]) => new Map(values);
+    const all = counts([
+      [0.005, 10],
+      [0.01, 90],
+      [0.1, 100],
+      [Number.POSITIVE_INFINITY, 100],
+    ]);
+    expect(histogramQuantile(0.5, all)).toBeCloseTo(0.0075);
+    expect(histogramQuantile(0.05, all)).toBeCloseTo(0.0025);
+    expect(histogramQuantile(0.95, all)).toBeCloseTo(0.055);
+    const above = counts([
+      [0.1, 1],
+      [Number.POSITIVE_INFINITY, 100],
+    ]);
+    expect(histogramQuantile(0.95, above)).toBe(0.1);
+    expect(histogramQuantile(0.95, new Map())).toBeUndefined();
+  });
+
+  const le = [0.002, 0.005, 0.01, Number.POSITIVE_INFINITY];
+  test("the client's p95 as logged: from the sending, in whole ms, without what nginx never saw", () => {
+    const all = shots(100, () => 108).map((each) => ({ ...each, late: 100 }));
+    expect(p95Like(all, le)).toBeCloseTo(9.75);
+    expect(p95Like([...all, ...shots(900).map((each) => ({ ...each, status: 0 }))], le)).toBeCloseTo(9.75);
+    // 5.2 ms are 5 or 6 of a clock that counts whole ones.
+    expect(p95Like([shot(0.1, { ms: 5.2 })], le)).toBeLessThanOrEqual(5);
+    expect(p95Like([shot(0.9, { ms: 5.2 })], le)).toBeGreaterThan(5);
+  });
+
+  const series = (__name__: string, value: number, labels = {}): Series => ({ labels: { __name__, ...labels }, value });
+  const site = "workshop.halo.test";
+  const at = (n: number): Series[] => [
+    series("edge_requests_total", 1000 + 100 * n, { site, status: "200" }),
+    series("edge_requests_total", 5 * n, { site, status: "503" }),
+    series("edge_requests_total", 999 * n, { site: "halo.test", status: "500" }),
+    ...le.map((bound, i) =>
+      series("edge_request_seconds_bucket", 35 * n * i, { site, le: Number.isFinite(bound) ? `${bound}` : "+Inf" }),
+    ),
+    series("process_cpu_seconds_total", 50 + 4 * n, { host: "backend1", worker: "0" }),
+    series("process_cpu_seconds_total", 50 + 2 * n, { host: "backend1", worker: "1" }),
+    series("process_cpu_seconds_total", 50 + n, { host: "backend2" }),
+    series("postgres_query_duration_seconds_sum", 7 + 0.5 * n, { operation: "select" }),
+    series("postgres_query_duration_seconds_count", 8 + 250 * n, { operation: "select" }),
+  ];
+
+  test("Prometheus': what the counters of one site grew by", () => {
+    const { p95, ...figures } = prometheusFigures(site, 10, counters(at(0)), counters(at(1)));
+    expect(figures).toEqual({
+      requests: 105,
+      rate: 10.5,
+      errors: 5 / 105,
+      buckets: le,
+      cpu: { backend1: 0.6, backend2: 0.1 },
+      database: { mean: 2, p95: undefined },
+    });
+    expect(p95).toBeCloseTo(10);
+  });
+
+  test("a counter that began anew, or was not there before, grew by all that it is", () => {
+    const after = at(1).map((each) => (each.labels.host === "backend2" ? { ...each, value: 3 } : each));
+    const before = at(0).filter(({ labels }) => labels.status !== "503");
+    const { errors, cpu } = prometheusFigures(site, 10, counters(before), counters(after));
+    expect([errors, cpu?.backend2]).toEqual([5 / 105, 0.3]);
+  });
+
+  test("a difference over a tenth is one where it can be seen at all", () => {
+    expect(disagree(100, 109, 0)).toBe(false);
+    expect(disagree(100, 112, 0)).toBe(true);
+    expect(disagree(112, 100, 0)).toBe(true);
+    expect(disagree(4, 5, 1)).toBe(false);
+    expect(disagree(0, 0, 0)).toBe(false);
+  });
+
+  test("a run second by second, in wider steps when it is long", () => {
+    const all = [...shots(150), shot(1990, { status: 503 })];
+    expect(bySecond(all)).toEqual([
+      { second: 0, requests: 100, failed: 0, p50: 5, p95: 5 },
+      { second: 1, requests: 51, failed: 1, p50: 5, p95: 5 },
+    ]);
+    expect(bySecond([shot(0), shot(3_600_000)]).length).toBeLessThanOrEqual(601);
+  });
+});
+
+describe("the knee", () => {
+  /** A site that holds a rate up to its knee. */
+  const search = async (knee: number, to: number): Promise<Step[]> => {
+    const steps: Step[] = [];
+    await findKnee({ from: 50, to }, async (rate) => {
+      const step = { rate, reached: rate, p95: 1, errors: 0, ...(rate > knee ? { why: "p95 is over 200 ms" } : {}) };
+      steps.push(step);
+      return step;
+    });
+    return steps;
+  };
+
+  test.each([10, 49, 51, 333, 2000])("at %i/s it is found to a tenth", async (at) => {
+    const steps = await search(at, 5000);
+    const held = Math.max(...steps.filter(({ why }) => !why).map(({ rate }) => rate));
+    expect(held).toBeLessThanOrEqual(at);
+    expect(held).toBeGreaterThan(at / 1.12);
+    expect(steps.length).toBeLessThan(16);
+    expect(knee(steps, 5000)).toContain(`the knee is at ${held}/s: at `);
+  });
+
+  test("above the highest rate, below every one, and cut short, it is said", async () => {
+    expect(knee(await search(1000, 200), 200)).toBe("the knee is above 200/s, where the search was to end");
+    expect(knee(await search(0, 200), 200)).toMatch(/^no rate was in bounds: at .* p95 is over 200 ms/);
+    expect(knee([], 200)).toBe("the search was cut short");
+  });
+
+  test("a step is judged by its failures and by p95", () => {
+    expect(judge(100, 1, shots(100)).why).toBeUndefined();
+    expect(
+      judge(
+        100,
+        1,
+        shots(100, (i) => (i > 90 ? 201 : 1)),
+      ).why,
+    ).toBe("p95 is over 200 ms");
+    expect(judge(100, 1, [...shots(98), shot(0, { status: 503 }), shot(1, { status: 0 })]).why).toBe(
+      "more than 1 % failed",
+    );
+  });
+});
+
+describe("a report", () => {
+  const figures = { requests: 100, rate: 10, p95: 20, errors: 0, cpu: { backend1: 0.4, backend2: 0.6 } };
+  const report = (given: Partial<Report> = {}): Report => ({
+    scenario: "high",
+    what: "<much>",
+    path: "/api/customers",
+    at: "2026-11-21T12:00:00.000Z",
+    seconds: 10,
+    interrupted: false,
+    client: figures,
+    prometheus: { ...figures, p95: 19, database: { mean: 1.5, p95: 3 } },
+    p95AsLogged: 20,
+    steps: [],
+    notes: ["</script><b>"],
+    series: bySecond(shots(1000)),
+    ...given,
+  });
+
+  test("both sides with their difference, and what is known of the original", () => {
+    expect(rows(report())).toEqual([
+      ["requests/s", "10.0", "10.0", "+0 %", "not published"],
+      ["p95", "20.0 ms", "19.0 ms", "-5 %", "not published"],
+      ["failed", "0.00 %", "0.00 %", "+0 %", "half, at its peak"],
+      ["backend CPU", "100 % (backend1 40, backend2 60)", "100 % (backend1 40, backend2 60)", "+0 %", "not published"],
+      ["database latency", "-", "1.50 ms (p95 3.0)", "-", "not published"],
+    ]);
+    expect(agrees(report())).toBe(true);
+  });
+
+  test("a disagreement is flagged, and a missing Prometheus explained", () => {
+    const off = report({ prometheus: { ...figures, rate: 8, errors: 0.5 } });
+    expect(rows(off).map(([, , , difference]) => difference)).toEqual([
+      "-20 % DISAGREE",
+      "+0 %",
+      "only there DISAGREE",
+      "+0 %",
+      "-",
+    ]);
+    expect(agrees(off)).toBe(false);
+    const alone = report({ prometheus: undefined, without: "it is away" });
+    expect(table(alone)).toContain("- no figures of Prometheus: it is away");
+    expect(rows(alone)[0]).toEqual(["requests/s", "10.0", "-", "-", "not published"]);
+  });
+
+  test("two runs are compared by ratios", () => {
+    const twice = report({ scenario: "normal", client: { ...figures, rate: 5 } });
+    expect(compare(report(), twice)).toMatch(/requests\/s, client +\| 10\.0 +\| 5\.0 +\| 2\.00/);
+    expect(compare(report(), twice)).toMatch(/failed, client +\| 0\.00 % +\| 0\.00 % +\| 1\.00/);
+  });
+
+  test("its file is read again, another one refused", () => {
+    const folder = mkdtempSync(join(tmpdir(), "halo-"));
+    const file = join(folder, "load.json");
+    writeFileSync(file, JSON.stringify(report()));
+    expect(readReport(file)).toEqual(JSON.parse(JSON.stringify(report())));
+    for (const text of ["{", "{}", "null"]) {
+      writeFileSync(file, text);
+      expect(() => readReport(file)).toThrow(/is no report of a load/);
+    }
+    expect(() => readReport(join(folder, "absent"))).toThrow(/is no report/);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("its page takes nothing from elsewhere, and text for text", () => {
+    const text = page(report());
+    expect(text).not.toMatch(/(src|href)=|@import|url\(/);
+    expect(text).toContain("&lt;/script&gt;&lt;b&gt;");
+    expect(text).toContain("&lt;much&gt;");
+  });
+});
+
+describe("a run", () => {
+  const against = async (plan: Partial<Plan>, ended = new AbortController().signal) => {
+    const asked: string[] = [];
+    let [open, most] = [0, 0];
+    const server = createServer((req, res) => {
+      asked.push(`${req.method} ${req.url} ${req.headers["idempotency-key"] ?? ""}`);
+      most = Math.max(most, ++open);
+      req.resume().on("end", () =>
+        setTimeout(() => {
+          open--;
+          res.writeHead(req.method === "POST" ? 201 : 200).end("[]");
+        }, 5),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const said = vi.spyOn(console, "log").mockImplementation(() => {});
+    const whole = { scenario: "x", what: "", path: "/api/x", seconds: 5, connections: 10, ...plan };
+    const run = await drive(whole, { host: "127.0.0.1", port, domain: "halo.test", writes: "halo-load-x" }, ended);
+    said.mockRestore();
+    server.close();
+    server.closeAllConnections();
+    return { ...run, asked, most };
+  };
+
+  test("phases send exactly what is due, one above the other", async () => {
+    const { shots, asked, seconds } = await against({
+      seconds: 1,
+      phases: [
+        { from: 0, seconds: 1, rate: 20 },
+        { from: 0.3, seconds: 0.5, rate: 100 },
+      ],
+    });
+    expect([shots.length, asked.length]).toEqual([70, 70]);
+    expect(shots.every(({ status, error }) => status === 200 && !error)).toBe(true);
+    expect(shots.map(({ at }) => at)).toEqual(shots.map(({ at }) => at).toSorted((a, b) => a - b));
+    expect(seconds).toBeGreaterThanOrEqual(1);
+    expect(seconds).toBeLessThan(2);
+  });
+
+  test("clients post and get in turn, each one request at a time, and then it is over", async () => {
+    const { shots, asked, most } = await against({ clients: { count: 3, times: 10 } });
+    expect(asked.filter((each) => each === "POST /api/customers ")).toHaveLength(30);
+    expect(asked.filter((each) => each === "GET /api/x ")).toHaveLength(30);
+    expect(most).toBe(3);
+    expect(new Set(shots.flatMap(({ key }) => key ?? [])).size).toBe(30);
+  });
+
+  test("no more connections than may be: who waits for one, waits in the figures", async () => {
+    const { shots, most } = await against({
+      seconds: 1,
+      connections: 1,
+      phases: [{ from: 0, seconds: 0.5, rate: 400 }],
+    });
+    expect(most).toBe(1);
+    expect(Math.max(...shots.map(({ late }) => late))).toBeGreaterThan(200);
+    expect(Math.max(...shots.map(({ ms, late }) => ms - late))).toBeLessThan(200);
+  });
+
+  test("an interruption ends it with what there is", async () => {
+    const ended = AbortSignal.timeout(700);
+    const { shots, seconds } = await against({ seconds: 60, phases: [{ from: 0, seconds: 60, rate: 50 }] }, ended);
+    expect(shots.length).toBeGreaterThan(3);
+    expect(seconds).toBeLessThan(5);
+  });
+});
