@@ -11,7 +11,7 @@ echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
 echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
-for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
+for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /usr/share/grafana /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"
 done
 true

@@ -35,6 +35,7 @@ test("shell scripts (shellcheck)", () =>
     "ansible/roles/backup/templates/halo-backup.j2",
     "ansible/roles/monitoring/templates/halo-planned.j2",
     "ansible/roles/nginx/files/web.sh",
+    "ansible/roles/grafana/files/install.sh",
   ]));
 test("YAML (yamllint, strict)", () => clean(["yamllint", "--strict", "."]));
 test("Ansible (ansible-lint, profile production)", () =>
