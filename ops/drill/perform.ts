@@ -20,7 +20,7 @@ import { judge, judgeWrites, type Seen, tally, tellWrites } from "./tally.ts";
 
 const timer = "halo-drill";
 const writesPerSecond = 20;
-const drillRows = "halo-drill"; // what the keys and the names of a drill's rows begin with
+export const drillRows = "halo-drill"; // what the keys and the names of a drill's rows begin with
 const log = "/var/log/nginx/access.log";
 
 /**
@@ -102,7 +102,12 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
  * Tells the monitoring host that a drill begins or ends; the drill goes on where there is none or it does not answer.
  * Resolves with the id of the silence that has begun, or ""; it ends by itself if nobody ends it.
  */
-async function plan(scene: Scene, edge: "begin" | "end", { name }: Drill, ...args: string[]): Promise<string> {
+export async function plan(
+  scene: Scene,
+  edge: "begin" | "end",
+  { name }: Pick<Drill, "name">,
+  ...args: string[]
+): Promise<string> {
   if (!monitoring) return "";
   const quoted = args.filter(Boolean).map((each) => `'${each}'`);
   const line = `halo-planned ${edge} drill ${name} ${quoted.join(" ")}`;
@@ -122,7 +127,7 @@ const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [
 ];
 
 /** Has the hosts put themselves right, should nobody be left to ask for it. */
-async function arm(scene: Scene, { mend, limit }: Drill, slow: number): Promise<void> {
+export async function arm(scene: Scene, { mend, limit }: Pick<Drill, "mend" | "limit">, slow: number): Promise<void> {
   if (!mend) return;
   const quoted = `'${mend.script.replaceAll("'", "'\\''")}'`;
   const line = `systemd-run --quiet --collect --unit=${timer} --on-active=${(limit + 60) * slow} bash -c ${quoted}`;
@@ -130,7 +135,7 @@ async function arm(scene: Scene, { mend, limit }: Drill, slow: number): Promise<
 }
 
 /** Puts everything right and waits until every backend answers. */
-async function putBack(scene: Scene, { mend, restore }: Drill): Promise<void> {
+export async function putBack(scene: Scene, { mend, restore }: Pick<Drill, "mend" | "restore">): Promise<void> {
   await restore?.(scene);
   if (mend)
     await Promise.all(
@@ -169,7 +174,7 @@ const rowsOf = async (scene: Scene): Promise<string[]> =>
     .filter(Boolean);
 
 /** Takes out what this drill, or one that was killed, has written. */
-const removeRows = (scene: Scene): Promise<Result> =>
+export const removeRows = (scene: Scene): Promise<Result> =>
   sql(
     scene,
     `DELETE FROM workshop.customers WHERE name LIKE '${drillRows}-%'`,

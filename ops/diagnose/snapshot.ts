@@ -1,0 +1,190 @@
+/** What `npm run diagnose` knows of the cluster: two seconds of every host, and the last hour as Prometheus has it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ssh } from "../lib/cluster.ts";
+import { Problem } from "../lib/problem.ts";
+import { sh } from "../lib/process.ts";
+import { type Host, hosts } from "../lib/project.ts";
+
+/** Seconds since 1970. */
+type Time = number;
+export type Unit = { state: string; sub: string; pid: number; since: Time };
+/** Seconds that an answer took, or why there was none: "refused", "silent" or the system's words. */
+export type Probe = number | string;
+export type Failed = { error: string };
+
+export type Service = {
+  unit: Unit;
+  /** Processes, and how many of them were stopped by a signal. */
+  workers: number;
+  stopped: number;
+  /** CPUs that the busiest worker took. */
+  cpu: number;
+  /** Of /healthz, from the backend itself. */
+  probes: Probe[];
+  /** Share of the time in which its cgroup, or one above, was not let run. */
+  throttled: number;
+  quota?: string;
+  /** Bytes. */
+  memory?: { used: number; limit: number | null };
+};
+export type Redis = {
+  unit: Unit;
+  answers: boolean;
+  persistence: Record<string, string>;
+  folder: string;
+  /** In the window. */
+  writeErrors: number;
+};
+export type Session = {
+  pid: number;
+  app: string;
+  role: string;
+  state: string;
+  seconds: number;
+  event: string | null;
+  query: string;
+};
+export type Postgres = {
+  unit: Unit | null;
+  /** Sessions that it takes from the service. */
+  most: number;
+  sessions: { app: string; state: string; count: number }[];
+  samples: number;
+  /** Samples in which a statement of the service had run for `limits.statement`, or waited for a lock. */
+  long: number;
+  waiting: number;
+  longest: Session | null;
+  /** Who held those locks, in how many samples. */
+  blockers: (Session & { samples: number })[];
+};
+/** Of the window; a try is an answer, a timeout, an error, or was made before the configuration in use. */
+export type Peer = { tries: number; answers: number; timeouts: number; errors: number; lastTimeout: Time | null };
+export type Balancer = {
+  unit: Unit;
+  drained: string[];
+  /** Of the backends' sites, in the window. */
+  requests: number;
+  failed: number;
+  p95: number | null;
+  peers: Record<string, Peer>;
+  /** Of each backend's /healthz, from the balancer. */
+  probes: Record<string, Probe[]>;
+  weights: Record<string, number>;
+};
+export type Disk = { mount: string; free: number; bytes: number };
+
+/** What a host said; a part that could not be looked at says why. */
+export type Seen = {
+  at: Time;
+  disks: Disk[] | Failed;
+  steal: number | Failed;
+  service?: Service | Failed;
+  redis?: Redis | Failed;
+  postgres?: Postgres | Failed;
+  balancer?: Balancer | Failed;
+  prometheus?: Figures | Failed;
+};
+
+/** One curve, oldest point first. */
+export type Curve = [at: Time, value: number][];
+/** By the query's name, then by the values of its labels: a host, or "host worker", "host mountpoint". */
+export type Figures = Partial<Record<QueryName, Record<string, Curve>>>;
+
+export type Snapshot = {
+  at: Time;
+  /** Seconds that are judged. */
+  window: number;
+  hosts: { name: string; groups: string[]; seen: Seen | Failed }[];
+  /** Or why there are none. */
+  figures: Figures | Failed;
+};
+
+/** A statement that takes this long (s) is slow by itself. */
+export const slowStatement = 0.1;
+const hour = 3600;
+const prometheusPort = 9090;
+
+const expressions = {
+  up: () => `max by (host) (up{job="service"})`,
+  lag: (w: string) => `max by (host) (quantile_over_time(0.5, nodejs_eventloop_lag_p99_seconds[${w}]))`,
+  throttled: (w: string) => `max by (host) (rate(service_cpu_throttled_seconds_total[${w}]))`,
+  steal: (w: string) => `avg by (host) (rate(node_cpu_seconds_total{mode="steal"}[${w}]))`,
+  statement: (w: string) =>
+    `sum by (host) (rate(postgres_query_duration_seconds_sum[${w}])) / (sum by (host) (rate(postgres_query_duration_seconds_count[${w}])) > 0.5)`,
+  connections: () => `max(database:connections:ratio)`,
+  waiting: (w: string) => `sum by (host) (max_over_time(postgres_pool_waiting[${w}]))`,
+  refused: (w: string) => `sum by (host) (increase(postgres_pool_refused_total[${w}]))`,
+  persistence: () => `min by (host) ({__name__=~"redis_aof_last_write_status|redis_aof_last_bgrewrite_status"})`,
+  disk: () => `min by (host, mountpoint) (disk:free:ratio)`,
+  diskSoon: () => `min by (host, mountpoint) (predict_linear(disk:free:ratio[1h], 4 * 3600))`,
+  timeouts: (w: string) => `sum by (backend) (increase(edge_failed_tries_total{kind="timeout"}[${w}]))`,
+  share: (w: string) => `sum by (backend) (rate(edge_answers_total{backend!=""}[${w}]))`,
+  heap: () =>
+    `sum by (host, worker) (nodejs_heap_space_size_used_bytes{space=~"old|large_object"}) + sum by (host, worker) (nodejs_external_memory_bytes)`,
+};
+const collections = (w: string) =>
+  `sum by (host, worker) (increase(nodejs_gc_duration_seconds_count{kind="major"}[${w}]))`;
+export type QueryName = keyof typeof expressions | "heapNow" | "collections";
+
+/** What Prometheus is asked: the last hour of each figure, over windows of these seconds; the heap closer as well. */
+export function queries(window: number): Record<QueryName, { expr: string; range: number; step: number }> {
+  const w = `${window}s`;
+  const all = Object.entries(expressions).map(([name, expr]) => [name, { expr: expr(w), range: hour, step: 20 }]);
+  return {
+    ...(Object.fromEntries(all) as Record<keyof typeof expressions, { expr: string; range: number; step: number }>),
+    heapNow: { expr: expressions.heap(), range: window, step: 5 },
+    collections: { expr: collections(w), range: 0, step: 20 },
+  };
+}
+
+/**
+ * Looks at every host at once, and asks Prometheus on its host meanwhile; takes some seconds.
+ *
+ * @param window seconds that are judged, at least 20
+ */
+export async function gather(window: number): Promise<Snapshot> {
+  const all = hosts();
+  const script = readFileSync(join(import.meta.dirname, "look.py"), "utf8");
+  const backends = all.filter(({ groups }) => groups.includes("backends"));
+  const parts = {
+    backends: "service",
+    redis: "redis",
+    postgres: "postgres",
+    balancers: "balancer",
+    monitoring: "prometheus",
+  };
+  const look = async ({ name, address, groups }: Host): Promise<Seen | Failed> => {
+    const request = {
+      address,
+      port: servicePort,
+      window,
+      slow: slowStatement,
+      backends: backends.map((each) => [each.name, each.address, servicePort]),
+      parts: Object.entries(parts).flatMap(([group, part]) => (groups.includes(group) ? [part] : [])),
+      prometheus: { url: `http://${address}:${prometheusPort}/prometheus`, queries: queries(window) },
+    };
+    const quoted = `'${JSON.stringify(request).replaceAll("'", "'\\''")}'`;
+    try {
+      return JSON.parse(
+        await sh(ssh(all.find((each) => each.name === name) as Host, "sudo", "python3", "-", quoted), script),
+      );
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return { error: error.message.split(`${quoted}: `).at(-1) ?? "" };
+    }
+  };
+  const seen = await Promise.all(
+    all.map(async (host) => ({ name: host.name, groups: host.groups, seen: await look(host) })),
+  );
+  return { at: Date.now() / 1000, window, hosts: seen, figures: figuresOf(seen) };
+}
+
+const servicePort = 3000;
+
+function figuresOf(seen: Snapshot["hosts"]): Figures | Failed {
+  const watcher = seen.find(({ groups }) => groups.includes("monitoring"));
+  if (!watcher) return { error: "no host is in the group monitoring" };
+  if ("error" in watcher.seen) return { error: `${watcher.name} cannot be reached: ${watcher.seen.error}` };
+  return watcher.seen.prometheus ?? { error: `${watcher.name} said nothing of it` };
+}

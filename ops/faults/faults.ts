@@ -1,0 +1,229 @@
+/** The causes that `npm run diagnose` names, each made on purpose: harmless to data, bounded, and put back by a script. */
+import type { CauseName } from "../diagnose/causes.ts";
+import type { Drill } from "../drill/drills.ts";
+import { backends, balancer, postgres, redis, type Scene } from "../drill/scene.ts";
+import { findHost } from "../lib/cluster.ts";
+
+/** A cause and how it is made; `npm run diagnose` has to name it and nothing else. */
+export type Fault = {
+  name: CauseName;
+  what: string;
+  /** Ends with `mend`, which harms nothing where nothing is wrong; for what needs it, after these seconds by itself. */
+  make: (scene: Scene, seconds: number) => Promise<unknown>;
+  mend: NonNullable<Drill["mend"]>;
+};
+
+const [peer = ""] = backends;
+const unit = "halo-fault"; // of what runs on a host
+const node = "/opt/halo/runtime/current/bin/node";
+const stopUnit = `systemctl stop ${unit}.service 2>/dev/null || true`;
+
+/** Starts a process on a host that lasts for these seconds at most. */
+const start = (host: string, seconds: number, properties: string[], command: string) => {
+  const line = properties.map((each) => `--property=${each}`).join(" ");
+  return [
+    host,
+    `systemd-run --quiet --collect --expand-environment=no --unit=${unit} --property=RuntimeMaxSec=${seconds} ${line} ${command}`,
+  ] as const;
+};
+
+const down: Fault = {
+  name: "backend-down",
+  what: "a backend's service is stopped",
+  make: (scene) => scene.on(peer, "systemctl stop halo"),
+  mend: { on: [peer], script: "systemctl start halo" },
+};
+
+// Takes every session that becomes free, with the service's own name and password.
+const hog = `import pg from "pg";
+const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
+const take = async () => {
+  for (;;) {
+    const client = new pg.Client({ application_name: "${unit}" });
+    client.on("error", () => {});
+    await client.connect().catch(() => client.end().catch(() => {}));
+    await pause();
+  }
+};
+for (let i = 0; i < 5; i++) take();`;
+
+const connections: Fault = {
+  name: "connections",
+  what: "somebody takes every session that PostgreSQL has for the service",
+  make: async (scene, seconds) => {
+    const properties = ["User=halo", "WorkingDirectory=/opt/halo/current", "EnvironmentFile=/etc/halo/halo.env"];
+    await scene.on(...start(peer, seconds, properties, `${node} --input-type=module --eval '${hog}'`));
+    await scene.on(
+      postgres,
+      `cd /
+runuser -u postgres -- psql -qAtX halo <<'SQL'
+DO $$ BEGIN
+  FOR i IN 1..100 LOOP
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'halo' AND application_name <> '${unit}';
+    PERFORM pg_sleep(0.1);
+    PERFORM pg_stat_clear_snapshot();
+    EXIT WHEN (SELECT count(*) FROM pg_stat_activity WHERE application_name = '${unit}') >=
+      current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - 8;
+  END LOOP;
+END $$;
+SQL`,
+    );
+  },
+  mend: { on: [peer], script: stopUnit },
+};
+
+/** Has a worker of the first backend evaluate something, by its inspector, which listens on its loopback meanwhile. */
+const inspect = (expressions: string[], open = "") => `${open}
+${node} --input-type=module - <<'JS'
+let target;
+for (let i = 0; i < 100 && !target; i++)
+  try {
+    [target] = await (await fetch("http://127.0.0.1:9229/json/list")).json();
+  } catch {
+    if (${open === ""}) process.exit(); // nobody listens: nothing is left
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+const socket = new WebSocket(target.webSocketDebuggerUrl);
+await new Promise((resolve, reject) => Object.assign(socket, { onopen: resolve, onerror: reject }));
+for (const [id, [method, params]] of ${JSON.stringify(
+  expressions.map((each) => (each === gc ? [gc, {}] : ["Runtime.evaluate", { expression: each }])),
+)}.entries()) {
+  const answer = new Promise((resolve) => (socket.onmessage = ({ data }) => JSON.parse(data).id === id && resolve(data)));
+  socket.send(JSON.stringify({ id, method, params }));
+  if (/exceptionDetails|"error"/.test(await answer)) throw new Error(await answer);
+}
+process.exit();
+JS`;
+const gc = "HeapProfiler.collectGarbage";
+const openInspector = "kill -USR1 $(pgrep -u halo -o -f app/src/main.ts)";
+
+/** Does a piece of work in a worker again and again, until it is ended or its time is over; then the inspector is closed. */
+const inside = (every: number, seconds: number, work: string) =>
+  inspect(
+    [
+      `globalThis.haloFault ??= (() => {
+  const over = Date.now() + ${seconds * 1000}, kept = [];
+  const timer = setInterval(() => { if (Date.now() > over) return globalThis.haloFault.end(); ${work} }, ${every});
+  return { end() {
+    clearInterval(timer);
+    kept.length = 0;
+    delete globalThis.haloFault;
+    setTimeout(() => process.getBuiltinModule("node:inspector").close(), 500);
+  } };
+})(); 0`,
+    ],
+    openInspector,
+  );
+const endInside = { on: [peer], script: inspect(["globalThis.haloFault?.end()", gc]) };
+
+const starvation: Fault = {
+  name: "starvation",
+  what: "a worker computes for 0.4 s of each half second",
+  make: (scene, seconds) =>
+    scene.on(peer, inside(500, seconds, "for (const end = Date.now() + 400; Date.now() < end; );")),
+  mend: endInside,
+};
+
+const leak: Fault = {
+  name: "leak",
+  what: "a worker keeps 4 MiB more each second, 200 MiB at most",
+  make: (scene, seconds) =>
+    scene.on(peer, inside(250, seconds, "if (kept.length < 200) kept.push(new Array(131072).fill(Math.random()));")),
+  mend: endInside,
+};
+
+const slow: Fault = {
+  name: "slow-queries",
+  what: "a session locks the table of customers for 0.4 s of each half second",
+  make: (scene, seconds) =>
+    scene.on(
+      ...start(
+        postgres,
+        seconds,
+        ["User=postgres", "WorkingDirectory=/", `Environment=PGAPPNAME=${unit}`],
+        `psql -qX halo -c 'DO $$ BEGIN
+  FOR i IN 1..${seconds * 2} LOOP
+    LOCK TABLE workshop.customers IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(0.4); COMMIT; PERFORM pg_sleep(0.1);
+  END LOOP;
+END $$'`,
+      ),
+    ),
+  mend: { on: [postgres], script: stopUnit },
+};
+
+const folder = "/var/lib/redis";
+const mode = "/run/halo-fault-mode";
+const rewrite = (status: string) =>
+  `halo-redis-cli bgrewriteaof
+timeout 20 sh -c 'until halo-redis-cli info persistence | grep -q aof_last_bgrewrite_status:${status}; do sleep .1; done'`;
+
+const persistence: Fault = {
+  name: "redis-persistence",
+  what: "Redis may not write into its folder; its append-only file goes on, a rewrite of it fails",
+  make: (scene) => scene.on(redis, `stat -c %a ${folder} >${mode}\nchmod 0550 ${folder}\n${rewrite("err")}`),
+  mend: {
+    on: [redis],
+    script: `if [ -e ${mode} ]; then chmod $(cat ${mode}) ${folder}; rm ${mode}; ${rewrite("ok")}; fi`,
+  },
+};
+
+const small = "/var/lib/halo-fault";
+
+const disk: Fault = {
+  name: "disk",
+  what: "a small file system of the balancer's is 95 % full",
+  make: (scene) =>
+    scene.on(
+      balancer,
+      `install -d ${small}\nmount -t tmpfs -o size=16m,mode=0700 halo-fault ${small}\nhead -c 15564k /dev/zero >${small}/fill`,
+    ),
+  mend: { on: [balancer], script: `if mountpoint -q ${small}; then umount ${small}; fi\nrm -rf ${small}` },
+};
+
+const cpu: Fault = {
+  name: "cpu",
+  what: "a backend's service gets a twentieth of a CPU",
+  make: (scene) => scene.on(peer, "systemctl set-property --runtime halo.service CPUQuota=5%"),
+  mend: {
+    on: [peer],
+    script: `systemctl set-property --runtime halo.service CPUQuota=
+rm -f /run/systemd/system.control/halo.service.d/50-CPUQuota.conf
+systemctl daemon-reload`,
+  },
+};
+
+const config = "/etc/nginx/nginx.conf";
+const kept = "/run/halo-fault-nginx.conf";
+const server = `server ${findHost(peer).address}:3000`;
+
+const uneven: Fault = {
+  name: "uneven",
+  what: "a backend has nine times the weight of another",
+  make: (scene) =>
+    scene.on(
+      balancer,
+      `cp --archive ${config} ${kept}\nsed -i 's/${server} max_fails=1/${server} weight=9 max_fails=1/' ${config}\nnginx -t -q\nsystemctl reload nginx`,
+    ),
+  mend: {
+    on: [balancer],
+    script: `if [ -e ${kept} ]; then cp --archive ${kept} ${config}; rm ${kept}; nginx -t -q; systemctl reload nginx; fi`,
+  },
+};
+
+const timeouts: Fault = {
+  name: "timeouts",
+  what: "what a balancer sends to a backend's service is dropped on the way",
+  make: (scene) =>
+    scene.on(
+      peer,
+      `nft --file - <<'NFT'
+table inet halo_drill {
+  chain in { type filter hook input priority -300; policy accept; ip saddr ${findHost(balancer).address} tcp dport 3000 drop; }
+}
+NFT`,
+    ),
+  mend: { on: [peer], script: "nft delete table inet halo_drill 2>/dev/null || true" },
+};
+
+/** Every fault, those that are over at once first. */
+export const faults: Fault[] = [down, persistence, disk, uneven, connections, slow, starvation, cpu, timeouts, leak];

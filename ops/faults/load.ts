@@ -1,0 +1,27 @@
+import { startLoad } from "../drill/load.ts";
+import { drillRows } from "../drill/perform.ts";
+import { balancer } from "../drill/scene.ts";
+import { findHost } from "../lib/cluster.ts";
+import { domains } from "../lib/project.ts";
+
+/**
+ * A modest load, so that a fault has somebody to meet: visits, writes and reads of the workshop, sent by the clock.
+ * Resolves when its last request is over.
+ */
+export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promise<void> {
+  const host = findHost(balancer).address;
+  const [domain = ""] = domains();
+  const loads = [
+    startLoad({ host, domain, rate: visits }),
+    startLoad({ host, domain, rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
+  ];
+  const read = () =>
+    fetch(`http://${host}:8085/api/customers?limit=20`, { signal: AbortSignal.timeout(10_000) })
+      .then((answer) => answer.arrayBuffer())
+      .catch(() => {}); // what becomes of it is for others to see
+  const timer = setInterval(read, 1000 / reads);
+  return async () => {
+    clearInterval(timer);
+    await Promise.all(loads.map((load) => load.stop()));
+  };
+}

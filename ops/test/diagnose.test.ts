@@ -1,0 +1,336 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { causeNames, causes, diagnose, risen, since, symptoms } from "../diagnose/causes.ts";
+import type {
+  Balancer,
+  Curve,
+  Figures,
+  Postgres,
+  Redis,
+  Seen,
+  Service,
+  Session,
+  Snapshot,
+} from "../diagnose/snapshot.ts";
+import { faults } from "../faults/faults.ts";
+import { root } from "../lib/project.ts";
+
+const at = 1_800_000_000;
+const unit = { state: "active", sub: "running", pid: 100, since: at - 9000 };
+const service = (given: Partial<Service> = {}): Service => ({
+  unit,
+  workers: 1,
+  stopped: 0,
+  cpu: 0.1,
+  probes: Array(20).fill(0.003),
+  throttled: 0,
+  memory: { used: 150 * 2 ** 20, limit: 576 * 2 ** 20 },
+  ...given,
+});
+const postgres = (given: Partial<Postgres> = {}): Postgres => ({
+  unit,
+  most: 49,
+  sessions: [
+    { app: "backend1", state: "idle", count: 8 },
+    { app: "backend2", state: "idle", count: 8 },
+  ],
+  samples: 20,
+  long: 0,
+  waiting: 0,
+  longest: null,
+  blockers: [],
+  ...given,
+});
+const redis = (given: Partial<Redis> = {}): Redis => ({
+  unit,
+  answers: true,
+  persistence: { aof_enabled: "1", aof_last_write_status: "ok", aof_last_bgrewrite_status: "ok" },
+  folder: "/var/lib/redis",
+  writeErrors: 0,
+  ...given,
+});
+const peer = { tries: 1000, answers: 1000, timeouts: 0, errors: 0, lastTimeout: null };
+const balancer = (given: Partial<Balancer> = {}): Balancer => ({
+  unit,
+  drained: [],
+  requests: 2000,
+  failed: 0,
+  p95: 0.01,
+  peers: { backend1: peer, backend2: peer },
+  probes: { backend1: [0.003, 0.003, 0.003], backend2: [0.003, 0.003, 0.003] },
+  weights: {},
+  ...given,
+});
+const seen = (given: Partial<Seen> = {}): Seen => ({
+  at,
+  disks: [{ mount: "/", free: 0.6, bytes: 2e10 }],
+  steal: 0.01,
+  ...given,
+});
+
+type Given = {
+  balancer?: Partial<Balancer>;
+  redis?: Partial<Redis>;
+  postgres?: Partial<Postgres> | { error: string };
+  backend1?: Partial<Service> | { error: string };
+  backend2?: Partial<Service>;
+  front?: Partial<Seen>;
+  figures?: Figures | { error: string };
+};
+/** A healthy cluster but for what is given. */
+const cluster = (given: Given = {}): Snapshot => ({
+  at,
+  window: 60,
+  hosts: [
+    {
+      name: "balancer",
+      groups: ["balancers", "redis", "postgres", "monitoring"],
+      seen: seen({
+        balancer: balancer(given.balancer),
+        redis: redis(given.redis),
+        postgres: given.postgres && "error" in given.postgres ? given.postgres : postgres(given.postgres),
+        ...given.front,
+      }),
+    },
+    {
+      name: "backend1",
+      groups: ["backends"],
+      seen: given.backend1 && "error" in given.backend1 ? given.backend1 : seen({ service: service(given.backend1) }),
+    },
+    { name: "backend2", groups: ["backends"], seen: seen({ service: service(given.backend2) }) },
+  ],
+  figures: given.figures ?? {},
+});
+const found = (given: Given) => diagnose(cluster(given)).map(({ cause, hosts }) => `${cause} ${hosts.join("+")}`);
+/** The last value of a curve that was good until two minutes ago. */
+const turned = (good: number, bad: number): Curve =>
+  Array.from({ length: 181 }, (_, i) => [at - 3600 + i * 20, i > 174 ? bad : good]);
+const flat = (value: number): Curve => turned(value, value);
+
+const dead = { state: "inactive", sub: "dead", pid: 0, since: at - 30 };
+const down = { unit: dead, workers: 0, probes: Array(20).fill("refused") };
+const blocked = { probes: Array(5).fill(0.4), cpu: 0.85 };
+const held = { throttled: 0.6, quota: "5000" };
+const slowest: Session = {
+  pid: 7,
+  app: "backend1",
+  role: "halo",
+  state: "active",
+  seconds: 0.39,
+  event: "relation",
+  query: "insert",
+};
+const lock = { ...slowest, pid: 9, app: "psql", role: "postgres", query: "LOCK TABLE workshop.customers", samples: 15 };
+const locked = { long: 15, waiting: 15, longest: slowest, blockers: [lock] };
+const silent = { tries: 500, answers: 0, timeouts: 20, errors: 0, lastTimeout: at - 2 };
+const unheard = {
+  peers: { backend1: silent, backend2: peer },
+  probes: { backend1: ["silent", "silent", "silent"], backend2: [0.003] },
+};
+const lopsided = { peers: { backend1: { ...peer, answers: 900 }, backend2: { ...peer, answers: 100 } } };
+const idle = (count: number, state = "idle") => [{ app: "cron", state, count }];
+const broken = { persistence: { aof_enabled: "1", aof_last_write_status: "ok", aof_last_bgrewrite_status: "err" } };
+const climbing: Curve = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
+const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as Curve } };
+
+describe("what is named, and nothing else", () => {
+  test.each<[string, Given, string[]]>([
+    ["a healthy cluster", {}, []],
+    ["a stopped service", { backend1: down }, ["backend-down backend1"]],
+    ["a host that is gone", { backend1: { error: "timed out" }, balancer: unheard }, ["backend-down backend1"]],
+    ["only ssh is gone", { backend1: { error: "timed out" } }, []],
+    [
+      "a worker that starts again and again",
+      { backend1: { ...service(), workers: 1, probes: Array(20).fill("refused") } },
+      ["backend-down backend1"],
+    ],
+    ["both are stopped", { backend1: down, backend2: down }, ["backend-down backend1+backend2"]],
+    [
+      "a drained backend that is stopped",
+      {
+        backend1: down,
+        balancer: { drained: ["backend1"], peers: { backend1: { ...peer, answers: 0 }, backend2: peer } },
+      },
+      [],
+    ],
+    [
+      "its peer has all the requests",
+      { backend1: down, balancer: { peers: { backend1: { ...peer, answers: 3 }, backend2: peer } } },
+      ["backend-down backend1"],
+    ],
+    ["idle sessions of somebody", { postgres: { sessions: idle(48) } }, ["connections balancer"]],
+    [
+      "PostgreSQL refuses even its superuser",
+      { postgres: { error: "FATAL: sorry, too many clients already" } },
+      ["connections balancer"],
+    ],
+    ["PostgreSQL is away", { postgres: { error: "connection refused" } }, ["database-down balancer"]],
+    ["a blocked event loop", { backend1: blocked }, ["starvation backend1"]],
+    [
+      "a frozen worker",
+      { backend1: { stopped: 1, probes: ["silent", "silent"] }, balancer: unheard },
+      ["starvation backend1"],
+    ],
+    ["a single slow probe", { backend1: { probes: [...Array(19).fill(0.003), 0.5] } }, []],
+    ["a lock on a table", { postgres: locked }, ["slow-queries balancer"]],
+    ["a slow statement now and then", { postgres: { long: 4, longest: slowest } }, []],
+    ["Redis cannot rewrite its file", { redis: broken }, ["redis-persistence balancer"]],
+    ["Redis ends itself", { redis: { writeErrors: 3 } }, ["redis-persistence balancer"]],
+    ["Redis is stopped", { redis: { answers: false, unit: dead, persistence: {} } }, ["redis-down balancer"]],
+    ["a full disk", { front: { disks: [{ mount: "/srv", free: 0.05, bytes: 1e9 }] } }, ["disk balancer"]],
+    ["a CPU quota", { backend1: held }, ["cpu backend1"]],
+    ["a weight", { balancer: lopsided }, ["uneven backend2"]],
+    [
+      "few requests, by chance all at one",
+      { balancer: { peers: { backend1: { ...peer, answers: 20 }, backend2: { ...peer, answers: 0 } } } },
+      [],
+    ],
+    ["packets that are lost", { balancer: unheard }, ["timeouts backend1"]],
+    [
+      "timeouts that are over",
+      { balancer: { peers: { backend1: { ...silent, lastTimeout: at - 30 }, backend2: peer } } },
+      [],
+    ],
+    ["a leak", { figures: leaking }, ["leak backend1"]],
+    ["a heap that was not collected yet", { figures: { ...leaking, collections: {} } }, []],
+    [
+      "memory nearly used up",
+      { backend1: { memory: { used: 560 * 2 ** 20, limit: 576 * 2 ** 20 } }, figures: { error: "away" } },
+      [],
+    ],
+  ])("%s", (_, given, names) => expect(found(given)).toEqual(names));
+});
+
+describe("a symptom is not named beside its cause", () => {
+  test.each<[string, Given, string, RegExp]>([
+    [
+      "sessions that wait for a lock",
+      { postgres: { ...locked, sessions: idle(48, "active") } },
+      "slow-queries balancer",
+      /connections/,
+    ],
+    [
+      "a pool that is used up by slow queries",
+      { postgres: locked, figures: { refused: { backend1: flat(9) } } },
+      "slow-queries balancer",
+      /connections/,
+    ],
+    ["timeouts of a blocked worker", { backend1: blocked, balancer: unheard }, "starvation backend1", /timeouts/],
+    ["timeouts because of slow queries", { postgres: locked, balancer: unheard }, "slow-queries balancer", /timeouts/],
+    [
+      "a lock of a blocked worker's",
+      { backend1: blocked, postgres: { ...locked, blockers: [{ ...lock, app: "backend1" }] } },
+      "starvation backend1",
+      /Slow queries/,
+    ],
+    [
+      "statements that look slow from a blocked worker",
+      { backend1: blocked, figures: { statement: { backend1: flat(0.2) } } },
+      "starvation backend1",
+      /Slow queries/,
+    ],
+    [
+      "a blocked worker that gets no CPU",
+      { backend1: { ...blocked, ...held }, balancer: unheard },
+      "cpu backend1",
+      /starvation.*timeouts|timeouts.*starvation/,
+    ],
+    [
+      "a full disk below Redis",
+      { redis: broken, front: { disks: [{ mount: "/", free: 0.01, bytes: 1e9 }] } },
+      "disk balancer",
+      /Redis persistence/,
+    ],
+  ])("%s", (_, given, name, explained) => {
+    const [first, ...others] = diagnose(cluster(given));
+    expect([`${first?.cause} ${first?.hosts}`, others]).toEqual([name, []]);
+    expect(first?.explains.join()).toMatch(explained);
+  });
+});
+
+test("two causes are two findings: what one does not explain stays", () => {
+  const disks = [
+    { mount: "/", free: 0.5, bytes: 1e9 },
+    { mount: "/srv", free: 0.01, bytes: 1e9 },
+  ];
+  expect(found({ redis: broken, front: { disks } })).toEqual(["disk balancer", "redis-persistence balancer"]);
+  expect(found({ postgres: { ...locked, sessions: idle(48) } })).toEqual([
+    "connections balancer",
+    "slow-queries balancer",
+  ]);
+  expect(found({ backend1: blocked, balancer: { peers: { backend1: peer, backend2: silent } } })).toEqual([
+    "starvation backend1",
+    "timeouts backend2",
+  ]);
+});
+
+test("Prometheus alone names what the hosts no longer show, and says since when", () => {
+  const figures: Figures = { lag: { backend1: turned(0.01, 0.4) } };
+  const [finding] = diagnose(cluster({ figures }));
+  expect(finding).toMatchObject({ cause: "starvation", hosts: ["backend1"], since: at - 100 });
+  expect(finding?.evidence.join()).toContain("400 ms");
+  expect(found({ figures: { throttled: { backend2: flat(0.3) } } })).toEqual(["cpu backend2"]);
+  const statement = { backend1: flat(0.05), backend2: flat(0.06) };
+  expect(found({ figures: { statement } })).toEqual(["slow-queries backend1+backend2"]);
+  expect(found({ figures: { statement: { ...statement, backend2: flat(0.002) } } })).toEqual([]);
+});
+
+test("a stretch of bad values that lasts begins after the last good one", () => {
+  const bad = (value: number) => value > 1;
+  expect(
+    since(
+      [
+        [1, 5],
+        [2, 0],
+        [3, 5],
+        [4, 5],
+      ],
+      bad,
+    ),
+  ).toBe(3);
+  expect(
+    since(
+      [
+        [1, 5],
+        [2, 5],
+      ],
+      bad,
+    ),
+  ).toBe(1);
+  expect(
+    since(
+      [
+        [1, 5],
+        [2, 0],
+      ],
+      bad,
+    ),
+  ).toBeUndefined();
+  expect(since([], bad)).toBeUndefined();
+});
+
+test("a floor that rises is a leak; a step, a saw and a fall are not", () => {
+  const curve = (values: number[]): Curve => values.map((value, i) => [i, value]);
+  expect(risen(curve([10, 20, 30, 40, 50, 60]))).toBe(40);
+  expect(risen(curve([10, 90, 10, 90, 10, 90]))).toBe(0);
+  expect(risen(curve([10, 10, 80, 80, 80, 80]))).toBe(0);
+  expect(risen(curve([60, 50, 40, 30, 20, 10]))).toBe(0);
+  expect(risen(curve([10, 90]))).toBe(0);
+});
+
+test("what visitors notice is said, also without a cause", () => {
+  expect(symptoms(cluster())).toEqual([]);
+  expect(symptoms(cluster({ balancer: { failed: 100, p95: 0.5 } }))).toEqual([
+    expect.stringContaining("5.0 % of 2000 requests"),
+    expect.stringContaining("500 ms"),
+  ]);
+});
+
+test("every cause has a section in the runbook, and each of the ten a fault", () => {
+  const text = readFileSync(join(root, "docs/runbook.md"), "utf8");
+  const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
+  for (const name of causeNames) expect(anchors, name).toContain(causes[name].runbook);
+  const without = causeNames.filter((name) => !faults.some((fault) => fault.name === name));
+  expect(without).toEqual(["redis-down", "database-down"]); // npm run drill has these
+});
