@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { own, sites } from "../../ops/lib/project.ts";
+import { request } from "./http.ts";
+
+/** The name of the site with the figures, and what opens it: user and password. */
+export const metricsSite = sites().find(({ domain }) => domain.startsWith("metrics."))?.domain ?? "";
+export const metricsLogin = () => ({
+  username: "halo",
+  password: readFileSync(own("secrets", "metrics"), "utf8").trim(),
+});
+
+type Sample = { metric: Record<string, string>; value: [number, string] };
+
+/** What Prometheus answers to a query now, asked through nginx; throws with its message when it refuses. */
+export async function query(expr: string): Promise<Sample[]> {
+  const { username, password } = metricsLogin();
+  const answer = await request(`/prometheus/api/v1/query?${new URLSearchParams({ query: expr })}`, {
+    headers: { Host: metricsSite },
+    auth: `${username}:${password}`,
+  });
+  if (answer.status !== 200) throw new Error(`${expr}: ${answer.status} ${answer.body}`);
+  return JSON.parse(answer.body).data.result;
+}
+
+/** Visits the site, reads the workshop and writes to it, 12 requests a second, until the returned function is called. */
+export function traffic(): () => Promise<void> {
+  const workshop = sites().find(({ domain }) => domain.startsWith("workshop."))?.domain ?? "";
+  const made: number[] = [];
+  const ask = async (method: string, path: string, body?: string) => {
+    const headers = {
+      Host: workshop,
+      "Content-Type": "application/json",
+      ...(method === "DELETE" && { "If-Match": "*" }),
+    };
+    const answer = await request(`/api/customers${path}`, { method, headers }, body);
+    if (method === "POST" && answer.status === 201) made.push(JSON.parse(answer.body).id);
+  };
+  const waiting = new Set<Promise<unknown>>();
+  let turn = 0;
+  const timer = setInterval(() => {
+    const next =
+      turn++ % 12 === 0
+        ? ask("POST", "", JSON.stringify({ name: "Uji Angka", phone: "0812-000-000" }))
+        : turn % 2 === 0
+          ? ask("GET", "")
+          : request("/");
+    const done = next.catch(() => {}).finally(() => waiting.delete(done));
+    waiting.add(done);
+  }, 1000 / 12);
+  return async () => {
+    clearInterval(timer);
+    await Promise.all(waiting);
+    for (const id of made) await ask("DELETE", `/${id}`);
+  };
+}

@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { boards } from "../../ops/dashboards/boards.ts";
+import { explainByJournals, until } from "../lib/hosts.ts";
+import { query, traffic } from "../lib/prometheus.ts";
+
+beforeEach(explainByJournals);
+let stop: () => Promise<void>;
+beforeAll(() => {
+  stop = traffic();
+});
+afterAll(() => stop());
+
+// Each query as Grafana would send it: its $__rate_interval is four scrapes.
+const queries = boards.flatMap(({ uid, rows }) =>
+  Object.values(rows)
+    .flat()
+    .flatMap(({ title, ask }) =>
+      Object.keys(ask).map((expr) => ({
+        panel: `${uid}: ${title}`,
+        expr: expr.replaceAll("$__rate_interval", "40s").replaceAll("$host", ".+"),
+      })),
+    ),
+);
+
+test("every panel's every query has data while there is some traffic", async () => {
+  let missing = queries;
+  await until("every query has data", 90_000, async () => {
+    const found = await Promise.all(
+      missing.map(async ({ expr }) => (await query(expr)).some(({ value }) => Number.isFinite(Number(value[1])))),
+    );
+    missing = missing.filter((_, i) => !found[i]);
+    return missing.length === 0;
+  }).catch(() => {});
+  expect(missing).toEqual([]);
+});

@@ -1,0 +1,268 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { inGroup, own } from "../../ops/lib/project.ts";
+import { explainByJournals, on, until } from "../lib/hosts.ts";
+import { balancerAddress, request } from "../lib/http.ts";
+import { metricsLogin, metricsSite, query, traffic } from "../lib/prometheus.ts";
+
+beforeEach(explainByJournals);
+const home = `http://${metricsSite}/`;
+const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
+const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
+const shots = own("reports", "screenshots");
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const figures = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections"];
+const phone = { width: 360, height: 740 };
+const desktop = { width: 1280, height: 800 };
+let browser: Browser;
+let stop: () => Promise<void>;
+
+beforeAll(async () => {
+  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
+  mkdirSync(shots, { recursive: true });
+  stop = traffic();
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      `--host-resolver-rules=MAP ${metricsSite} ${balancerAddress}`,
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  await until("the figures of the traffic", 90_000, async () =>
+    (await query("site:latency_seconds:p95_1m and database:latency_seconds:p95_1m")).some(
+      ({ value }) => Number(value[1]) > 0,
+    ),
+  );
+});
+afterAll(async () => {
+  await browser?.close();
+  await stop?.();
+});
+
+/** Opens the page; what it asks of others, and what its policy forbids it, is in `wrong`. */
+async function open(options: BrowserContextOptions = {}, hash = ""): Promise<{ page: Page; wrong: string[] }> {
+  const page = await browser.newPage({ viewport: desktop, httpCredentials: metricsLogin(), ...options });
+  page.setDefaultTimeout(20_000);
+  const wrong: string[] = [];
+  page.on("request", (each) => {
+    if (!each.url().startsWith(home)) wrong.push(each.url());
+  });
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") wrong.push(message.text());
+  });
+  await page.goto(home + hash);
+  return { page, wrong };
+}
+
+/** How many pixels of a figure's chart have the colour of one of its lines. */
+const painted = (page: Page, id: string) =>
+  page.evaluate<number>(`(() => {
+    const card = document.getElementById("${id}");
+    const canvas = card.querySelector("canvas");
+    if (!canvas) return 0;
+    const colours = new Set([...card.querySelectorAll(".legend i")].map((each) => getComputedStyle(each).borderTopColor));
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4)
+      if (data[i + 3] === 255 && colours.has("rgb(" + data[i] + ", " + data[i + 1] + ", " + data[i + 2] + ")")) count++;
+    return count;
+  })()`);
+const curves = (page: Page) =>
+  expect
+    .poll(() => Promise.all(figures.map((id) => painted(page, id))), { timeout: 30_000 })
+    .toEqual(figures.map(() => expect.toSatisfy((count: number) => count > 20)));
+const planned = (words: string) => on(monitor, `halo-planned ${words}`);
+
+test("nobody comes in without the password, and the page with all it names is under 100 KiB", async () => {
+  const bare = await request("/", { headers: { Host: metricsSite } });
+  expect([bare.status, bare.headers["www-authenticate"]]).toEqual([401, expect.stringMatching(/^Basic /)]);
+  expect((await request("/prometheus/api/v1/alerts", { headers: { Host: metricsSite } })).status).toBe(401);
+  const { page } = await open();
+  await curves(page);
+  const weight = await page.evaluate<number>(
+    `performance.getEntries().filter(({ name }) => !name.includes("/api/")).reduce((sum, { encodedBodySize = 0 }) => sum + encodedBodySize, 0)`,
+  );
+  expect(weight).toBeGreaterThan(10_000);
+  expect(weight).toBeLessThan(100 * 1024);
+  await page.close();
+});
+
+test("every figure has its value and its curves at 5 min and at 1 h, by the page's own means alone", async () => {
+  const { page, wrong } = await open({}, "#5m");
+  await curves(page);
+  for (const id of figures) expect(await page.locator(`#${id} .now b`).textContent(), id).toMatch(/\d/);
+  expect(await page.locator("#requests .legend li").allTextContents()).toEqual(
+    ["site", "backend1", "backend2"].map((name) => expect.stringMatching(new RegExp(`^${name}[\\d.]+ /s$`))),
+  );
+  expect(await page.locator("#connections .now").textContent()).toMatch(/^\d+of \d+/);
+  expect(await page.textContent("#requests-words")).toMatch(/^Last 5 minutes: site [\d.]+ \/s now, between /);
+  await page.getByRole("link", { name: "Last hour" }).click();
+  await page.locator('#ranges [aria-current="true"]', { hasText: "1 h" }).waitFor();
+  await page.locator("#requests-words", { hasText: "Last hour" }).waitFor({ state: "attached" });
+  await curves(page);
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test("a deploy and a drill are marked and listed, with the time that they took", async () => {
+  const name = `uji ${Date.now()}`;
+  await planned(`begin deploy "${name}" 60`);
+  const { page, wrong } = await open({}, "#5m");
+  const entry = page.locator('#marks [data-kind="deploy"]', { hasText: name });
+  await entry.waitFor({ timeout: 30_000 });
+  await planned(`end deploy "${name}"`);
+  await expect.poll(() => entry.textContent(), { timeout: 30_000 }).toMatch(/, \d+ s$/);
+  const flag = await page.evaluate<number>(`(() => {
+    const canvas = document.querySelector("#requests canvas");
+    const colour = getComputedStyle(document.querySelector(".mark-deploy")).color.match(/\\d+/g).map(Number);
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 12);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4)
+      if (data[i + 3] > 200 && colour.every((part, k) => Math.abs(part - data[i + k]) < 12)) count++;
+    return count;
+  })()`);
+  expect(flag).toBeGreaterThan(10);
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test("Prometheus away is said, with what was known kept; and all goes on by itself when it is back", async () => {
+  const { page } = await open({}, "#5m");
+  await curves(page);
+  const known = await page.textContent("#disk .now b");
+  try {
+    await on(monitor, "systemctl stop prometheus");
+    await page.locator("h1", { hasText: "Prometheus is away" }).waitFor();
+    expect(await page.textContent("#lost")).toMatch(/HTTP 50\d\)\. What you see is as of \d\d:\d\d:\d\d/);
+    expect(await page.textContent("#disk .now b")).toBe(known);
+    expect(await painted(page, "requests")).toBeGreaterThan(20);
+    await page.screenshot({ path: `${shots}/metrics-away.png`, fullPage: true });
+  } finally {
+    await on(monitor, "systemctl start prometheus");
+  }
+  await page.locator("#lost:empty").waitFor({ state: "attached", timeout: 60_000 });
+  expect(await page.textContent("h1")).not.toContain("away");
+  await page.close();
+});
+
+test("alerts and targets that do not answer stand on top, the worst first; a page without figures says so", async () => {
+  const { page } = await open();
+  const alert = (alertname: string, severity: string, state: string) => ({
+    labels: { alertname, severity },
+    annotations: { summary: `${alertname} it is` },
+    state,
+    activeAt: "2026-01-01T00:00:00Z",
+  });
+  const answer = (data: unknown) => ({ json: { status: "success", data } });
+  await page.route("**/api/v1/alerts*", (route) =>
+    route.fulfill(
+      answer({
+        alerts: [
+          alert("Watchdog", "info", "firing"),
+          alert("SiteSlow", "warning", "firing"),
+          alert("BackendDown", "critical", "firing"),
+          alert("CpuHigh", "warning", "pending"),
+        ],
+      }),
+    ),
+  );
+  await page.route("**/api/v1/query?*", (route) =>
+    route.fulfill(
+      answer({
+        result: ["0", "1"].map((up, i) => ({
+          metric: { __name__: "up", job: "service", instance: `backend${i + 1}/0` },
+          value: [0, up],
+        })),
+      }),
+    ),
+  );
+  await page.reload();
+  await page.locator("h1", { hasText: "2 alerts" }).waitFor();
+  expect(await page.locator("#alerts b").allTextContents()).toEqual([
+    "BackendDown",
+    "SiteSlow",
+    "Not answering",
+    "Not for long enough yet",
+  ]);
+  expect(await page.locator("#alerts .down").textContent()).toContain("backend1/0 (service)1 of 2 targets are up");
+  await page.screenshot({ path: `${shots}/metrics-alerts.png` });
+
+  await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));
+  await page.route("**/api/v1/query*", (route) => route.fulfill(answer({ result: [] })));
+  await page.reload();
+  await page.locator("h1", { hasText: "Prometheus has no figures yet" }).waitFor();
+  expect(await page.locator("#cpu .nothing").textContent()).toBe("no data in the last 15 minutes");
+  await page.close();
+});
+
+test("a question that is out of date is dropped, and nothing is asked while nobody looks", async () => {
+  const { page } = await open();
+  await page.clock.install();
+  const asked: string[] = [];
+  const dropped: string[] = [];
+  page.on("request", (each) => asked.push(each.url()));
+  page.on("requestfailed", (each) => dropped.push(each.url()));
+  await page.route("**/query_range*", () => {}); // no answer at all
+  await page.goto(`${home}#6h`);
+  await expect.poll(() => asked.filter((url) => url.includes("step=90")).length).toBe(1);
+  await page.unroute("**/query_range*");
+  await page.getByRole("link", { name: "Last 5 minutes" }).click();
+  await page.locator("#requests-words", { hasText: "Last 5 minutes" }).waitFor({ state: "attached" });
+  expect(dropped.filter((url) => url.includes("step=90")).length).toBe(1);
+
+  const look = (hidden: boolean) =>
+    page.evaluate(`Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"))`);
+  await look(true);
+  const before = asked.length;
+  await page.clock.fastForward(600_000);
+  expect(asked.length).toBe(before);
+  await look(false);
+  await expect.poll(() => asked.length).toBeGreaterThan(before);
+  await page.close();
+});
+
+test("a keyboard comes to every point of time, and hears its values", async () => {
+  const { page } = await open({}, "#5m");
+  await curves(page);
+  const plot = page.locator("#p95 .plot");
+  await plot.focus();
+  const newest = await plot.getAttribute("aria-valuetext");
+  expect(newest).toMatch(/^\d\d:\d\d:\d\d: [\d.]+ ms$/);
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  const earlier = await plot.getAttribute("aria-valuetext");
+  expect(earlier?.slice(0, 8)).not.toBe(newest?.slice(0, 8));
+  // The other figures show the same moment.
+  expect(await page.locator("#cpu .now small").textContent()).toContain(earlier?.slice(0, 8));
+  await page.keyboard.press("Escape");
+  await expect.poll(() => page.locator("#cpu .now small").textContent()).not.toContain(":");
+  await page.close();
+});
+
+test.each([
+  ["desktop", desktop, "light"],
+  ["desktop", desktop, "dark"],
+  ["phone", phone, "light"],
+  ["phone", phone, "dark"],
+] as const)("on a %s %o in %s nothing is cut off, and axe finds nothing", async (name, viewport, colorScheme) => {
+  const { page, wrong } = await open({ viewport, colorScheme }, "#5m");
+  await curves(page);
+  await page.screenshot({ path: `${shots}/metrics-${name}-${colorScheme}.png`, fullPage: true });
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(viewport.width);
+  await page.evaluate(axe);
+  const found = await page.evaluate<string[]>(
+    `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + ": " + nodes[0].html))`,
+  );
+  expect(found).toEqual([]);
+  expect(wrong).toEqual([]);
+  await page.close();
+});
