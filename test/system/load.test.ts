@@ -1,0 +1,180 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { inventoryFile, own, root } from "../../ops/lib/project.ts";
+import type { Report } from "../../ops/load/report.ts";
+import { backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
+import { request } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+const folder = mkdtempSync(join(tmpdir(), "halo-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const rows = async () =>
+  Number(
+    await on(
+      "balancer",
+      `cd / && runuser -u postgres -- psql -AtX halo -c "SELECT count(*) FROM workshop.customers WHERE name LIKE 'halo-load-%'"`,
+    ),
+  );
+/** Where the run that printed this keeps its report, without the ending. */
+const stem = (output: string) => join(root, output.match(/Report: (\S+)\.html/)?.[1] ?? "no report");
+const read = (output: string): Report => JSON.parse(readFileSync(`${stem(output)}.json`, "utf8"));
+
+/** An inventory in which nobody monitors. */
+function unmonitored(): NodeJS.ProcessEnv {
+  const inventory = parse(readFileSync(inventoryFile, "utf8"));
+  inventory.all.children.monitoring = { hosts: {} };
+  const file = join(folder, "hosts.yml");
+  writeFileSync(file, stringify(inventory));
+  return { HALO_INVENTORY: file };
+}
+
+/** A command that goes on until it is interrupted. */
+function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [join(root, "ops", script), ...args], { env: { ...process.env, ...env } });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { child, ended, output: () => output };
+}
+
+let normal = "";
+
+test("normal: the client and Prometheus tell the same, and both say what they can", async () => {
+  const { code, output } = await sh(["ops/run", "load", "normal", "--duration", "6s", "--rate", "5"]);
+  console.log(output);
+  expect(code, output).toBe(0);
+  const { client, prometheus, without } = read(output);
+  expect(without).toBeUndefined();
+  expect(client).toMatchObject({ requests: 30, rate: 5, errors: 0 });
+  expect(prometheus).toMatchObject({ requests: 30, rate: 5, errors: 0, database: { mean: expect.any(Number) } });
+  for (const { cpu } of [client, prometheus ?? client]) expect(Object.keys(cpu ?? {})).toEqual(backends);
+  expect(output).not.toContain("DISAGREE");
+  normal = `${stem(output)}.json`;
+});
+
+test("high: nothing fails, both sides agree within a tenth, its rows are gone; compared with another run", async () => {
+  const { code, output } = await sh(["ops/run", "load", "high", "--compare", normal]);
+  console.log(output);
+  expect(code, output).toBe(0);
+  const { client, prometheus, notes } = read(output);
+  expect(client).toMatchObject({ requests: 3000, errors: 0 });
+  expect(prometheus).toMatchObject({ requests: 3000, errors: 0 });
+  expect(output).not.toContain("DISAGREE");
+  expect(output).toContain("1500 rows taken out again");
+  expect(await rows()).toBe(0);
+  expect(output).toMatch(/requests\/s, Prometheus +\| [\d.]+ +\| 5\.0 +\| \d+\.\d\d/);
+  expect(notes[0]).toMatch(/^answered by: backend\d 1[45]\d\d, backend\d 1[45]\d\d$/);
+});
+
+test("its page opens from the disk, draws, and asks nobody", async () => {
+  const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
+  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking"] });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
+    const asked: string[] = [];
+    const wrong: string[] = [];
+    page.on("request", (each) => asked.push(each.url()));
+    page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
+    page.on("pageerror", (error) => wrong.push(error.message));
+    const url = pathToFileURL(normal.replace(/json$/, "html")).href;
+    await page.goto(url);
+    expect(await page.locator("canvas").count()).toBe(2);
+    // Ink in the curves, not only axes: the colours of both plots.
+    const colours = await page.evaluate(`[...document.querySelectorAll("canvas")].map((canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let coloured = 0;
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200 && Math.abs(data[i] - data[i + 2]) > 80) coloured++;
+      return coloured;
+    })`);
+    for (const coloured of colours as number[]) expect(coloured).toBeGreaterThan(100);
+    expect(asked).toEqual([url]);
+    expect(wrong).toEqual([]);
+    mkdirSync(own("reports", "screenshots"), { recursive: true });
+    await page.screenshot({ path: own("reports", "screenshots", "load.png"), fullPage: true });
+  } finally {
+    await browser.close();
+  }
+});
+
+test("without monitoring the client's figures stand alone; stress says where its search ended", async () => {
+  const { code, output } = await sh(["ops/run", "load", "stress", "--rate", "60", "--duration", "1s"], unmonitored());
+  expect(code, output).toBe(0);
+  expect(output).toContain("no figures of Prometheus: the inventory's group monitoring has no host");
+  expect(output).toContain("the knee is above 60/s, where the search was to end");
+  expect(read(output).steps.map(({ rate }) => rate)).toEqual([50, 60]);
+});
+
+test("Ctrl-C in the midst: the table is of what was done, and the rows are gone", async () => {
+  const { child, ended, output } = start("load.ts", ["high", "--connections", "1"], unmonitored());
+  await until("rows are written", 20_000, async () => (await rows()) > 20);
+  child.kill("SIGINT");
+  expect(await ended, output()).toBe(130);
+  expect(output()).toMatch(/\d+ rows taken out again/);
+  expect(await rows()).toBe(0);
+  const { client, interrupted } = read(output());
+  expect(interrupted).toBe(true);
+  expect(client.requests).toBeLessThan(1000);
+  expect(client.errors).toBe(0);
+});
+
+test("logs: a request that failed over, with both tries and the line of the backend that answered", async () => {
+  const [dead = "", alive = ""] = backends;
+  const found = async () => {
+    const { output } = await sh(["ops/run", "logs", "nginx", "--since", "1m", "--json"]);
+    const lines = output.split("\n").filter((line) => line.startsWith("{"));
+    const all = lines.map((line) => JSON.parse(line).line);
+    return all.find(({ uri, upstream }) => uri === "/-/failover" && upstream.includes(", "))?.id;
+  };
+  let id: string | undefined;
+  await on(dead, "nft insert rule inet halo input tcp dport 3000 reject with tcp reset");
+  try {
+    for (let i = 0; i < 4; i++) expect((await request("/-/failover")).headers["x-served-by"]).toBe(alive);
+    await until("nginx has logged it", 10_000, async () => {
+      id = await found();
+      return id !== undefined;
+    });
+  } finally {
+    await on(dead, "nft --file /etc/halo/firewall.nft");
+  }
+  const { code, output } = await sh(["ops/run", "logs", "--request", id ?? ""]);
+  expect(code, output).toBe(0);
+  const told = output
+    .split("\n")
+    .filter((line) => /^\d/.test(line))
+    .map((line) => line.slice(19));
+  expect(told).toEqual([
+    expect.stringMatching(/^balancer nginx +GET http:\/\/halo\.test\/-\/failover from /),
+    expect.stringMatching(new RegExp(`^balancer nginx +try 1 of 2: ${dead} .*:3000: 502, no answer after \\d+ ms`)),
+    expect.stringMatching(new RegExp(`^balancer nginx +try 2 of 2: ${alive} .*:3000: 404 after \\d+ ms`)),
+    expect.stringMatching(new RegExp(`^${alive} app +GET /-/failover 404 .* id=${id}$`)),
+    expect.stringMatching(/^balancer nginx +answered 404 with \d+ bytes after \d+ ms$/),
+  ]);
+  expect(output).toContain(`${dead} has no line of it`);
+  await until(`${dead} answers again`, 20_000, async () => (await request("/-/x")).headers["x-served-by"] === dead);
+});
+
+test("logs --follow: what comes is shown, and nothing is left running after Ctrl-C", async () => {
+  const { child, ended, output } = start("logs.ts", ["nginx", "--follow", "--lines", "0"]);
+  let asked = "";
+  await until("a request of now is shown", 20_000, async () => {
+    asked = String((await request("/-/follow")).headers["x-request-id"]);
+    return output().includes("/-/follow");
+  });
+  await until("the last one too", 10_000, async () => output().includes(`id=${asked}`));
+  const readers = () => on("balancer", "pgrep -fc '^tail --quiet.*nginx|^journalctl.*nginx.*follow' || true");
+  expect(await readers()).toBe("2");
+  child.kill("SIGINT");
+  expect(await ended, output()).toBe(0);
+  await until("nothing reads the logs any more", 10_000, async () => (await readers()) === "0");
+});
