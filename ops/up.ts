@@ -36,10 +36,11 @@ function needCommands(commands: string[]): void {
 function nextSteps(choice: Choice): void {
   const [balancer] = inGroup("balancers");
   const names = domains();
+  const metrics = inGroup("monitoring").length > 0 && names.find((name) => name.startsWith("metrics."));
   console.log(`
 Up in ${elapsed()}.
   See it:    npm run -s exec -- curl -s -H 'Host: ${names[0]}' http://${balancer?.address}/
   Browse it: ${names.map((name) => `http://${name}`).join(", ")} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
-  Check it:  npm run verify
+  Check it:  npm run verify${metrics ? `\n  Watch it:  http://${metrics}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt backend1, then refresh`);
 }

@@ -6,15 +6,15 @@ import { on, type Result, sh } from "./hosts.ts";
 const file = "/run/halo-rendered.conf";
 const role = join(root, "ansible/roles/nginx");
 
-/** Renders nginx.conf with other variables on the balancer, beside the real one, and has nginx judge it. */
-export const render = (settings: Record<string, unknown>): Promise<Result> =>
+/** Renders nginx.conf with other variables or another inventory on the balancer, beside the real one, and has nginx judge it. */
+export const render = (settings: Record<string, unknown>, inventory = inventoryFile): Promise<Result> =>
   sh(
     reach([
       "env",
       `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`,
       "ansible",
       "balancer",
-      ...["--become", "--inventory", inventoryFile, "--playbook-dir", join(root, "ansible")],
+      ...["--become", "--inventory", inventory, "--playbook-dir", join(root, "ansible")],
       ...["--extra-vars", `@${role}/defaults/main.yml`, "--extra-vars", `@${role}/vars/main.yml`],
       ...["--extra-vars", JSON.stringify({ host_seen: { nginx: "1.26.3" }, ...settings })],
       ...["--module-name", "ansible.builtin.template"],
