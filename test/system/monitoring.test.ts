@@ -1,0 +1,344 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { findHost, reach, ssh } from "../../ops/lib/cluster.ts";
+import { domains, hosts, inGroup, inventoryFile, own, root } from "../../ops/lib/project.ts";
+import { query } from "../../ops/lib/prometheus.ts";
+import { backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
+import { type Answer, request, visit } from "../lib/http.ts";
+import { render, rendered } from "../lib/nginx.ts";
+
+beforeEach(explainByJournals);
+const read = (path: string) => parse(readFileSync(join(root, "ansible", path), "utf8"));
+const [monitoring = ""] = inGroup("monitoring").map(({ name }) => name);
+const [, second = ""] = backends;
+const site = domains().find((name) => name.startsWith("metrics.")) ?? "";
+const password = readFileSync(own("secrets/metrics"), "utf8").trim();
+const folder = mkdtempSync(join(tmpdir(), "halo-monitoring-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** One request to the metrics' name, as the user halo where a password is given. */
+const ask = (path: string, secret = password, headers: Record<string, string> = {}): Promise<Answer> =>
+  request(path, { headers: { Host: site, ...headers }, ...(secret ? { auth: `halo:${secret}` } : {}) });
+const prometheus = async (path: string) => JSON.parse((await ask(`/prometheus/api/v1/${path}`)).body).data;
+
+/** Runs a role on a host, with other variables or another inventory. */
+const role = async (name: string, host: string, settings: object = {}, inventory = inventoryFile): Promise<Result> => {
+  const container = await on(host, "systemd-detect-virt --container || true");
+  const seen = { host_seen: { container, "/usr/bin/prometheus-node-exporter": "there" } };
+  return sh(
+    reach([
+      ...["env", `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`, "ansible", host, "--become"],
+      ...["--inventory", inventory, "--playbook-dir", join(root, "ansible")],
+      ...["--extra-vars", JSON.stringify({ ...seen, ...settings })],
+      ...["--module-name", "ansible.builtin.include_role", "--args", `name=${name}`],
+    ]),
+  );
+};
+
+/** The inventory without a monitoring host. */
+function unwatched(): string {
+  const file = join(folder, "unwatched.yml");
+  const text = readFileSync(inventoryFile, "utf8");
+  const empty = text.replace(/( +monitoring:\n +hosts:)\n {8}\S+\n/, "$1 {}\n");
+  expect(empty).not.toBe(text);
+  writeFileSync(file, empty);
+  return file;
+}
+
+describe("targets", () => {
+  const all = (job: string, names: string[]) => names.map((name) => `${job} of ${name}`);
+  const names = (group: string) => inGroup(group).map(({ name }) => name);
+
+  test("are the inventory's, none is missing and every one is up", async () => {
+    const wanted = [
+      ...all(
+        "service",
+        backends.map((name) => `${name}/0`),
+      ),
+      ...["node", "process"].flatMap((job) => all(job, names("all"))),
+      ...["nginx", "edge"].flatMap((job) => all(job, names("balancers"))),
+      ...["redis", "postgres"].flatMap((job) => all(job, names(job))),
+      ...["prometheus", "alertmanager"].flatMap((job) => all(job, [monitoring])),
+    ].sort();
+    await until("every target is up", 20_000, async () => {
+      const up = (await query("up")).filter(({ value }) => value === 1);
+      const seen = up.map(({ labels }) => `${labels.job} of ${labels.instance}`).sort();
+      expect(seen).toEqual(wanted);
+      return true;
+    });
+    for (const { labels } of await query("up")) expect(labels.host).toBe(labels.instance?.split("/")[0]);
+  });
+
+  test("a worker says which host's it is and which of its workers", async () => {
+    const series = await query('process_resident_memory_bytes{job="service"}');
+    expect(series.map(({ labels }) => [labels.host, labels.worker, labels.instance]).sort()).toEqual(
+      backends.map((name) => [name, "0", `${name}/0`]),
+    );
+  });
+
+  test("each host's processes are told apart, and the stores are asked as users that may do no more", async () => {
+    const groups = await query('sum by (host, groupname) (namedprocess_namegroup_num_procs{groupname!="other"} > 0)');
+    const seen = (host: string) =>
+      groups.filter(({ labels }) => labels.host === host).map(({ labels }) => labels.groupname);
+    for (const name of backends) expect(seen(name).sort()).toEqual(["exporters", "pm2", "worker"]);
+    expect(seen(monitoring)).toEqual(
+      expect.arrayContaining(["alertmanager", "exporters", "nginx", "postgres", "prometheus", "redis"]),
+    );
+    for (const name of [
+      "redis_up",
+      "pg_up",
+      "nginx_up",
+      'node_systemd_unit_state{name="nginx.service",state="active"}',
+    ])
+      expect([name, (await query(name)).map(({ value }) => value)]).toEqual([name, [1]]);
+    const [redis = "", postgres = ""] = ["redis", "postgres"].map((group) => inGroup(group)[0]?.name);
+    expect(await on(redis, "halo-redis-cli acl log")).not.toContain("monitor");
+    const sql =
+      "SELECT rolsuper OR has_table_privilege('prometheus', 'workshop.customers', 'SELECT') FROM pg_roles WHERE rolname = 'prometheus'";
+    expect(await on(postgres, `cd /; sudo -u postgres psql -tA halo -c "${sql}"`)).toBe("f");
+  });
+});
+
+describe("what the edge sees", () => {
+  test("is counted from nginx's log, by site, status and backend", async () => {
+    const count = async (what: string) => (await query(`sum(${what}) or vector(0)`))[0]?.value ?? 0;
+    const refused = 'edge_requests_total{site="halo.test",method="DELETE",status="404"}';
+    const answers = `edge_answers_total{backend=~"${backends.join("|")}"}`;
+    const before = await Promise.all([refused, answers].map(count));
+    for (let i = 0; i < 20; i++) expect((await request("/-/edge", { method: "DELETE" })).status).toBe(404);
+    await until("the edge has counted 20", 15_000, async () => (await count(refused)) === (before[0] ?? 0) + 20);
+    expect(await count(answers)).toBeGreaterThanOrEqual((before[1] ?? 0) + 20);
+  });
+
+  test("every try is read from a line, whatever a client has sent", async () => {
+    const [a, b] = ["192.168.56.11:3000", "192.168.56.12:3000"];
+    const line = (status: number, upstream = a, tries = "200", method = "GET", uri = "/", seconds = "0.004") =>
+      `{"time":"t","id":"1","client":"192.168.56.1","site":"halo.test","host":"h","method":"${method}","uri":"${uri}","status":${status},` +
+      `"bytes":9,"seconds":${seconds},"upstream":"${upstream}","upstream_status":"${tries}","upstream_connect":"","upstream_seconds":"","ended":1.5,"agent":"x"}`;
+    const lines = [
+      line(200),
+      line(404, a, "404", "GET", String.raw`/\"upstream\":\"x\"`),
+      line(400, "", "", String.raw`GE\"T`),
+      line(200, `${a}, ${b}`, "504, 200", "GET", "/", "2.002"),
+      line(503, `${a}, ${b}, ${a}, ${b}`, "502, 502, 504, 502", "POST"),
+      line(503, a, "502"),
+      line(499, a, "-"),
+      "no JSON",
+    ];
+    const file = "/run/halo-edge-sample.log";
+    const flags = `--one_shot --one_shot_format prometheus --emit_prog_label=false --progs /etc/mtail --logs ${file}`;
+    const said = await on(
+      inGroup("balancers")[0]?.name ?? "",
+      `cat >${file} <<'END'\n${lines.join("\n")}\nEND\nmtail ${flags} 2>/dev/null; rm ${file}`,
+    );
+    const counted = said.split("\n").filter((each) => /^edge_/.test(each) && !/_bucket|_sum/.test(each));
+    expect(counted.sort()).toEqual(
+      [
+        `edge_answers_total{upstream="${a}"} 2`,
+        `edge_answers_total{upstream="${b}"} 1`,
+        `edge_failed_tries_total{kind="error",upstream="${a}"} 2`,
+        `edge_failed_tries_total{kind="error",upstream="${b}"} 2`,
+        `edge_failed_tries_total{kind="timeout",upstream="${a}"} 2`,
+        'edge_request_seconds_count{site="halo.test"} 7',
+        'edge_requests_total{method="GET",site="halo.test",status="200"} 2',
+        'edge_requests_total{method="GET",site="halo.test",status="404"} 1',
+        'edge_requests_total{method="GET",site="halo.test",status="499"} 1',
+        'edge_requests_total{method="GET",site="halo.test",status="503"} 1',
+        'edge_requests_total{method="POST",site="halo.test",status="503"} 1',
+        'edge_requests_total{method="other",site="halo.test",status="400"} 1',
+        'edge_retried_total{site="halo.test"} 2',
+      ].sort(),
+    );
+    expect(said).toContain('edge_request_seconds_bucket{site="halo.test",le="0.005"} 6');
+  });
+});
+
+describe("who may look", () => {
+  test("the pages ask for the password, and only theirs do", async () => {
+    for (const path of ["/", "/prometheus/-/ready", "/alertmanager/-/ready"]) {
+      for (const secret of ["", "wrong"]) {
+        const refused = await ask(path, secret);
+        expect([path, refused.status, refused.headers["www-authenticate"]]).toEqual([
+          path,
+          401,
+          expect.stringMatching(/^Basic/),
+        ]);
+        expect(refused.headers["content-type"]).toBe("application/problem+json");
+      }
+      expect([path, (await ask(path)).status]).toEqual([path, 200]);
+    }
+    expect((await visit()).status).toBe(200);
+    expect(await on(monitoring, `stat -c '%a %U:%G' /etc/nginx/login-${site}; cat /etc/nginx/login-${site}`)).toMatch(
+      /^640 root:www-data\nhalo:{SSHA}\S+$/,
+    );
+  });
+
+  test("a host that is not the monitoring one reaches none of its ports on any host", async () => {
+    const services: Record<string, { ports: number[] | string; hosts: string[]; from: string[] }> =
+      read("group_vars/all/firewall.yml").firewall_services;
+    const closed = Object.values(services).filter(({ from, hosts }) => [...from, ...hosts].includes("monitoring"));
+    expect(closed.length).toBeGreaterThan(8);
+    const doors = hosts().flatMap((host) =>
+      closed
+        .filter((each) => each.hosts.some((group) => host.groups.includes(group)))
+        .flatMap(({ ports }) => (Array.isArray(ports) ? ports : [9464]).map((port) => `${host.address}/${port}`)),
+    );
+    const knock = (from: string) =>
+      must(
+        ssh(
+          findHost(from),
+          `for door in ${doors.join(" ")}; do (timeout 2 bash -c "exec 3<>/dev/tcp/$door" 2>/dev/null && echo $door) & done; wait`,
+        ),
+      );
+    const mine = doors.filter((door) => door.startsWith(`${findHost(second).address}/`));
+    expect((await knock(second)).split("\n").sort()).toEqual(mine.sort());
+    expect((await knock(monitoring)).split("\n").sort()).toEqual(doors.sort());
+  });
+});
+
+describe("it must not take from the site", () => {
+  test("every unit is bounded in memory, waits for the CPU and comes back", async () => {
+    for (const { name } of hosts()) {
+      const said = await on(
+        name,
+        `for unit in $(systemctl list-units --plain --no-legend --state=running 'prometheus*' mtail.service | cut -d ' ' -f 1); do
+echo $unit $(systemctl show --value -p MemoryMax -p CPUWeight -p OOMScoreAdjust -p Restart $unit) $(cat /sys/fs/cgroup/system.slice/$unit/memory.max)
+done`,
+      );
+      const units = said.split("\n").map((line) => line.split(" "));
+      expect(units.length).toBeGreaterThan(1);
+      for (const [unit, ...limits] of units) {
+        const memory = Number(limits.at(-1));
+        expect([unit, memory]).toEqual([unit, expect.any(Number)]);
+        expect(memory).toBeLessThan(400 * 1024 * 1024);
+        expect([unit, [...limits].sort()]).toEqual([
+          unit,
+          [String(memory), String(memory), "20", "500", "always"].sort(),
+        ]);
+      }
+    }
+  });
+
+  test("Prometheus flooded with questions, and killed: every visit is answered meanwhile, and it is back", async () => {
+    const heavy = encodeURIComponent('sum by (host) (rate({__name__=~".+"}[1h]))');
+    const now = Math.floor(Date.now() / 1000);
+    let flooding = true;
+    const flood = Promise.allSettled(
+      Array.from({ length: 6 }, () =>
+        ask(`/prometheus/api/v1/query_range?query=${heavy}&start=${now - 3600}&end=${now}&step=5`),
+      ),
+    ).finally(() => {
+      flooding = false;
+    });
+    const slow: number[] = [];
+    const going = async () => {
+      const { status, ms } = await visit();
+      expect(status).toBe(200);
+      slow.push(ms);
+    };
+    for (let i = 0; i < 50 || (flooding && i < 200); i++) await going();
+    await flood;
+    await on(monitoring, "systemctl kill -s KILL prometheus");
+    for (let i = 0; i < 50; i++) await going();
+    await until("Prometheus answers again", 30_000, async () => (await ask("/prometheus/-/ready")).status === 200);
+    console.log(`slowest of ${slow.length} visits beside the flood: ${Math.max(...slow).toFixed(0)} ms`);
+    expect(Math.max(...slow)).toBeLessThan(2000);
+  });
+
+  test("its figures are bounded by size and time", async () => {
+    const flags = await prometheus("status/flags");
+    const defaults = read("roles/monitoring/defaults/main.yml");
+    expect(flags["storage.tsdb.retention.size"]).toBe(`${defaults.monitoring_retention_size}MiB`);
+    expect(flags["storage.tsdb.retention.time"]).toBe(`${defaults.monitoring_retention_days}d`);
+  });
+});
+
+test("a wrong configuration is refused with promtool's words, and the old one goes on", async () => {
+  const sums = () => on(monitoring, "find /etc/prometheus -type f | sort | xargs sha256sum");
+  const before = await sums();
+  const { code, output } = await role("monitoring", monitoring, { monitoring_scrape_interval: -8 });
+  expect([code, output]).toEqual([2, expect.stringMatching(/not a valid duration string/)]);
+  expect(await sums()).toBe(before);
+  expect((await prometheus("status/config")).yaml).toContain("scrape_interval: 10s");
+  const again = await role("monitoring", monitoring);
+  expect([again.code, again.output]).toEqual([0, expect.not.stringContaining("CHANGED")]);
+});
+
+describe("planned work", () => {
+  type Silence = {
+    id: string;
+    status: { state: string };
+    comment: string;
+    matchers: { name: string; value: string }[];
+  };
+  const silences = async (): Promise<Silence[]> => JSON.parse((await ask("/alertmanager/api/v2/silences")).body);
+
+  test("silences what it names until it ends, and is marked", async () => {
+    const text = `a "test" of ${Date.now()}`;
+    const id = await on(monitoring, `halo-planned begin drill '${text}' 60 alertname=NoSuchAlert host=~"backend.*"`);
+    const mine = async () => (await silences()).find((each) => each.id === id);
+    expect(await mine()).toMatchObject({ status: { state: "active" }, comment: `drill: ${text}` });
+    expect((await mine())?.matchers.map(({ name, value }) => [name, value]).sort()).toEqual([
+      ["alertname", "NoSuchAlert"],
+      ["host", "backend.*"],
+    ]);
+    await on(monitoring, `halo-planned end drill '${text}' ${id}`);
+    expect((await mine())?.status.state).toBe("expired");
+    await until("both marks are there", 25_000, async () => {
+      const marks = (await query('halo_event_timestamp_seconds{kind="drill"}')).filter(
+        (each) => each.labels.text === text,
+      );
+      return (
+        marks
+          .map((each) => each.labels.edge)
+          .sort()
+          .join() === "begin,end"
+      );
+    });
+  });
+
+  test("goes on where monitoring is away, and keeps no more than 20 marks", async () => {
+    const file = "/var/lib/prometheus/node-exporter/halo-events.prom";
+    await on(monitoring, `systemctl stop prometheus-alertmanager; cp ${file} ${file}.kept`);
+    try {
+      const said = await on(
+        monitoring,
+        `for i in $(seq 25); do halo-planned end deploy "mark $i"; done; halo-planned begin deploy last 5 alertname=NoSuchAlert; wc -l <${file}`,
+      );
+      expect(said).toMatch(/did not add the silence[\s\S]*\b20$/);
+    } finally {
+      await on(monitoring, `mv ${file}.kept ${file}; systemctl start prometheus-alertmanager`);
+    }
+  });
+});
+
+describe("without a monitoring host", () => {
+  test("nginx says 503 where the figures were, and an exporter's host runs none", async () => {
+    const inventory = unwatched();
+    const { code, output } = await render({}, inventory);
+    expect([code, output]).toEqual([0, expect.any(String)]);
+    const text = await rendered();
+    expect(text).not.toMatch(/upstream prometheus/);
+    expect(text).toMatch(/location \/prometheus\/ {\s+try_files \/- =503;/);
+
+    const running = () => on(second, "systemctl list-units --plain --no-legend --state=running 'prometheus*' | wc -l");
+    expect(await running()).toBe("2");
+    try {
+      const off = await role("exporters", second, {}, inventory);
+      expect([off.code, off.output]).toEqual([0, expect.any(String)]);
+      expect(await running()).toBe("0");
+    } finally {
+      const back = await role("exporters", second);
+      expect([back.code, back.output]).toEqual([0, expect.any(String)]);
+    }
+    expect(await running()).toBe("2");
+    await until(
+      `${second} is measured again`,
+      20_000,
+      async () => (await query(`up{host="${second}"} == 0`)).length === 0,
+    );
+  });
+});
