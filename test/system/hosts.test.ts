@@ -14,6 +14,7 @@ const services: Record<string, { ports: number[]; hosts: string[]; from: string[
   readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8"),
 ).firewall_services;
 if (services.http) services.http.ports = [...new Set(sites().flatMap((site) => site.ports))];
+if (services.metrics) services.metrics.ports = [9464]; // of as many workers as there are
 
 test("npm run verify is green", async () => {
   await must(["npm", "run", "-s", "verify"]);
@@ -43,7 +44,7 @@ describe("ports", () => {
     }
   });
 
-  test("the service is open to the balancer alone, Redis to the backends alone", async () => {
+  test("the service is open to the balancer alone, Redis to the backends alone, metrics to the monitoring host alone", async () => {
     const reach = async (from: string, to: string, port: number) =>
       (await sh(ssh(findHost(from), `timeout 2 bash -c 'exec 3<>/dev/tcp/${findHost(to).address}/${port}'`))).code ===
       0;
@@ -51,6 +52,8 @@ describe("ports", () => {
     expect(await reach(first, "balancer", 6379)).toBe(true);
     expect(await reach(second, first, 3000)).toBe(false);
     expect(await reach("balancer", second, 6379)).toBe(false);
+    expect(await reach("balancer", first, 9464)).toBe(true);
+    expect(await reach(second, first, 9464)).toBe(false);
   });
 });
 
