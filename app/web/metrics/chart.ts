@@ -100,7 +100,9 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
     const data: uPlot.AlignedData = [
       times,
       // A logarithm has no place for 0.
-      ...curves.map(({ values }) => (log ? values.map((value) => value && Math.max(value, figure.scale[0])) : values)),
+      ...curves.map(({ values }) =>
+        log ? values.map((value) => (value === null ? null : Math.max(value, figure.scale[0]))) : values,
+      ),
     ];
     const now = curves.map(({ name, host }) => `${name} ${host}`).join();
     const span = { min: (times.at(-1) ?? range) - range, max: times.at(-1) ?? range };
