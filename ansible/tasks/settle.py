@@ -27,10 +27,11 @@ def must(*command):
         sys.exit(f"{' '.join(command)}: {output}")
 
 
-def states(question, units):
-    """What systemctl answers for each unit, in one call."""
-    answer = subprocess.run(["systemctl", question, *units], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return dict(zip(units, answer.stdout.split()))
+def states(units):
+    """{unit: its properties}, asked in one call."""
+    answer = subprocess.run(["systemctl", "show", "--property=UnitFileState,ActiveState", *units], stdout=subprocess.PIPE, text=True, check=True)
+    blocks = answer.stdout.strip().split("\n\n")
+    return {unit: dict(line.split("=", 1) for line in block.splitlines()) for unit, block in zip(units, blocks)}
 
 
 def write(path, file, below=""):
@@ -98,19 +99,19 @@ if left["restart"]:
 
 
 units, off = wanted.get("units", []), wanted.get("off", [])
-enabled, active = states("is-enabled", units + off), states("is-active", units + off)
-off = [unit for unit in off if enabled[unit] == "enabled" or active[unit] == "active"]
+state = states(units + off)
+off = [unit for unit in off if state[unit]["UnitFileState"] == "enabled" or state[unit]["ActiveState"] == "active"]
 if off:
     must("systemctl", "disable", "--now", "--quiet", *off)
     print("stopped", *off)
-on = [unit for unit in units if enabled[unit] != "enabled"]
+on = [unit for unit in units if state[unit]["UnitFileState"] != "enabled"]
 if on:
     must("systemctl", "enable", "--quiet", *on)
 for unit in units:
-    if active[unit] != "active":
-        how = "start"
-    elif unit in left["restart"]:
+    if unit in left["restart"]:
         how = "restart"
+    elif state[unit]["ActiveState"] != "active":
+        how = "start"
     else:
         how = "reload" if unit in left["reload"] else ""
     if how:
