@@ -5,13 +5,13 @@ import { root } from "../../ops/lib/project.ts";
 import { alerts, ruleFiles } from "../lib/alerts.ts";
 import { must } from "../lib/hosts.ts";
 
-const tests = "test/rules/alerts.test.yml";
+const tests = ["alerts", "slow"].map((name) => join(root, `test/rules/${name}.test.yml`));
 
 test("the rules are valid (promtool)", () => must(["promtool", "check", "rules", ...ruleFiles]));
-test("each alert fires at its threshold and not below (promtool)", () => must(["promtool", "test", "rules", tests]));
+test("each alert fires at its threshold and not below (promtool)", () => must(["promtool", "test", "rules", ...tests]));
 
 describe("each alert is tested, and says what to do", () => {
-  const tested = readFileSync(join(root, tests), "utf8");
+  const tested = tests.map((file) => readFileSync(file, "utf8")).join("\n");
   const sections = [...readFileSync(join(root, "docs/runbook.md"), "utf8").matchAll(/^### (.+)$/gm)].map(
     ([, title = ""]) => title.toLowerCase(),
   );
