@@ -63,14 +63,12 @@ async function load(plan: Plan): Promise<Report> {
   const at = new Date().toISOString();
   if (plan.clients) await removeRows(scene());
   const before = await snapshot(interrupted.signal);
+  if (interrupted.signal.aborted) throw new Problem("interrupted before the first request", "run it again");
   const { shots, seconds, steps, cpu } = await measure(plan, target, scene).finally(async () => {
     if (plan.clients) console.log(`${elapsed()}: ${await removeRows(scene())} rows taken out again`);
   });
   if (shots.length === 0 || shots.every(({ status }) => status === 0))
-    throw new Problem(
-      shots.length === 0 ? "interrupted before the first request" : `nobody answered: ${shots[0]?.error}`,
-      "npm run verify",
-    );
+    throw new Problem(`nobody answered: ${shots[0]?.error ?? "interrupted too soon"}`, "npm run verify");
   const requests = shots.filter(({ status }) => status > 0).length;
   const after =
     "none" in before ? before : await snapshot(hurried.signal, { site: domain, before: before.counters, requests });

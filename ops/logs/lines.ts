@@ -123,8 +123,12 @@ const levels: Record<number, string> = { 10: "trace", 20: "debug", 30: "info", 4
 export function render({ time, host, service, text, fields }: Line, widths = { host: 8, service: 5 }): string {
   const clock = new Date(time).toISOString().replace("T", " ").slice(5, 23);
   const head = `${clock} ${host.padEnd(widths.host)} ${service.padEnd(widths.service)} `;
-  return head + (fields ? say(service, fields) : text);
+  return head + harmless(fields ? say(service, fields) : text);
 }
+
+/** What a client sent must not steer the reader's terminal. */
+const harmless = (text: string): string =>
+  text.replace(/\p{Cc}/gu, (c) => (c === "\t" ? c : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`));
 
 function say(service: string, fields: Record<string, unknown>): string {
   const { time: _, pid: __, level, msg, method, status, id, ...rest } = fields;

@@ -126,6 +126,11 @@ test("a line as a person reads it", () => {
   expect(said(parseJournal("balancer", journal("plain words")))).toBe("plain words");
 });
 
+test("what a client sent does not steer the terminal, and makes no second line", () => {
+  const line = render(sure(parseNginx("balancer", access({ agent: "\x1b[2Jx\ny\x9b" }))));
+  expect(line).toContain("agent=\\x1b[2Jx\\x0ay\\x9b");
+});
+
 test("a name is a host or a service; an unknown one is refused with the list", () => {
   const all = hosts();
   const span = { seconds: 600, lines: 10, follow: false };
