@@ -19,7 +19,7 @@ SET client_min_messages = warning;
 CREATE TEMPORARY VIEW state AS SELECT md5(concat(
   (SELECT string_agg(each::text, ',' ORDER BY rolname) FROM (SELECT rolname, rolsuper, rolcreaterole, rolcreatedb,
      rolcanlogin, rolreplication, rolbypassrls, rolconfig, rolconnlimit FROM pg_roles WHERE rolname ~ '^(halo|prometheus)') each),
-  (SELECT string_agg(roleid::regrole::text, ',' ORDER BY roleid) FROM pg_auth_members WHERE member = 'prometheus'::regrole),
+  (SELECT string_agg(roleid::regrole::text, ',' ORDER BY roleid) FROM pg_auth_members WHERE member = to_regrole('prometheus')),
   (SELECT datacl::text FROM pg_database WHERE datname = current_database()),
   (SELECT string_agg(each::text, ',' ORDER BY nspname) FROM (SELECT nspname, nspowner, nspacl FROM pg_namespace
      WHERE nspname IN ('public', 'workshop')) each),
