@@ -19,7 +19,7 @@ import {
 import { judge, judgeWrites, type Seen, tally, tellWrites } from "./tally.ts";
 
 const timer = "halo-drill";
-const writesPerSecond = 20;
+const writesPerRead = 0.1; // a write costs a transaction
 export const drillRows = "halo-drill"; // what the keys and the names of a drill's rows begin with
 const log = "/var/log/nginx/access.log";
 
@@ -56,7 +56,7 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
       writing = startLoad({
         host: findHost(balancer).address,
         domain: domains()[0] ?? "",
-        rate: writesPerSecond,
+        rate: rate * writesPerRead,
         writes: prefix,
       });
     }
