@@ -100,7 +100,7 @@ export const list = (): string =>
 
 /** Makes a plan of a scenario's name and a person's wishes; throws a Problem for what cannot or must not be. */
 export function makePlan(name: string | undefined, wishes: Wishes): Plan {
-  const scenario = scenarios[name ?? ""];
+  const scenario = Object.hasOwn(scenarios, name ?? "") ? scenarios[name ?? ""] : undefined;
   if (!name || !scenario)
     throw new Problem(
       name ? `there is no scenario ${name}` : "no scenario is named",

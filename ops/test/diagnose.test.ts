@@ -197,7 +197,7 @@ describe("what is named, and nothing else", () => {
     [
       "memory nearly used up",
       { backend1: { memory: { used: 560 * 2 ** 20, limit: 576 * 2 ** 20 } }, figures: { error: "away" } },
-      [],
+      ["leak backend1"],
     ],
   ])("%s", (_, given, names) => expect(found(given)).toEqual(names));
 });
