@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type RequestOptions } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { domains, inGroup, own } from "../../ops/lib/project.ts";
@@ -29,9 +29,12 @@ const receiver = createServer(async (incoming, answer) => {
   answer.end();
 });
 
-async function ask<T>(path: string): Promise<T> {
+/** Asks Prometheus or Alertmanager through the balancer; an answer without a body is null. */
+async function ask<T>(path: string, options: RequestOptions = {}, body?: string): Promise<T> {
   const auth = `halo:${readFileSync(own("secrets/metrics"), "utf8").trim()}`;
-  return JSON.parse((await request(path, { auth, headers: { Host: site } })).body);
+  const answer = await request(path, { ...options, auth, headers: { ...options.headers, Host: site } }, body);
+  expect([answer.status, answer.body]).toEqual([200, answer.body]);
+  return JSON.parse(answer.body || "null");
 }
 type Active = { labels: Record<string, string>; status: { state: string; silencedBy: string[] } };
 const active = async (host: string) =>
@@ -79,6 +82,25 @@ test("the dead-man's switch is told that alerts are sent, and nobody else is", a
   expect(new Set(watchdog().map(({ path }) => path))).toEqual(new Set(["/deadman"]));
 });
 
+test("a dead host is one message: it silences the warnings of its own, and the worse bound the lesser", async () => {
+  const made = (host: string, severity: string, alertname: string) => ({
+    labels: { host, severity, alertname },
+    endsAt: new Date(Date.now() + 30_000).toISOString(),
+  });
+  const body = JSON.stringify([
+    made("dead", "critical", "BackendDown"),
+    made("dead", "warning", "NoScrape"),
+    made("dead", "warning", "DiskLow"),
+    made("dead", "critical", "DiskCritical"),
+    made("alive", "warning", "NoScrape"),
+  ]);
+  await ask("/alertmanager/api/v2/alerts", { method: "POST", headers: { "Content-Type": "application/json" } }, body);
+  await until("both hosts are told of", 30_000, async () => of("dead").length > 0 && of("alive").length > 0);
+  const told = (host: string) => of(host).map((each) => each.alerts.map(({ labels }) => labels.alertname).sort());
+  expect(told("dead")).toEqual([["BackendDown", "DiskCritical"]]);
+  expect(told("alive")).toEqual([["NoScrape"]]);
+});
+
 describe("planned work", () => {
   test("what is silenced is told to nobody", async () => {
     const before = messages.length;
@@ -120,12 +142,13 @@ test("every rule works on this cluster, and every metric in it is one that there
     rules.map((rule) => ("alert" in rule ? rule.alert : rule.record)).sort(),
   );
   expect(loaded.filter(({ health }) => health !== "ok")).toEqual([]);
-  // There only after a drain, a backup; and where the kernel counts it.
+  // There only after a drain, a backup; and where the kernel and the service's cgroup count it.
   const sometimes = [
     "halo_drained",
     "host:drained",
     "halo_backup_timestamp_seconds",
     "node_pressure_cpu_waiting_seconds_total",
+    "service_cpu_throttled_seconds_total",
   ];
   const { data: names } = await ask<{ data: string[] }>("/prometheus/api/v1/label/__name__/values");
   const read = new Set(rules.flatMap(({ expr }) => metricsOf(expr)));
