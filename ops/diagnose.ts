@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { diagnose, type Finding, symptoms } from "./diagnose/causes.ts";
 import { gather } from "./diagnose/snapshot.ts";
+import { parseDuration } from "./lib/duration.ts";
 import { command, Problem } from "./lib/problem.ts";
 
 await command(async (args) => {
@@ -12,8 +13,7 @@ await command(async (args) => {
     args,
     options: { window: { type: "string", default: "2m" }, json: { type: "boolean", default: false } },
   });
-  const [, number, unit] = /^(\d{1,4})(s|m)$/.exec(values.window) ?? [];
-  const window = Number(number) * (unit === "m" ? 60 : 1);
+  const window = parseDuration(values.window);
   if (!(window >= 20 && window <= 3600))
     throw new Problem(`--window ${values.window} is not possible`, "20s to 60m; recent troubles need a short one");
   const snapshot = await gather(window);

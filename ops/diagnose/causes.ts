@@ -30,6 +30,8 @@ export const limits = {
   diskTrend: 0.5,
   /** Share of the time not let run (CpuThrottled, CpuSteal). */
   held: 0.1,
+  /** Share of the time in which a worker waits for a CPU, and more than it has one: its host is out of CPU, or has a quota. */
+  waited: 0.2,
   /** Share of what its turn would be. Round robin gives each backend the same to within a request. */
   share: 0.5,
   /** Answers before shares are judged. */
@@ -239,7 +241,7 @@ export const causes: Record<CauseName, Cause> = {
       }),
   },
   cpu: {
-    title: "CPU withheld (throttling or steal)",
+    title: "CPU withheld (throttling, steal or others on the host)",
     runbook: "cputhrottled",
     next: ["npm run ssh -- HOST systemctl show halo -p CPUQuotaPerSecUSec", "npm run ssh -- HOST vmstat 1 5"],
     symptomOf: {},
@@ -254,6 +256,10 @@ export const causes: Record<CauseName, Cause> = {
         if (bad(now) || bad(before))
           says.push(
             `the service was not let run for ${percent(now)} of these 2 s and ${percent(before)} of the last ${s.window} s (${percent(limits.held)} is bad)${quota}`,
+          );
+        if (isThere(service) && service.waited >= Math.max(limits.waited, service.cpu))
+          says.push(
+            `its worker waited for a CPU ${percent(service.waited)} of these 2 s, and had one ${percent(service.cpu)} (${percent(limits.waited)} is bad)`,
           );
         const stolen = last(curveOf(s, "steal", host)) ?? (typeof steal === "number" ? steal : 0);
         if (bad(stolen))

@@ -95,11 +95,12 @@ def service():
     pids = run("pgrep", "-u", "halo", "-f", "app/src/main.ts").split()
 
     def spent():
-        stats = [read(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split() for pid in pids if os.path.exists(f"/proc/{pid}")]
-        return [(int(of[11]) + int(of[12])) / os.sysconf("SC_CLK_TCK") for of in stats], [of[0] for of in stats]
+        """Seconds that each worker has run, and that it was kept waiting for a CPU (whoever had it, or whatever quota)."""
+        return [[int(of) / 1e9 for of in read(f"/proc/{pid}/schedstat").split()[:2]] for pid in pids]
 
     begin = time.monotonic()
-    cpu, states = spent()
+    states = [read(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[0] for pid in pids]
+    spans = spent()
     before = throttling(folder)
     probes = []
     while time.monotonic() < begin + SECONDS:
@@ -107,16 +108,19 @@ def service():
         time.sleep(SECONDS / SAMPLES)
     after = throttling(folder)
     seconds = time.monotonic() - begin
+    spans = [[(b - a) / seconds for a, b in zip(*each)] for each in zip(spans, spent())]
+    cpu, waited = max(spans, key=sum, default=[0, 0])
     result = {
         "unit": halo,
         "workers": len(pids),
         "stopped": states.count("T"),
-        "cpu": max([b - a for a, b in zip(cpu, spent()[0])], default=0) / seconds,
+        "cpu": cpu,
+        "waited": waited,
         "probes": probes,
         "throttled": (after["seconds"] - before["seconds"]) / seconds,
         "quota": after.get("quota"),
     }
-    if folder:
+    if os.path.exists(folder + "/memory.max"):  # without a memory controller there is no limit either
         limit = read(folder + "/memory.max").strip()
         of = dict(line.split() for line in read(folder + "/memory.stat").splitlines())
         result["memory"] = {"used": int(of["anon"]), "limit": int(limit) if limit != "max" else None}

@@ -18,8 +18,9 @@ export type Service = {
   /** Processes, and how many of them were stopped by a signal. */
   workers: number;
   stopped: number;
-  /** CPUs that the busiest worker took. */
+  /** Of the worker that wanted most: shares of the time in which it had a CPU, and in which it waited for one. */
   cpu: number;
+  waited: number;
   /** Of /healthz, from the backend itself. */
   probes: Probe[];
   /** Share of the time in which its cgroup, or one above, was not let run. */

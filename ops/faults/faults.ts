@@ -182,13 +182,24 @@ const disk: Fault = {
 
 const cpu: Fault = {
   name: "cpu",
-  what: "a backend's service gets a twentieth of a CPU",
-  make: (scene) => scene.on(peer, "systemctl set-property --runtime halo.service CPUQuota=5%"),
+  what: "a backend's service gets a twentieth of a CPU, or shares one with 12 others where there are no quotas",
+  make: (scene, seconds) =>
+    scene.on(
+      peer,
+      `if grep -qw cpu /sys/fs/cgroup/cgroup.controllers; then
+  systemctl set-property --runtime halo.service CPUQuota=5%
+else
+  taskset -acp 0 $(pgrep -u halo -o -f app/src/main.ts) >/dev/null
+  ${start(peer, seconds, ["CPUAffinity=0"], "bash -c 'for i in {1..12}; do setsid bash -c \"while :; do :; done\" & done; wait'")[1]}
+fi`,
+    ),
   mend: {
     on: [peer],
     script: `systemctl set-property --runtime halo.service CPUQuota=
 rm -f /run/systemd/system.control/halo.service.d/50-CPUQuota.conf
-systemctl daemon-reload`,
+systemctl daemon-reload
+${stopUnit}
+for worker in $(pgrep -u halo -f app/src/main.ts); do taskset -acp 0-$(($(nproc --all) - 1)) $worker >/dev/null; done`,
   },
 };
 

@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { startLoad } from "../drill/load.ts";
 import { drillRows } from "../drill/perform.ts";
 import { balancer } from "../drill/scene.ts";
@@ -15,10 +16,13 @@ export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promi
     startLoad({ host, domain, rate: visits }),
     startLoad({ host, domain, rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
   ];
+  const asked = { host, path: "/api/customers?limit=20", headers: { Host: domain } };
+  const ignore = () => {}; // what becomes of it is for others to see
   const read = () =>
-    fetch(`http://${host}:8085/api/customers?limit=20`, { signal: AbortSignal.timeout(10_000) })
-      .then((answer) => answer.arrayBuffer())
-      .catch(() => {}); // what becomes of it is for others to see
+    get({ ...asked, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume()).on(
+      "error",
+      ignore,
+    );
   const timer = setInterval(read, 1000 / reads);
   return async () => {
     clearInterval(timer);

@@ -23,6 +23,7 @@ const service = (given: Partial<Service> = {}): Service => ({
   workers: 1,
   stopped: 0,
   cpu: 0.1,
+  waited: 0.01,
   probes: Array(20).fill(0.003),
   throttled: 0,
   memory: { used: 150 * 2 ** 20, limit: 576 * 2 ** 20 },
@@ -179,6 +180,8 @@ describe("what is named, and nothing else", () => {
     ["Redis ends itself", { redis: { writeErrors: 3 } }, ["redis-persistence balancer"]],
     ["Redis is stopped", { redis: { answers: false, unit: dead, persistence: {} } }, ["redis-down balancer"]],
     ["a full disk", { front: { disks: [{ mount: "/srv", free: 0.05, bytes: 1e9 }] } }, ["disk balancer"]],
+    ["more work than CPU", { backend1: { cpu: 0.05, waited: 0.7 } }, ["cpu backend1"]],
+    ["a worker that computes and has to share", { backend1: { cpu: 0.7, waited: 0.25 } }, []],
     ["a CPU quota", { backend1: held }, ["cpu backend1"]],
     ["a weight", { balancer: lopsided }, ["uneven backend2"]],
     [
