@@ -5,7 +5,8 @@ import { attach, elapsed, step } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 const lanes = ["lint", "unit", "integration", "life", "system"];
-const packages = "ansible-lint yamllint shellcheck redis-tools postgresql prometheus chromium curl nftables iproute2".split(" ");
+const packages =
+  "ansible-lint yamllint shellcheck redis-tools postgresql prometheus chromium curl nftables iproute2".split(" ");
 
 await command(async () => {
   if (existingProvider())
