@@ -4,6 +4,7 @@ import { badness, type Figure, words } from "./figures.ts";
 import type { Curve, Mark, State } from "./prometheus.ts";
 
 const HEIGHT = 168;
+const binary = Array.from({ length: 40 }, (_, power) => 2 ** power);
 const verdicts = ["well", "bad", "worse"];
 
 export type Card = {
@@ -52,6 +53,8 @@ const hue = ({ host }: Curve, i: number): string => {
 };
 
 const text = (value: number | null | undefined, unit: Figure["unit"]): string => words(value, unit).join(" ").trim();
+
+const label = ({ host, name }: Curve) => [host, name].filter(Boolean).join(" ");
 
 /** Makes the card of a figure. `choose` is called with the point that a pointer or a key has chosen, null for none. */
 export function card(figure: Figure, choose: (index: number | null) => void): Card {
@@ -142,7 +145,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
             ticks: { show: false },
             size: 26,
             gap: 6,
-            space: 64,
+            space: 44,
             font: "12px system-ui, sans-serif",
             values: (_, splits) => splits.map((time) => clock(time, false)),
           },
@@ -154,6 +157,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
             gap: 6,
             space: 34,
             font: "12px system-ui, sans-serif",
+            incrs: unit === "bytes" ? binary : undefined,
             splits: log
               ? (u) =>
                   [-5, -4, -3, -2, -1, 0, 1, 2]
@@ -274,10 +278,13 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
     const edge = limit === undefined ? "" : `${low ? "under" : "over"} ${text(limit, unit)}`;
     verdict.textContent = bad === null ? "" : bad === 0 ? "healthy" : edge;
     legend.replaceChildren(
-      ...curves.map((curve, i) => {
+      ...curves.flatMap((curve, i) => {
+        const value = (of: Curve | undefined) => h("b", {}, text(reading(of, chosen), unit));
         const swatch = h("i", { "aria-hidden": "true", class: `${hue(curve, i)}${curve.dashed ? " dashed" : ""}` });
-        const name = [curve.host, curve.name].filter(Boolean).join(" ");
-        return h("li", {}, swatch, name, h("b", {}, text(reading(curve, chosen), unit)));
+        if (figure.pick !== "both directions") return h("li", {}, swatch, label(curve), value(curve));
+        if (curve.name !== "in") return [];
+        const out = curves.find(({ host, name }) => host === curve.host && name === "out");
+        return h("li", {}, swatch, curve.host, value(curve), "in", value(out), "out");
       }),
     );
     const at = chosen ?? times.length - 1;
@@ -317,9 +324,10 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
       nothing.textContent = drawn.length === 0 ? `no data in the last ${over}` : "";
       draw(range);
       values();
-      const lines = curves.map(({ name, host, values, now }) => {
+      const lines = curves.map((curve) => {
+        const { values, now } = curve;
         const seen = values.filter((value) => value !== null);
-        const line = [host, name].filter(Boolean).join(" ");
+        const line = label(curve);
         if (seen.length === 0) return `${line} has no data`;
         return `${line} ${text(now, unit)} now, between ${text(Math.min(...seen), unit)} and ${text(Math.max(...seen), unit)}`;
       });

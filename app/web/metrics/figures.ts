@@ -139,7 +139,7 @@ export const figures: Figure[] = [
     pick: "both directions",
     limits: [],
     scale: [0, 10_000],
-    about: "of all hosts, in and out",
+    about: "of all hosts; what goes out is dashed",
   },
   {
     id: "connections",

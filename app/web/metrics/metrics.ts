@@ -21,7 +21,7 @@ const cards = figures.map((figure) =>
 );
 byId("figures").replaceChildren(...cards.map(({ element }) => element));
 byId("ranges").replaceChildren(
-  ...ranges.map(({ hash, name, over }) => h("a", { href: `#${hash}`, "aria-label": `Last ${over}` }, name)),
+  ...ranges.map(({ hash, name }) => h("a", { href: `#${hash}` }, h("span", { class: "unseen" }, "Last "), name)),
 );
 const grafana = byId("grafana") as HTMLAnchorElement;
 grafana.href = `http://${location.hostname}:3001/`;
@@ -90,7 +90,6 @@ function tell({ alerts, away, targets, marks, curves, grafana: installed }: Stat
   else if (away.length > 0) say(away.length === 1 ? "1 target is down" : `${away.length} targets are down`, "bad");
   else say("All is well", "well");
 
-  const pending = alerts.filter(({ state }) => state === "pending").map(({ name }) => name);
   byId("alerts").replaceChildren(
     ...firing.map(({ name, severity, summary, since }) =>
       h(
@@ -111,9 +110,6 @@ function tell({ alerts, away, targets, marks, curves, grafana: installed }: Stat
             h("small", {}, `${targets - away.length} of ${targets} targets are up`),
           ),
         ]
-      : []),
-    ...(pending.length > 0
-      ? [h("li", { class: "info" }, h("b", {}, "Not for long enough yet"), h("span", {}, pending.join(", ")))]
       : []),
     ...(away.length === 0 && targets > 0
       ? [h("li", { class: "up" }, h("span", {}, `${targets} targets, all of them up`))]
