@@ -100,7 +100,7 @@ test("what was acknowledged is on disk, with checksums; a connection for every w
     ...["site.yml", "--limit", `${host},localhost`, "--extra-vars", "postgres_max_connections=20"],
   );
   expect(code).toBe(2);
-  expect(output).toMatch(/postgres_max_connections is 20, and 47 are needed: 2 backends/);
+  expect(output).toMatch(/postgres_max_connections is 20, and 52 are needed: 2 backends/);
 });
 
 test("stopped: 503 within 1 s that says when to come back, visits go on; started: rows again, without a restart of the service", async () => {
