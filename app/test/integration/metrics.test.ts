@@ -133,9 +133,11 @@ describe("the metrics of requests", () => {
       const names = [...(await readMetrics(metricsUrl)).keys()];
       return names.filter((name) => /^(http|redis|postgres)_/.test(name)).length;
     };
-    const first = await round("a");
-    for (const salt of ["b", "c1", "%20", "../x"]) await round(salt);
-    expect(await round("z".repeat(200))).toBe(first);
+    // One of each kind first, so that every status that there is has been seen.
+    for (const salt of ["a", "71", "%20", "%E0", "../x"]) await round(salt);
+    const first = await round("z".repeat(200));
+    for (const salt of ["b", "c1", "72", "%21", "%E1", "../y"]) await round(salt);
+    expect(await round("y".repeat(200))).toBe(first);
   });
 
   it("have a request in flight, and a client that left as a 499", async () => {
