@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
+import type { Shot } from "./drill/load.ts";
 import { balancer, makeScene, type Scene } from "./drill/scene.ts";
 import { findHost, reach } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
@@ -64,7 +65,7 @@ async function load(plan: Plan): Promise<Report> {
   if (plan.clients) await removeRows(scene());
   const before = await snapshot(interrupted.signal);
   if (interrupted.signal.aborted) throw new Problem("interrupted before the first request", "run it again");
-  const { shots, seconds, steps, cpu } = await measure(plan, target, scene).finally(async () => {
+  const { shots, seconds, steps, cpu, way } = await measure(plan, target, scene).finally(async () => {
     if (plan.clients) console.log(`${elapsed()}: ${await removeRows(scene())} rows taken out again`);
   });
   if (shots.length === 0 || shots.every(({ status }) => status === 0))
@@ -75,7 +76,7 @@ async function load(plan: Plan): Promise<Report> {
   const measured =
     "none" in before || "none" in after
       ? { without: "none" in before ? before.none : "none" in after ? after.none : "" }
-      : prometheus(domain, seconds, before.counters, after.counters, shots);
+      : prometheus(domain, seconds, before.counters, after.counters, shots, way);
   return {
     scenario: plan.scenario,
     what: plan.what,
@@ -99,10 +100,10 @@ async function measure(plan: Plan, target: Parameters<typeof drive>[1], scene: (
 }
 
 function prometheus(
-  ...[site, seconds, before, after, shots]: [...Parameters<typeof prometheusFigures>, Parameters<typeof p95Like>[0]]
-): Pick<Report, "prometheus" | "p95AsLogged"> {
+  ...[site, seconds, before, after, shots, way]: [...Parameters<typeof prometheusFigures>, Shot[], number | undefined]
+): Pick<Report, "prometheus" | "p95AsLogged" | "way"> {
   const { buckets, ...figures } = prometheusFigures(site, seconds, before, after);
-  return { prometheus: figures, p95AsLogged: p95Like(shots, buckets) };
+  return { prometheus: figures, p95AsLogged: p95Like(shots, buckets, way), ...(way === undefined ? {} : { way }) };
 }
 
 /** Writes the JSON and the page; gives where the page is. */

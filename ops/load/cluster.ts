@@ -73,7 +73,8 @@ export async function snapshot(
       if (oldest > since) {
         const now = counters(
           await query(
-            `{__name__=~"edge_requests_total|edge_request_seconds_bucket|process_cpu_seconds_total|postgres_query_duration_seconds_(sum|count|bucket)",${all}}`,
+            `{__name__=~"edge_requests_total|edge_request_seconds_bucket",job="edge"}
+or {__name__=~"process_cpu_seconds_total|postgres_query_duration_seconds_(sum|count|bucket)",job="service"}`,
           ),
         );
         if (!awaited || counted(awaited.site, awaited.before, now) >= awaited.requests || oldest > since + enough)

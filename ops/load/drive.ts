@@ -7,8 +7,14 @@ import { bounds, type Plan } from "./scenarios.ts";
 /** One step of a search for the knee; `why` says what went out of bounds. */
 export type Step = { rate: number; reached: number; p95: number; errors: number; why?: string };
 
-/** What became of a run: its requests in the order in which they were due, and how long they took in all, in s. */
-export type Run = { shots: Shot[]; seconds: number; steps: Step[] };
+/**
+ * What became of a run: its requests in the order in which they were due, and how long they took in all, in s. `way` is
+ * the time, in ms, that half of the requests took which nginx answered at once by itself: what lies between it and the client.
+ */
+export type Run = { shots: Shot[]; seconds: number; steps: Step[]; way?: number };
+
+/** A name that the balancer does not answer for, and how often it is asked for it, a second. */
+const probe = { domain: "load.invalid", path: "/", rate: 20, writes: undefined };
 
 const wait = (ms: number, ended: AbortSignal) =>
   new Promise<void>((resolve) => {
@@ -43,6 +49,7 @@ export async function drive(
   const stop = () => Promise.all(loads.map((load) => load.stop()));
   interrupted.addEventListener("abort", stop, { once: true });
   const since = performance.now();
+  const probing = startLoad({ ...target, ...probe });
   const hide = show(loads, plan, since);
   try {
     if (plan.clients) {
@@ -63,13 +70,22 @@ export async function drive(
   } finally {
     hide();
     interrupted.removeEventListener("abort", stop);
-    await stop();
+    await Promise.all([stop(), probing.stop()]);
   }
   const shots = loads.flatMap((load) => load.shots).sort((a, b) => a.at - b.at);
   const last = shots.reduce((end, { at, ms }) => Math.max(end, at + ms), 0);
   // The last request of a second's pace is due a second before the end.
   const planned = interrupted.aborted ? 0 : Math.max(0, ...(plan.phases ?? []).map((each) => each.from + each.seconds));
-  return { shots, seconds: Math.max((last - (shots[0]?.at ?? 0)) / 1000, planned, 0.001), steps };
+  const way = percentile(
+    probing.shots.filter(({ status }) => status > 0).map(({ ms, late }) => ms - late),
+    0.5,
+  );
+  return {
+    shots,
+    seconds: Math.max((last - (shots[0]?.at ?? 0)) / 1000, planned, 0.001),
+    steps,
+    ...(way === undefined ? {} : { way }),
+  };
 }
 
 /** One step in words. */

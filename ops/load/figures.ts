@@ -30,15 +30,15 @@ export const clientFigures = (shots: Shot[], seconds: number): Figures => ({
 });
 
 /**
- * The client's p95 as nginx and Prometheus would have measured it, in ms: from the sending, between two readings of a
- * clock that counts whole ms, sorted into these buckets (upper bounds in s). What nginx cannot see, such as an attempt
- * without an answer, is left out.
+ * The client's p95 as nginx and Prometheus would have measured it, in ms: from the sending, less the way between client and
+ * nginx (ms), between two readings of a clock that counts whole ms, sorted into these buckets (upper bounds in s). What
+ * nginx cannot see, such as an attempt without an answer, is left out.
  */
-export function p95Like(shots: Shot[], buckets: number[]): number | undefined {
+export function p95Like(shots: Shot[], buckets: number[], way = 0): number | undefined {
   const seen = shots.filter(({ status }) => status > 0);
   const counts = new Map(buckets.map((bound) => [bound, 0]));
   for (const { at, ms, late } of seen) {
-    const seconds = (Math.floor(at + ms) - Math.floor(at + late)) / 1000;
+    const seconds = Math.max(0, Math.floor(at + ms - way) - Math.floor(at + late)) / 1000;
     for (const bound of buckets) if (seconds <= bound) counts.set(bound, (counts.get(bound) ?? 0) + 1);
   }
   const quantile = histogramQuantile(0.95, counts);
@@ -105,10 +105,9 @@ export function prometheusFigures(
   };
   const edge = histogram(grown, "edge_request_seconds", { site });
   const queries = sum(grown, "postgres_query_duration_seconds_count");
-  const hosts = [...new Set(grown.map(({ labels }) => labels.host ?? "").filter(Boolean))].toSorted();
-  const cpu = hosts
-    .map((host) => [host, sum(grown, "process_cpu_seconds_total", { host }) / seconds] as const)
-    .filter(([, cores]) => cores > 0);
+  const workers = grown.filter(({ labels }) => labels.__name__ === "process_cpu_seconds_total");
+  const hosts = [...new Set(workers.map(({ labels }) => labels.host ?? ""))].toSorted();
+  const cpu = hosts.map((host) => [host, sum(workers, "process_cpu_seconds_total", { host }) / seconds] as const);
   return {
     requests,
     rate: requests / seconds,

@@ -21,6 +21,8 @@ export type Report = {
   without?: string;
   /** The client's p95 as nginx and Prometheus would have measured it, in ms. */
   p95AsLogged?: number;
+  /** Ms between the client and nginx. */
+  way?: number;
   steps: Step[];
   notes: string[];
   series: Second[];
@@ -108,13 +110,13 @@ function markdown(heads: string[], cells: string[][]): string {
 
 /** What stands under the table. */
 export function remarks(report: Report): string[] {
-  const { p95AsLogged, without } = report;
+  const { p95AsLogged, way, without } = report;
   return [
     ...(without ? [`no figures of Prometheus: ${without}`] : []),
     ...(p95AsLogged === undefined
       ? []
       : [
-          `p95 of the client counts from when a request was due; beside Prometheus' stands ${p95AsLogged.toFixed(1)} ms: from its sending, in whole ms and by the same buckets`,
+          `p95 of the client counts from when a request was due; beside Prometheus' stands ${p95AsLogged.toFixed(1)} ms: from its sending, less ${(way ?? 0).toFixed(1)} ms of way (what nginx answers by itself takes so long), in whole ms and by the same buckets`,
         ]),
     ...report.notes,
   ];
