@@ -97,7 +97,6 @@ if new or old:
 if left["restart"]:
     must("systemctl", "daemon-reload")
 
-
 units, off = wanted.get("units", []), wanted.get("off", [])
 state = states(units + off)
 off = [unit for unit in off if state[unit]["UnitFileState"] == "enabled" or state[unit]["ActiveState"] == "active"]
