@@ -25,8 +25,13 @@ export function h(tag: string, attributes: Record<string, string> = {}, ...child
   return element;
 }
 
-export const clock = (time: number, seconds = true): string =>
-  new Date(time * 1000).toLocaleTimeString("en-GB", seconds ? {} : { hour: "2-digit", minute: "2-digit" });
+/** The time of day, with its day where that is not today. */
+export function clock(time: number, seconds = true): string {
+  const at = new Date(time * 1000);
+  const today = at.toDateString() === new Date().toDateString();
+  const day = today || !seconds ? "" : `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, `;
+  return day + at.toLocaleTimeString("en-GB", seconds ? {} : { hour: "2-digit", minute: "2-digit" });
+}
 
 const paints = new Map<string, string>();
 /** The colour that a custom property of the style sheet has at present; a canvas needs it as rgb(). */

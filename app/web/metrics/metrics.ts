@@ -122,7 +122,7 @@ function tell({ alerts, away, targets, marks, curves, grafana: installed }: Stat
 }
 
 function entry({ kind, text, from, to }: Mark): HTMLElement {
-  const took = to === null || to === from ? "" : `, ${Math.round(to - from)} s`;
+  const took = to === null ? "" : `, ${Math.round(to - from)} s`;
   return h(
     "li",
     { "data-kind": kind },

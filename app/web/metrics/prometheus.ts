@@ -141,9 +141,8 @@ export function events(series: Series[]): Mark[] {
   const marks: Mark[] = [];
   for (const { kind, text, edge, at } of edges) {
     const open = marks.findLast((mark) => mark.kind === kind && mark.text === text && mark.to === null);
-    if (edge !== "end") marks.push({ kind, text, from: at, to: null });
-    else if (open) open.to = at;
-    else marks.push({ kind, text, from: at, to: at });
+    if (edge === "end" && open) open.to = at;
+    else marks.push({ kind, text, from: at, to: null });
   }
   return marks;
 }

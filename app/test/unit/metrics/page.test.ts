@@ -76,7 +76,7 @@ describe("marks", () => {
         edge("deploy", "r1", "end", 50),
       ]),
     ).toEqual([
-      { kind: "deploy", text: "r1", from: 50, to: 50 },
+      { kind: "deploy", text: "r1", from: 50, to: null },
       { kind: "drill", text: "halt", from: 100, to: 160 },
       { kind: "deploy", text: "r2", from: 200, to: null },
     ]);
