@@ -72,10 +72,13 @@ function printer(json: boolean): (line: Line) => void {
     );
 }
 
-const split = (output: string, host: Host, parse: Source["parse"]): Line[] =>
-  output.split("\n").flatMap((line) => parse(host.name, line) ?? []);
+function split(output: string, host: Host, parse: Source["parse"]): Line[] {
+  return output.split("\n").flatMap((line) => parse(host.name, line) ?? []);
+}
 
-const onHost = (host: Host, script: string) => sh(ssh(host, "sudo", "bash", "-s"), script);
+function onHost(host: Host, script: string): Promise<string> {
+  return sh(ssh(host, "sudo", "bash", "-s"), script);
+}
 
 /** A source's lines; a host that cannot be reached is named, and the others' are shown. */
 async function read({ host, script, parse }: Source): Promise<Line[]> {

@@ -8,7 +8,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { inventoryFile, own, root } from "../../ops/lib/project.ts";
 import type { Report } from "../../ops/load/report.ts";
-import { backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
+import { backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
@@ -131,7 +131,7 @@ test("Ctrl-C in the midst: the table is of what was done, and the rows are gone"
 test("logs: a request that failed over, with both tries and the line of the backend that answered", async () => {
   const [dead = "", alive = ""] = backends;
   const found = async () => {
-    const { output } = await sh(["ops/run", "logs", "nginx", "--since", "1m", "--json"]);
+    const output = await must(["ops/run", "logs", "nginx", "--since", "1m", "--json"]);
     const lines = output.split("\n").filter((line) => line.startsWith("{"));
     const all = lines.map((line) => JSON.parse(line).line);
     return all.find(({ uri, upstream }) => uri === "/-/failover" && upstream.includes(", "))?.id;
