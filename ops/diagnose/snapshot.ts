@@ -131,11 +131,12 @@ export type QueryName = keyof typeof expressions | "heapNow" | "collections";
 /** What Prometheus is asked: the last hour of each figure, over windows of these seconds; the heap closer as well. */
 export function queries(window: number): Record<QueryName, { expr: string; range: number; step: number }> {
   const w = `${window}s`;
+  const heapWindow = Math.max(window, 30); // fewer points show no trend
   const all = Object.entries(expressions).map(([name, expr]) => [name, { expr: expr(w), range: hour, step: 20 }]);
   return {
     ...(Object.fromEntries(all) as Record<keyof typeof expressions, { expr: string; range: number; step: number }>),
-    heapNow: { expr: expressions.heap(), range: window, step: 5 },
-    collections: { expr: collections(w), range: 0, step: 20 },
+    heapNow: { expr: expressions.heap(), range: heapWindow, step: 5 },
+    collections: { expr: collections(`${heapWindow}s`), range: 0, step: 20 },
   };
 }
 

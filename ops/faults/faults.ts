@@ -140,7 +140,13 @@ const slow: Fault = {
       ...start(
         postgres,
         seconds,
-        ["User=postgres", "WorkingDirectory=/", `Environment=PGAPPNAME=${unit}`],
+        // Without the check the server would go on for nobody.
+        [
+          "User=postgres",
+          "WorkingDirectory=/",
+          `Environment=PGAPPNAME=${unit}`,
+          "Environment=PGOPTIONS=-cclient_connection_check_interval=500",
+        ],
         `psql -qX halo -c 'DO $$ BEGIN
   FOR i IN 1..${seconds * 2} LOOP
     LOCK TABLE workshop.customers IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(0.4); COMMIT; PERFORM pg_sleep(0.1);
@@ -189,7 +195,7 @@ const cpu: Fault = {
       `if grep -qw cpu /sys/fs/cgroup/cgroup.controllers; then
   systemctl set-property --runtime halo.service CPUQuota=5%
 else
-  taskset -acp 0 $(pgrep -u halo -o -f app/src/main.ts) >/dev/null
+  runuser -u halo -- taskset -acp 0 $(pgrep -u halo -o -f app/src/main.ts) >/dev/null
   ${start(peer, seconds, ["CPUAffinity=0"], "bash -c 'for i in {1..12}; do setsid bash -c \"while :; do :; done\" & done; wait'")[1]}
 fi`,
     ),
@@ -199,7 +205,7 @@ fi`,
 rm -f /run/systemd/system.control/halo.service.d/50-CPUQuota.conf
 systemctl daemon-reload
 ${stopUnit}
-for worker in $(pgrep -u halo -f app/src/main.ts); do taskset -acp 0-$(($(nproc --all) - 1)) $worker >/dev/null; done`,
+for worker in $(pgrep -u halo -f app/src/main.ts); do runuser -u halo -- taskset -acp 0-$(($(nproc --all) - 1)) $worker >/dev/null || true; done`,
   },
 };
 

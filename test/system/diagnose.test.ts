@@ -70,7 +70,7 @@ test.each(faults)("$name: $what", async (fault) => {
   );
   expect(named.others).toEqual([]);
   expect([named.seen.code, named.seen.prometheus, named.seen.findings.length]).toEqual([1, null, 1]);
-  expect(finding?.evidence.join(" ")).toMatch(/\d/);
+  expect(finding?.evidence.length).toBeGreaterThan(0);
   expect(over.others.filter((each) => JSON.parse(each).cause !== fault.name)).toEqual([]);
 });
 
