@@ -84,6 +84,7 @@ const ms = (seconds?: number) => (seconds === undefined ? "-" : `${Math.round(se
  * @param nameOf the host that has an address
  */
 export function tellRequest(lines: Line[], nameOf: (address: string) => string | undefined): Line[] {
+  const ends: Line[] = [];
   const told = lines.flatMap((line): Line[] => {
     const { fields } = line;
     if (line.service !== "nginx" || !fields) return [line];
@@ -91,6 +92,10 @@ export function tellRequest(lines: Line[], nameOf: (address: string) => string |
     let at = begun;
     const say = (time: number, text: string): Line => ({ time, host: line.host, service: line.service, text });
     const all = tries(fields);
+    // Of one ms the end is the last.
+    ends.push(
+      say(line.time, `answered ${fields.status} with ${fields.bytes} bytes after ${ms(Number(fields.seconds))}`),
+    );
     return [
       say(
         begun,
@@ -105,10 +110,9 @@ export function tellRequest(lines: Line[], nameOf: (address: string) => string |
           `try ${i + 1} of ${all.length}: ${name ? `${name} ` : ""}${each.upstream}: ${outcome(each)} after ${ms(each.seconds)} (connected in ${ms(each.connect)})`,
         );
       }),
-      say(line.time, `answered ${fields.status} with ${fields.bytes} bytes after ${ms(Number(fields.seconds))}`),
     ];
   });
-  return inOrder(told);
+  return inOrder([...told, ...ends]);
 }
 
 const outcome = ({ status }: Try): string =>

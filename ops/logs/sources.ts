@@ -68,7 +68,7 @@ export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): 
 export const findRequest = (id: string): string =>
   `cd /var/log/nginx
 for i in 1 2 3 4 5 6; do
-  grep -ahF -m 1 '"id":"${id}"' access.log access.log.1 2>/dev/null && exit
+  grep -ahsF -m 1 '"id":"${id}"' access.log access.log.1 | grep . && exit
   sleep .4 # nginx writes its log once a second
 done
 zgrep -ahF -m 1 '"id":"${id}"' access.log.*.gz 2>/dev/null || true`;

