@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { inGroup, own } from "../../ops/lib/project.ts";
-import { explainByJournals, on, until } from "../lib/hosts.ts";
+import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
 import { metricsLogin, metricsSite, query, traffic } from "../lib/prometheus.ts";
 
@@ -105,10 +105,10 @@ test("every figure has its value and its curves at 5 min and at 1 h, by the page
   for (const id of figures)
     await expect.poll(() => page.textContent(`#${id} .now b`), { timeout: 20_000 }).toMatch(/\d/);
   expect(await page.locator("#requests .legend li").allTextContents()).toEqual(
-    ["site", "backend1", "backend2"].map((name) => expect.stringMatching(new RegExp(`^${name}[\\d.]+ /s$`))),
+    ["site", ...backends].map((name) => expect.stringMatching(new RegExp(`^${name}[\\d.,]+ /s$`))),
   );
   expect(await page.locator("#connections .now").textContent()).toMatch(/^\d+of \d+/);
-  expect(await page.textContent("#requests-words")).toMatch(/^Last 5 minutes: site [\d.]+ \/s now, between /);
+  expect(await page.textContent("#requests-words")).toMatch(/^Last 5 minutes: site [\d.,]+ \/s now, between /);
   await page.getByRole("link", { name: "Last 1 h" }).click();
   await page.locator('#ranges [aria-current="true"]', { hasText: "1 h" }).waitFor();
   await page.locator("#requests-words", { hasText: "Last hour" }).waitFor({ state: "attached" });
