@@ -103,7 +103,7 @@ describe("under pm2-runtime", () => {
   });
 
   it("answers for each worker on a port of its own, before and after a reload", async () => {
-    const before = await starts();
+    const before = await until("the ports after the reload above", starts);
     expect(new Set(before).size).toBe(2);
     await pm2("reload", "all");
     const since = Math.max(...before);
