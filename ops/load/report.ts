@@ -77,8 +77,9 @@ const cell = (line: Line, figures?: Figures): string => {
   return `${value.toFixed(line.digits)}${line.unit}${line.detail?.(figures) ?? ""}`;
 };
 
-/** The rows of the table as texts: name, client, Prometheus, difference, the original's. */
+/** The rows of the table as texts: name, client, Prometheus, difference, and where something is known of it the original's. */
 export function rows({ scenario, client, prometheus, p95AsLogged }: Report): string[][] {
+  const known = original[scenario];
   return lines.map((line) => {
     const theirs = prometheus && line.of(prometheus);
     const ours = line.name === "p95" ? p95AsLogged : line.of(client);
@@ -91,7 +92,7 @@ export function rows({ scenario, client, prometheus, p95AsLogged }: Report): str
       cell(line, client),
       cell(line, prometheus),
       both ? percent + flag : "-",
-      original[scenario]?.[line.name] ?? "not published",
+      ...(known ? [known[line.name] ?? "-"] : []),
     ];
   });
 }
@@ -99,7 +100,10 @@ export function rows({ scenario, client, prometheus, p95AsLogged }: Report): str
 /** Whether the two sides tell the same. */
 export const agrees = (report: Report): boolean => !rows(report).some(([, , , off]) => off?.endsWith("DISAGREE"));
 
-const heads = ["", "client", "Prometheus", "difference", "the original"];
+const heads = ({ scenario }: Report) => [
+  ...["", "client", "Prometheus", "difference"],
+  ...(original[scenario] ? ["the original"] : []),
+];
 
 /** Rows of texts as a Markdown table that can also be read as it is. */
 function markdown(heads: string[], cells: string[][]): string {
@@ -124,7 +128,7 @@ export function remarks(report: Report): string[] {
 
 /** The table, and what there is to say beneath it. */
 export const table = (report: Report): string =>
-  [markdown(heads, rows(report)), "", ...remarks(report).map((note) => `- ${note}`)].join("\n");
+  [markdown(heads(report), rows(report)), "", ...remarks(report).map((note) => `- ${note}`)].join("\n");
 
 /** Two runs side by side: each figure of the client and of Prometheus, and this one as a multiple of the other. */
 export function compare(report: Report, other: Report): string {
@@ -219,7 +223,7 @@ h2 { font-size: 1.1rem; margin: 1.5rem 0 .3rem }
 </style>
 <h1>${plain(scenario)}</h1>
 <p>${plain(what)}; ${plain(path)}, ${plain(at)}, ${seconds.toFixed(1)} s${report.interrupted ? ", interrupted" : ""}</p>
-${html(heads, rows(report))}
+${html(heads(report), rows(report))}
 <ul>${remarks(report)
     .map((note) => `<li>${plain(note)}`)
     .join("")}</ul>

@@ -238,13 +238,14 @@ describe("a report", () => {
 
   test("both sides with their difference, and what is known of the original", () => {
     expect(rows(report())).toEqual([
-      ["requests/s", "10.0", "10.0", "+0 %", "not published"],
-      ["p95", "20.0 ms", "19.0 ms", "-5 %", "not published"],
+      ["requests/s", "10.0", "10.0", "+0 %", "-"],
+      ["p95", "20.0 ms", "19.0 ms", "-5 %", "-"],
       ["failed", "0.00 %", "0.00 %", "+0 %", "half, at its peak"],
-      ["backend CPU", "100 % (backend1 40, backend2 60)", "100 % (backend1 40, backend2 60)", "+0 %", "not published"],
-      ["database latency", "-", "1.50 ms (p95 3.0)", "-", "not published"],
+      ["backend CPU", "100 % (backend1 40, backend2 60)", "100 % (backend1 40, backend2 60)", "+0 %", "-"],
+      ["database latency", "-", "1.50 ms (p95 3.0)", "-", "-"],
     ]);
     expect(agrees(report())).toBe(true);
+    expect(rows(report({ scenario: "normal" })).map((row) => row.length)).toEqual([4, 4, 4, 4, 4]);
   });
 
   test("a disagreement is flagged, and a missing Prometheus explained", () => {
@@ -259,7 +260,7 @@ describe("a report", () => {
     expect(agrees(off)).toBe(false);
     const alone = report({ prometheus: undefined, without: "it is away" });
     expect(table(alone)).toContain("- no figures of Prometheus: it is away");
-    expect(rows(alone)[0]).toEqual(["requests/s", "10.0", "-", "-", "not published"]);
+    expect(rows(alone)[0]).toEqual(["requests/s", "10.0", "-", "-", "-"]);
   });
 
   test("two runs are compared by ratios", () => {
