@@ -51,6 +51,10 @@ beforeAll(async () => {
     ...["site.yml", ...where, "-e", `alert_webhook=${url}/people`, "-e", `alert_deadman=${url}/deadman`],
   );
   expect(code, output).toBe(0);
+  // A deploy that was killed leaves its own for some minutes.
+  const silences = await ask<{ id: string; status: { state: string } }[]>("/alertmanager/api/v2/silences");
+  for (const { id } of silences.filter(({ status }) => status.state === "active"))
+    await ask(`/alertmanager/api/v2/silence/${id}`, { method: "DELETE" });
 });
 
 afterAll(async () => {
