@@ -35,12 +35,11 @@ describe("ports", () => {
       // Grafana is there only where its packages could be had.
       const absent = !listening.includes(services.grafana?.ports[0] ?? 0);
       // A port on which nothing listens cannot be open: those that do, the list's, and one that is nobody's say all.
-      for (const port of new Set([...listening, ...ports.flatMap((each) => each.ports), 9]))
-        expect({ host: host.name, port, state: await knock(host.address, port) }).toEqual({
-          host: host.name,
-          port,
-          state: !wanted.has(port) ? "silent" : absent && port === services.grafana?.ports[0] ? "refused" : "open",
-        });
+      const asked = [...new Set([...listening, ...ports.flatMap((each) => each.ports), 9])];
+      const found = await Promise.all(asked.map(async (port) => [port, await knock(host.address, port)]));
+      const state = (port: number) =>
+        !wanted.has(port) ? "silent" : absent && port === services.grafana?.ports[0] ? "refused" : "open";
+      expect({ host: host.name, found }).toEqual({ host: host.name, found: asked.map((port) => [port, state(port)]) });
     }
   });
 
