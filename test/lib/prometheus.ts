@@ -9,19 +9,6 @@ export const metricsLogin = () => ({
   password: readFileSync(own("secrets", "metrics"), "utf8").trim(),
 });
 
-type Sample = { metric: Record<string, string>; value: [number, string] };
-
-/** What Prometheus answers to a query now, asked through nginx; throws with its message when it refuses. */
-export async function query(expr: string): Promise<Sample[]> {
-  const { username, password } = metricsLogin();
-  const answer = await request(`/prometheus/api/v1/query?${new URLSearchParams({ query: expr })}`, {
-    headers: { Host: metricsSite },
-    auth: `${username}:${password}`,
-  });
-  if (answer.status !== 200) throw new Error(`${expr}: ${answer.status} ${answer.body}`);
-  return JSON.parse(answer.body).data.result;
-}
-
 /** Visits the site, reads the workshop and writes to it, 12 requests a second, until the returned function is called. */
 export function traffic(): () => Promise<void> {
   const workshop = sites().find(({ domain }) => domain.startsWith("workshop."))?.domain ?? "";

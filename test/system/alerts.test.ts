@@ -1,17 +1,16 @@
-import { readFileSync } from "node:fs";
 import { createServer, type RequestOptions } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { domains, inGroup, own } from "../../ops/lib/project.ts";
+import { inGroup } from "../../ops/lib/project.ts";
+import { query } from "../../ops/lib/prometheus.ts";
 import { alerts, metricsOf, rules } from "../lib/alerts.ts";
 import { ansible, backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
-import { query, traffic } from "../lib/prometheus.ts";
+import { metricsLogin, metricsSite, traffic } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
 const monitoring = inGroup("monitoring")[0]?.name ?? "";
 const [first = ""] = backends;
-const site = domains().find((name) => name.startsWith("metrics.")) ?? "";
 const config = "/etc/prometheus/alertmanager.yml";
 const put = (name: string, state: "start" | "stop") => on(name, `systemctl ${state} halo`);
 
@@ -32,8 +31,9 @@ const receiver = createServer(async (incoming, answer) => {
 
 /** Asks Prometheus or Alertmanager through the balancer; an answer without a body is null. */
 async function ask<T>(path: string, options: RequestOptions = {}, body?: string): Promise<T> {
-  const auth = `halo:${readFileSync(own("secrets/metrics"), "utf8").trim()}`;
-  const answer = await request(path, { ...options, auth, headers: { ...options.headers, Host: site } }, body);
+  const { username, password } = metricsLogin();
+  const auth = `${username}:${password}`;
+  const answer = await request(path, { ...options, auth, headers: { ...options.headers, Host: metricsSite } }, body);
   expect([answer.status, answer.body]).toEqual([200, answer.body]);
   return JSON.parse(answer.body || "null");
 }

@@ -3,9 +3,10 @@ import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { inGroup, own } from "../../ops/lib/project.ts";
+import { query } from "../../ops/lib/prometheus.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
-import { metricsLogin, metricsSite, query, traffic } from "../lib/prometheus.ts";
+import { metricsLogin, metricsSite, traffic } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
 const home = `http://${metricsSite}/`;

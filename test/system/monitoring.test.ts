@@ -4,24 +4,24 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost, reach, ssh } from "../../ops/lib/cluster.ts";
-import { domains, hosts, inGroup, inventoryFile, own, root } from "../../ops/lib/project.ts";
+import { hosts, inGroup, inventoryFile, root } from "../../ops/lib/project.ts";
 import { query } from "../../ops/lib/prometheus.ts";
 import { backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
+import { metricsLogin, metricsSite } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
 const read = (path: string) => parse(readFileSync(join(root, "ansible", path), "utf8"));
 const [monitoring = ""] = inGroup("monitoring").map(({ name }) => name);
 const [, second = ""] = backends;
-const site = domains().find((name) => name.startsWith("metrics.")) ?? "";
-const password = readFileSync(own("secrets/metrics"), "utf8").trim();
+const { username, password } = metricsLogin();
 const folder = mkdtempSync(join(tmpdir(), "halo-monitoring-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** One request to the metrics' name, as the user halo where a password is given. */
 const ask = (path: string, secret = password, headers: Record<string, string> = {}): Promise<Answer> =>
-  request(path, { headers: { Host: site, ...headers }, ...(secret ? { auth: `halo:${secret}` } : {}) });
+  request(path, { headers: { Host: metricsSite, ...headers }, ...(secret ? { auth: `${username}:${secret}` } : {}) });
 const prometheus = async (path: string) => JSON.parse((await ask(`/prometheus/api/v1/${path}`)).body).data;
 
 /** Runs a role on a host, with other variables or another inventory. */
@@ -171,9 +171,9 @@ describe("who may look", () => {
       expect([path, (await ask(path)).status]).toEqual([path, 200]);
     }
     expect((await visit()).status).toBe(200);
-    expect(await on(monitoring, `stat -c '%a %U:%G' /etc/nginx/login-${site}; cat /etc/nginx/login-${site}`)).toMatch(
-      /^640 root:www-data\nhalo:{SSHA}\S+$/,
-    );
+    expect(
+      await on(monitoring, `stat -c '%a %U:%G' /etc/nginx/login-${metricsSite}; cat /etc/nginx/login-${metricsSite}`),
+    ).toMatch(/^640 root:www-data\nhalo:{SSHA}\S+$/);
   });
 
   test("a host that is not the monitoring one reaches none of its ports on any host", async () => {
