@@ -8,6 +8,7 @@ import { own, root } from "./lib/project.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 const lab = join(root, "lab/lab");
+const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
 const kept = ["backups", "reports"]; // what a person may still want of .halo/
 const reusable = ["runtimes"]; // with the base image: what package-lock.json alone decides
 
@@ -17,7 +18,7 @@ await command(async (args) => {
   // Vagrant also forgets hosts whose lab has died with the machine, but it cannot reach them: their disks go below.
   if (existingProvider() && (inLab || !existsSync(own("lab"))))
     await step("Destroy the hosts", "vagrant", reach(["vagrant", "destroy", "--force"]));
-  if (inLab || existsSync(own("lab")))
+  if (inLab || existsSync(own("lab")) || remains.some((each) => existsSync(each)))
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { diagnose, type Finding, symptoms } from "./diagnose/causes.ts";
 import { gather } from "./diagnose/snapshot.ts";
+import { reach } from "./lib/cluster.ts";
 import { parseDuration } from "./lib/duration.ts";
 import { command, Problem } from "./lib/problem.ts";
 
@@ -16,6 +17,7 @@ await command(async (args) => {
   const window = parseDuration(values.window);
   if (!(window >= 20 && window <= 3600))
     throw new Problem(`--window ${values.window} is not possible`, "20s to 60m; recent troubles need a short one");
+  reach([]); // without hosts there is nothing to diagnose
   const snapshot = await gather(window);
   const findings = diagnose(snapshot);
   const noticed = symptoms(snapshot);

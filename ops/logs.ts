@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { ssh } from "./lib/cluster.ts";
+import { reach, ssh } from "./lib/cluster.ts";
 import { parseDuration } from "./lib/duration.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { sh } from "./lib/process.ts";
@@ -44,6 +44,7 @@ await command(async (args): Promise<number> => {
   if (!(Number.isInteger(lines) && lines >= 0 && lines <= 100_000))
     throw new Problem(`--lines ${values.lines} is not possible`, "a whole number from 0 to 100000");
   const sources = sourcesOf(name, all, { seconds: Math.ceil(seconds), lines, follow: values.follow });
+  reach([]); // without hosts there are no logs
   if (values.follow) return follow(sources, print);
 
   const found = await Promise.all(sources.map(async (source) => ({ source, lines: await read(source) })));

@@ -22,6 +22,10 @@ await command(async () => {
       const { passed, failed } = await runLane(lane);
       counts.passed += passed;
       counts.failed += failed;
+      if (lane === "life" && failed > 0) {
+        console.log("The system lane is left out: it needs the cluster that life brings up.");
+        break;
+      }
     }
   } finally {
     await attach(["ops/run", "destroy"]);

@@ -18,7 +18,8 @@ await command(async (args) => {
     rememberLab(true);
   } else needCommands(["vagrant", "ansible-playbook"]);
 
-  await step("Boot the hosts", "vagrant", reach(["vagrant", "up", `--provider=${choice.provider}`]));
+  const boot = ["vagrant", "up", `--provider=${choice.provider}`];
+  await step("Boot the hosts", "vagrant", choice.lab ? reach(boot) : boot);
   const recap = await step("Configure the hosts", "ansible", playbook("site.yml"));
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
   nextSteps(choice);

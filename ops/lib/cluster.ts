@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Problem } from "./problem.ts";
 import { ask, attach } from "./process.ts";
 import { type Host, hosts, inventoryFile, own, root } from "./project.ts";
+import { existingProvider } from "./provider.ts";
 
 const lab = join(root, "lab/lab");
 const marker = own("lab"); // there while this project's hosts live in a lab
@@ -18,12 +19,16 @@ export function rememberLab(inLab: boolean): void {
 
 /**
  * Puts in front of a command what it needs to reach the hosts' addresses: the lab's namespace, or nothing.
- * Throws a Problem when the hosts live in a lab that is not running.
+ * Throws a Problem when there are no such hosts: their lab is not running, or Vagrant has not made them. Whoever answers
+ * at their addresses then is somebody else.
  */
 export function reach(argv: string[]): string[] {
   if (process.env.HALO_LAB) return argv; // already inside
   if (ask([lab, "status"]) !== null) return [lab, "exec", ...argv];
   if (existsSync(marker)) throw new Problem("the hosts' lab is not running (was the machine restarted?)", "npm run up");
+  // Those of a person's own servers name their user; the others are Vagrant's.
+  if (existingProvider() === null && hosts().some(({ vars }) => vars.ansible_user === undefined))
+    throw new Problem("no hosts are up", "npm run up");
   return argv;
 }
 

@@ -14,11 +14,21 @@ const timed = async (argv: string[]) => {
   return { output, seconds };
 };
 
-test("npm run destroy leaves nothing of an earlier life", async () => {
+test("npm run destroy leaves nothing of an earlier life, nor of a lab that was killed", async () => {
+  await must(["ops/run", "destroy", "--keep-image"]);
+  await must(["lab/lab", "up", "docker"]);
+  await must(["sh", "-c", "kill -KILL $(cat /run/halo-lab/pid)"]);
   await must(["ops/run", "destroy", "--keep-image"]);
   expect((await sh(["sh", "-c", "ip netns; ip -br link; nft list tables; ls /run /var/lib"])).output).not.toMatch(
     /halo/,
   );
+});
+
+test("without hosts nothing is sent to their addresses", async () => {
+  for (const name of ["verify", "drill", "diagnose", "logs"]) {
+    const { code, output } = await sh(["ops/run", name]);
+    expect([name, code, output]).toEqual([name, 1, expect.stringMatching(/no hosts are up[\s\S]*npm run up/)]);
+  }
 });
 
 test("two lab commands at once: the second is refused with a clear word", async () => {
