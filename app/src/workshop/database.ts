@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { Socket } from "node:net";
 import {
   Kysely,
   PostgresDialect,
@@ -24,8 +25,13 @@ export type Connection = Kysely<unknown>;
 
 /** From its turn on, a request has a connection and all its answers within this (ms), or is refused: below the promised second. */
 const PATIENCE_MS = 900;
-/** Of this, so long for a connection. */
+/** Of this, so long for a connection, whether PostgreSQL's host or PostgreSQL itself is silent. */
 const CONNECT_MS = 600;
+/**
+ * A login that takes longer goes on for nobody until now (ms). To end it sooner would cost more: PostgreSQL works through
+ * each, also those that nobody waits for any more, and one that needs 0.6 s for a login would never end another.
+ */
+const LOGIN_MS = 5000;
 /** PostgreSQL gives up a statement by itself after this (ms), before the connection has to be thrown away. */
 const STATEMENT_MS = 700;
 /** How many requests wait for their turn while all connections are in use, and how long (ms); refused at once if PostgreSQL goes away. */
@@ -64,14 +70,17 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
   readonly #kysely: Connection;
   readonly #meter: PostgresMeter;
   readonly #waiting = new Set<{ start: () => void; refuse: (error: Error) => void }>();
-  #free: number;
+  readonly #max: number;
+  /** Requests that have, or are getting, a connection; connections that are there. */
+  #used = 0;
+  #made = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #away = false;
 
   constructor(settings: DatabaseSettings, name: string, meter: PostgresMeter) {
     super();
     this.#meter = meter;
-    this.#free = settings.PG_POOL_MAX;
+    this.#max = settings.PG_POOL_MAX;
     this.#pool = new pg.Pool({
       host: settings.PGHOST,
       port: settings.PGPORT,
@@ -80,7 +89,8 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
       password: settings.PGPASSWORD,
       max: settings.PG_POOL_MAX,
       application_name: name,
-      connectionTimeoutMillis: CONNECT_MS,
+      connectionTimeoutMillis: LOGIN_MS,
+      stream: () => impatient(new Socket()),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
       statement_timeout: STATEMENT_MS,
@@ -90,7 +100,14 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     });
     // Without a listener the loss of a connection, idle or between two statements, would end the process.
     this.#pool.on("error", () => {});
-    this.#pool.on("connect", (client) => client.on("error", () => {}));
+    this.#pool.on("connect", (client) => {
+      client.on("error", () => {});
+      this.#made += 1;
+      this.#admit();
+    });
+    this.#pool.on("remove", () => {
+      this.#made -= 1;
+    });
     const pool: PostgresPool = { connect: () => this.#lease(), end: () => this.#pool.end() };
     this.#kysely = new Kysely({ dialect: new PostgresDialect({ pool }) });
     meter.watch(settings.PG_POOL_MAX, () => {
@@ -124,20 +141,30 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     const arrived = performance.now();
     await this.#turn();
     const deadline = Math.min(performance.now() + PATIENCE_MS, arrived + ALL_MS);
+    const done = () => {
+      this.#used -= 1;
+      this.#admit();
+    };
+    const judge = (error: unknown) => this.#judge(error);
+    const connecting = this.#pool.connect();
     try {
-      const client = await this.#pool.connect();
-      const done = () => this.#next();
-      const judge = (error: unknown) => this.#judge(error);
+      const client = await inTime(connecting, CONNECT_MS, "no connection in time");
       return new Lease(client, deadline, judge, done, this.#meter) as unknown as PostgresPoolClient;
     } catch (error) {
-      this.#next();
+      connecting
+        .then((client) => {
+          client.release();
+          this.#judge(undefined);
+        })
+        .catch(() => {})
+        .finally(done);
       throw this.#judge(error);
     }
   }
 
   async #turn(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
+    if (this.#admits()) {
+      this.#used += 1;
       return;
     }
     const full = (reason: string) => {
@@ -156,12 +183,18 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     await promise.finally(() => clearTimeout(timer));
   }
 
-  #next(): void {
-    const [first] = this.#waiting;
-    if (first) {
-      this.#waiting.delete(first);
-      first.start();
-    } else this.#free += 1;
+  /** One connection is made at a time: those of all requests at once would keep each other from coming about in time. */
+  #admits(): boolean {
+    return this.#used < Math.min(this.#max, this.#made + 1);
+  }
+
+  #admit(): void {
+    for (const waiter of this.#waiting) {
+      if (!this.#admits()) return;
+      this.#waiting.delete(waiter);
+      this.#used += 1;
+      waiter.start();
+    }
   }
 
   /** Takes note of what an answer (or an error) says about PostgreSQL, and returns the error to throw. */
@@ -212,19 +245,19 @@ class Lease {
 
   async query(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<unknown>> {
     if (this.#broken) throw this.#judge(new Error("the connection was lost"));
-    const { promise: late, reject } = Promise.withResolvers<never>();
     const startedAt = performance.now();
-    const left = Math.max(0, this.#deadline - startedAt);
-    const timer = setTimeout(() => reject(new Error("no answer in time")), left);
     try {
-      const answer = await Promise.race([this.#client.query(text, [...values]), late]);
+      const answer = await inTime(
+        this.#client.query(text, [...values]),
+        Math.max(0, this.#deadline - startedAt),
+        "no answer in time",
+      );
       this.#judge(undefined);
       return answer as PostgresQueryResult<unknown>;
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) this.#broken = true;
       throw this.#judge(error);
     } finally {
-      clearTimeout(timer);
       this.#meter.sent(text, startedAt);
     }
   }
@@ -233,6 +266,20 @@ class Lease {
     this.#client.release(this.#broken);
     this.#done();
   }
+}
+
+/** What a promise resolves with, if it does so within ms; what becomes of it later is nobody's. @throws {Error} with the reason, or the promise's own */
+function inTime<T>(promise: Promise<T>, ms: number, reason: string): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(reason)), ms);
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Destroys a socket whose other end does not answer at all. */
+function impatient(socket: Socket): Socket {
+  const timer = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_MS);
+  for (const event of ["connect", "close"]) socket.once(event, () => clearTimeout(timer));
+  return socket;
 }
 
 /** Once more after a collision with another transaction, which has rolled this one back. */

@@ -163,3 +163,15 @@ it("there is no PostgreSQL at the start: it listens, refuses, and needs no help 
   await postgres.start();
   await expectBack();
 });
+
+it("slow to let anybody in: writes are refused meanwhile, and their logins do not keep each other out", async () => {
+  await postgres.signal("SIGINT");
+  // A login takes longer than any request waits for one.
+  await postgres.start({ pre_auth_delay: 1, log_connections: "on" });
+  postgres.log = "";
+  const stop = startWriting();
+  await until("a write to be acknowledged", async () => (await create("Tulis nanti")).status === 201, 10_000);
+  expect(postgres.log.match(/connection received/g)?.length).toBeLessThan(10);
+  await expectHonest(await stop());
+  await postgres.signal("SIGINT");
+});
