@@ -37,8 +37,8 @@ const post = (key: string) => ({
 });
 const nextKey = () => writes && `${writes}-${written++}`;
 
-/** Sends one request, a write if it has a key; `next` comes after its end. */
-function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void): void {
+/** Sends one request, a write if it has a key, which has been tried so often; `next` comes after its end. */
+function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void, tries = 0): void {
   const shot: Shot = { at, ms: 0, late: 0, fresh, reused: false, status: 0, retryAfter: false };
   if (key) shot.key = key;
   if (outstanding >= crowd) {
@@ -63,11 +63,12 @@ function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void
     const repeat = key && !path && !isWritten(shot);
     const again = () => {
       outstanding--;
-      if (repeat && now() < giveUp) shoot(now(), key);
+      if (repeat && now() < giveUp) shoot(now(), key, undefined, tries + 1);
       if (!stopping) next?.();
       leave();
     };
-    if (repeat) setTimeout(again, shot.retryAfter ? 1000 : 200);
+    // Those that have waited together must not all come at once, nor so often that nobody gets through.
+    if (repeat) setTimeout(again, Math.min((shot.retryAfter ? 1000 : 200) * 2 ** tries, 4000) * (0.5 + Math.random()));
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
