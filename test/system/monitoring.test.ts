@@ -228,6 +228,30 @@ done`,
     }
   });
 
+  test("what it takes is printed, and with it every host's processes fit the memory that the inventory says", async () => {
+    const sum = "cat 2>/dev/null $files | awk '/^Pss:/ {kib += $2} END {print int(kib / 1024)}'";
+    const cpu = await query(
+      'sum by (host) (rate(namedprocess_namegroup_cpu_seconds_total{groupname=~"exporters|prometheus|alertmanager"}[2m]))',
+    );
+    for (const { name, memory } of hosts()) {
+      const [all = 0, watching = 0] = (
+        await on(
+          name,
+          `files=$(ls -d /proc/[0-9]*/smaps_rollup); ${sum}
+files=$(systemctl show --property MainPID --value 'prometheus*' mtail.service grafana-server.service | sed -n 's|^[1-9].*|/proc/&/smaps_rollup|p'); ${sum}`,
+        )
+      )
+        .split("\n")
+        .map(Number);
+      const share = (cpu.find(({ labels }) => labels.host === name)?.value ?? Number.NaN) * 100;
+      console.log(
+        `${name}: ${all} MiB of ${memory} (PSS); without monitoring ${all - watching}; monitoring's CPU ${share.toFixed(1)} %`,
+      );
+      expect(watching).toBeGreaterThan(10);
+      expect(all).toBeLessThan(memory);
+    }
+  });
+
   test("Prometheus flooded with questions, and killed: every visit is answered meanwhile, and it is back", async () => {
     const heavy = encodeURIComponent('sum by (host) (rate({__name__=~".+"}[1h]))');
     const now = Math.floor(Date.now() / 1000);
