@@ -166,9 +166,10 @@ export const powerOfBalancer: Drill = {
     await vagrant(scene, "up", balancer);
     const overAt = await answered(scene, now());
     await Promise.all(backends.map((name) => answered(scene, overAt, name)));
-    await scene.until("a row is written again", () =>
-      scene.writes().some((shot) => shot.at > overAt && isWritten(shot)),
-    );
+    await scene.until("each row that had to wait is written", () => {
+      const written = new Set(scene.writes().flatMap((shot) => (isWritten(shot) ? [shot.key] : [])));
+      return scene.writes().every(({ at, key }) => at > overAt || written.has(key));
+    });
     return { failedAt, overAt, mayLose: (shot) => shot.at + shot.ms >= failedAt && shot.at < overAt };
   },
   restore: (scene) => vagrant(scene, "up", balancer),
