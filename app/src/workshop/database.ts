@@ -28,8 +28,8 @@ const PATIENCE_MS = 900;
 /** Of this, so long for a connection, whether PostgreSQL's host or PostgreSQL itself is silent. */
 const CONNECT_MS = 600;
 /**
- * A login that takes longer goes on for nobody until now (ms). To end it sooner would cost more: PostgreSQL works through
- * each, also those that nobody waits for any more, and one that needs 0.6 s for a login would never end another.
+ * A login may go on so long (ms), for whoever comes next. PostgreSQL works through each, also those that were given up: if
+ * all were given up after CONNECT_MS, one that needs longer for a login would never let anybody in.
  */
 const LOGIN_MS = 5000;
 /** PostgreSQL gives up a statement by itself after this (ms), before the connection has to be thrown away. */
@@ -70,7 +70,6 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
   readonly #kysely: Connection;
   readonly #meter: PostgresMeter;
   readonly #waiting = new Set<{ start: () => void; refuse: (error: Error) => void }>();
-  readonly #max: number;
   /** Requests that have, or are getting, a connection; connections that are there. */
   #used = 0;
   #made = 0;
@@ -80,7 +79,6 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
   constructor(settings: DatabaseSettings, name: string, meter: PostgresMeter) {
     super();
     this.#meter = meter;
-    this.#max = settings.PG_POOL_MAX;
     this.#pool = new pg.Pool({
       host: settings.PGHOST,
       port: settings.PGPORT,
@@ -185,7 +183,7 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
 
   /** One connection is made at a time: those of all requests at once would keep each other from coming about in time. */
   #admits(): boolean {
-    return this.#used < Math.min(this.#max, this.#made + 1);
+    return this.#used < Math.min(this.#pool.options.max, this.#made + 1);
   }
 
   #admit(): void {
