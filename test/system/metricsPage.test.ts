@@ -114,6 +114,9 @@ test("every figure has its value and its curves at 5 min and at 1 h, by the page
   await page.locator('#ranges [aria-current="true"]', { hasText: "1 h" }).waitFor();
   await page.locator("#requests-words", { hasText: "Last hour" }).waitFor({ state: "attached" });
   await curves(page);
+  await page.locator("#skip").press("Enter");
+  expect(await page.evaluate("document.activeElement.id")).toBe("main");
+  expect(await page.locator('#ranges [aria-current="true"]').textContent()).toBe("Last 1 h");
   await page.screenshot({ path: `${shots}/metrics-1h.png`, fullPage: true });
   expect(wrong).toEqual([]);
   await page.close();

@@ -36,7 +36,14 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 type Json = Record<string, unknown>;
-type Job = { id: number; version: number; status: string; price: string; notes: string | null };
+type Job = {
+  id: number;
+  version: number;
+  status: string;
+  price: string;
+  notes: string | null;
+  completed_at: string | null;
+};
 type Made = { customer: { id: number }; vehicle: { id: number; plate: string }; service: Job };
 
 async function api<T>(method: string, path: string, body?: Json, headers: Record<string, string> = {}): Promise<T> {
@@ -69,11 +76,12 @@ async function make(service: Json = {}): Promise<Made> {
   return made;
 }
 
-afterEach(async () => {
+async function takeAway(): Promise<void> {
   for (const { service, vehicle, customer } of left.splice(0))
     for (const path of [`/services/${service.id}`, `/vehicles/${vehicle.id}`, `/customers/${customer.id}`])
       await api("DELETE", path, undefined, { "If-Match": "*" });
-});
+}
+afterEach(takeAway);
 
 async function open(options: BrowserContextOptions, hash = ""): Promise<Page> {
   const page = await browser.newPage({ viewport: desktop, timezoneId: "Asia/Makassar", ...options });
@@ -262,6 +270,65 @@ test("a plate that is taken is offered with its owner, and an owner is found whi
   await page.close();
 });
 
+test("a draft gives way to what is asked for now, and outlives the customer that it was for", async () => {
+  const { customer } = await make();
+  const page = await open({}, `#/new?customer=${customer.id}`);
+  const picked = page.locator(".picked:visible", { hasText: run });
+  await picked.waitFor();
+  await page.fill('[name="service-kind"]', "Rem");
+
+  await page.goto(`${home}#/new?date=2031-02-03`);
+  await expect.poll(() => page.inputValue('[name="service-scheduled_at"]')).toBe("2031-02-03T09:00");
+  await picked.waitFor();
+  await page.reload();
+  await picked.waitFor();
+  expect(await page.inputValue('[name="service-scheduled_at"]')).toBe("2031-02-03T09:00");
+
+  for (const [field, text] of Object.entries({ name: "Budi Baru", phone: "0812-555", plate: "B 12" })) {
+    const input = page.locator(`[name$="-${field}"]:visible`);
+    await page.goto(`${home}#/new?${field}=${encodeURIComponent(text)}`);
+    await expect.poll(async () => (await input.count()) && input.inputValue()).toBe(text);
+    expect(await picked.count()).toBe(field === "plate" ? 1 : 0);
+    expect(await page.inputValue('[name="service-kind"]')).toBe("Rem");
+  }
+
+  // Now the draft has the customer again, and no vehicle.
+  await takeAway();
+  await page.reload();
+  await page.locator(".notice", { hasText: "sudah dihapus" }).waitFor();
+  expect(await focusedKey(page)).toBe("customer-name");
+  expect(await page.inputValue('[name="service-kind"]')).toBe("Rem");
+  await page.close();
+});
+
+test("a customer who comes late does not come back after somebody said another one", async () => {
+  const { customer } = await make();
+  const page = await open({}, "#/customers");
+  const vehicles = Promise.withResolvers<void>();
+  await page.route("**/vehicles?limit=100", (route) => vehicles.promise.then(() => route.continue()));
+  await page.goto(`${home}#/new?customer=${customer.id}`);
+  await page.getByRole("button", { name: "Ganti", exact: true }).click();
+  vehicles.resolve();
+  await settled(page);
+  expect(await page.locator(".which:visible").count()).toBe(0);
+  expect(await focusedKey(page)).toBe("customer-name");
+  await page.close();
+});
+
+test("Enter opens what was found for the text that is there, not for the one before it", async () => {
+  const [before, wanted] = [await make(), await make()];
+  const page = await open({}, `#/customers?q=${encodeURIComponent(before.vehicle.plate)}`);
+  await page.locator("#found a").waitFor();
+  const answers = Promise.withResolvers<void>();
+  await page.route("**/api/*?limit=*", (route) => answers.promise.then(() => route.continue()));
+  await page.fill("#find", `uji ${count} ${run}`);
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate("location.hash")).not.toBe(`#/customers/${before.customer.id}`);
+  answers.resolve();
+  await expect.poll(() => page.evaluate("location.hash")).toBe(`#/customers/${wanted.customer.id}`);
+  await page.close();
+});
+
 test.each(["mine", "theirs"])(
   "somebody else changed the job meanwhile: both values are shown, and %s is kept",
   async (whose) => {
@@ -305,6 +372,40 @@ test("a move meets another one: the job goes where the person decides", async ()
   await page.close();
 });
 
+test("a done job that is opened again by mistake keeps the time it was done at; a refused move says why", async () => {
+  const made = await make({ status: "done", scheduled_at: new Date(Date.now() - 2 * 86_400_000).toISOString() });
+  const path = `/services/${made.service.id}`;
+  const { completed_at } = await api<Job>("GET", path);
+  const page = await open({}, "#/customers");
+  // It is on the second page of those that were done lately.
+  await page.route("**/api/services?status=done*", (route) =>
+    route.request().url().includes("after=")
+      ? route.continue({ url: route.request().url().replace("&after=second", "") })
+      : route.fulfill({ json: { items: [], next: "second" } }),
+  );
+  await page.goto(`${home}#/today`);
+  const reopen = page.locator(`.is-done [data-key="job-${made.service.id}-move0"]`);
+  await page.route(`**/api${path}`, (route) =>
+    route.request().method() === "PATCH"
+      ? route.fulfill({ status: 422, json: { detail: "Tidak boleh." } })
+      : route.continue(),
+  );
+  await reopen.click();
+  await page.locator(".notice", { hasText: "Tidak boleh." }).waitFor();
+  await reopen.waitFor();
+  expect(await page.textContent(".notice")).toContain("Tidak boleh.");
+  await page.unroute(`**/api${path}`);
+
+  await reopen.click();
+  await page.locator(".notice", { hasText: "dikerjakan" }).waitFor();
+  await api("PATCH", path, { status: "cancelled" }, { "If-Match": "*" });
+  await page.keyboard.press("u");
+  await page.locator(".versus", { hasText: "Dibatalkan" }).waitFor();
+  await page.getByRole("button", { name: "Simpan pilihan ini" }).click();
+  await expect.poll(() => api<Job>("GET", path)).toMatchObject({ status: "done", completed_at });
+  await page.close();
+});
+
 test("an answer that is lost, a 503 and a 429 are waited out, and the retried job is made once", async () => {
   const page = await open({}, "#/new");
   const plate = `R ${++count} ${run}`;
@@ -336,6 +437,10 @@ test("an answer that is lost, a 503 and a 429 are waited out, and the retried jo
     "service-price": "1",
   }))
     await page.fill(`[name="${name}"]`, text);
+  await page.evaluate(`window.banners = 0;
+    new MutationObserver((changes) => {
+      for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) if (node.className === "banner") banners++;
+    }).observe(document.body, { childList: true });`);
   await page.keyboard.press("Control+Enter");
   for (const words of ["Tidak tersambung", "Server sedang tidak bisa menjawab", "Terlalu banyak permintaan"]) {
     await page.locator(".banner", { hasText: words }).waitFor();
@@ -343,6 +448,7 @@ test("an answer that is lost, a 503 and a 429 are waited out, and the retried jo
   }
   await card(page, plate).waitFor();
   expect(new Set(hindered).size).toBe(1);
+  expect(await page.evaluate("banners"), "one banner, that stays from the first failure to the answer").toBe(1);
   const { items } = await api<{ items: Made["vehicle"][] }>("GET", `/vehicles?q=${encodeURIComponent(plate)}`);
   expect(items).toHaveLength(1);
   const found = await api<{ items: (Job & { customer: { id: number } })[] }>(

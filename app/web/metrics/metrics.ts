@@ -142,6 +142,11 @@ function chooseRange(): void {
 }
 
 addEventListener("hashchange", chooseRange);
+// The address keeps the range.
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("main").focus();
+});
 document.addEventListener("visibilitychange", refresh);
 for (const scheme of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"])
   matchMedia(scheme).addEventListener("change", () => {

@@ -12,41 +12,39 @@ export class Refused extends Error {
   }
 }
 
-const waiting = new Map();
+const waiting = new Set();
+const failing = new Map(); // why, by request: from its first failure until its answer or its end
 let answered = true;
 const listeners = { state: () => {}, answer: () => {} };
 
-/** state(reason, back): "offline", "away" or "busy" while requests wait, or null; back when one got its answer. */
+/** state(reason, back): "offline", "away" or "busy" while requests are tried again, or null; back: one got its answer. */
 export function onConnection(state, answer) {
   Object.assign(listeners, { state, answer });
 }
 
 /** Ends every wait: the requests are sent again at once. */
 export function retryNow() {
-  for (const go of [...waiting.keys()]) go();
+  for (const go of [...waiting]) go();
 }
 addEventListener("online", retryNow);
 
 function tell() {
-  const reasons = [...waiting.values()];
+  const reasons = [...failing.values()];
   listeners.state(reasons.find((reason) => reason === "offline") ?? reasons[0] ?? null, answered);
 }
 
-function pause(ms, reason, signal) {
+function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", end);
       waiting.delete(end);
-      // What waits again at once is told by its own pause: the banner does not blink between two tries.
-      setTimeout(tell, 300);
       if (signal?.aborted) reject(signal.reason);
       else resolve();
     };
     const timer = setTimeout(end, ms);
     signal?.addEventListener("abort", end);
-    waiting.set(end, reason);
-    tell();
+    waiting.add(end);
   });
 }
 
@@ -66,40 +64,50 @@ export async function ask(method, path, { body, version, key, signal } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (version !== undefined) headers["If-Match"] = `"${version}"`;
   if (key !== undefined) headers["Idempotency-Key"] = key;
-  for (let tries = 1; ; tries++) {
-    const backOff = Math.min(LONGEST_WAIT_MS, 500 * 2 ** tries) * (0.75 + Math.random() / 2);
-    let response;
-    let text;
-    try {
-      const patience = AbortSignal.timeout(PATIENCE_MS);
-      response = await fetch(`/api${path}`, {
-        method,
-        headers,
-        body: body === undefined ? undefined : JSON.stringify(body),
-        cache: "no-store",
-        signal: signal ? AbortSignal.any([signal, patience]) : patience,
-      });
-      text = await response.text();
-    } catch {
-      signal?.throwIfAborted();
-      answered = false;
-      await pause(backOff, "offline", signal);
-      continue;
+  const fail = (reason) => {
+    answered = false;
+    failing.set(headers, reason);
+    tell();
+  };
+  try {
+    for (let tries = 1; ; tries++) {
+      const backOff = Math.min(LONGEST_WAIT_MS, 500 * 2 ** tries) * (0.75 + Math.random() / 2);
+      let response;
+      let text;
+      try {
+        const patience = AbortSignal.timeout(PATIENCE_MS);
+        response = await fetch(`/api${path}`, {
+          method,
+          headers,
+          body: body === undefined ? undefined : JSON.stringify(body),
+          cache: "no-store",
+          signal: signal ? AbortSignal.any([signal, patience]) : patience,
+        });
+        text = await response.text();
+      } catch {
+        signal?.throwIfAborted();
+        fail("offline");
+        await pause(backOff, signal);
+        continue;
+      }
+      listeners.answer(response.headers);
+      answered = ![429, 502, 503, 504].includes(response.status);
+      if (!answered) {
+        fail(response.status === 429 ? "busy" : "away");
+        const wait = retryAfter(response);
+        const jitter = Math.random() * 250;
+        await pause(
+          wait === undefined ? backOff : Math.max(Math.min(wait, 60_000) + jitter, tries > 3 ? backOff : 0),
+          signal,
+        );
+        continue;
+      }
+      if (response.ok) return { data: text ? JSON.parse(text) : null, headers: response.headers, tries };
+      throw new Refused(response.status, parsed(text), response.headers.get("X-Request-Id"));
     }
-    listeners.answer(response.headers);
-    answered = ![429, 502, 503, 504].includes(response.status);
-    if (!answered) {
-      const wait = retryAfter(response);
-      const jitter = Math.random() * 250;
-      await pause(
-        wait === undefined ? backOff : Math.max(Math.min(wait, 60_000) + jitter, tries > 3 ? backOff : 0),
-        response.status === 429 ? "busy" : "away",
-        signal,
-      );
-      continue;
-    }
-    if (response.ok) return { data: text ? JSON.parse(text) : null, headers: response.headers, tries };
-    throw new Refused(response.status, parsed(text), response.headers.get("X-Request-Id"));
+  } finally {
+    // A moment later: what the next view asks may fail as well, and the banner does not blink.
+    if (failing.delete(headers)) setTimeout(tell, 300);
   }
 }
 

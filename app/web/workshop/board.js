@@ -1,5 +1,5 @@
 // A day's jobs by status. It asks again by itself and changes only what differs.
-import { get, getAll, isAbort } from "./api.js";
+import { getAll, isAbort } from "./api.js";
 import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from "./dom.js";
 import { STATUSES } from "./form.js";
 import { editJob, lateness, MOVES, moveJob, plate } from "./job.js";
@@ -35,18 +35,18 @@ async function load(start, today, signal) {
   const to = dayAfter(start, 1).toISOString();
   const ofDay = getAll(`/services?from=${from}&to=${to}&sort=scheduled_at&limit=${LIMIT}`, signal);
   if (!today) return { ...(await ofDay), some: {} };
-  const before = (status, since = "") =>
-    get(`/services?status=${status}${since}&to=${from}&sort=-scheduled_at&limit=${LIMIT}`, signal);
+  const before = (status, pages, since = "") =>
+    getAll(`/services?status=${status}${since}&to=${from}&sort=-scheduled_at&limit=${LIMIT}`, signal, pages);
   const [own, late, open, done] = await Promise.all([
     ofDay,
-    before("scheduled"),
-    before("in_progress"),
-    before("done", `&from=${dayAfter(start, -14).toISOString()}`),
+    before("scheduled", 1),
+    before("in_progress", 1),
+    before("done", 5, `&from=${dayAfter(start, -14).toISOString()}`),
   ]);
   const doneToday = done.items.filter(({ completed_at }) => Date.parse(completed_at) >= start.getTime());
   return {
     items: [...own.items, ...late.items, ...open.items, ...doneToday],
-    some: { scheduled: late.next, in_progress: open.next },
+    some: { scheduled: late.next, in_progress: open.next, done: done.next },
   };
 }
 
@@ -157,7 +157,7 @@ export async function board(main, { date, signal, fail }) {
       count,
     );
     const none = h("p", { class: "none", hidden: true }, () => t(`none_${status}`));
-    const note = h("p", { class: "none", hidden: true }, () => t("onlySome", LIMIT));
+    const note = h("p", { class: "none", hidden: true }, () => t("onlySome", list.children.length));
     const node = h("section", { class: `column is-${status}` }, title, none, list, note);
     return { node, list, count, none, note };
   }
@@ -259,7 +259,8 @@ export async function board(main, { date, signal, fail }) {
     draw();
   }
 
-  async function move(job, to, undone) {
+  /** before: the job as it was, when a move is undone. */
+  async function move(job, to, before) {
     if (moving.has(job.id)) return;
     const neighbour = cards.get(job.id)?.node;
     const next = neighbour?.nextElementSibling ?? neighbour?.previousElementSibling;
@@ -272,15 +273,17 @@ export async function board(main, { date, signal, fail }) {
     // The keyboard stays in the column: on the next card, or on the column's title after the last one.
     if (focused && next) next.querySelector(".move").focus();
     else if (focused) focusKey(`column-${job.status}`);
-    const now = await moveJob(job, to);
+    const now = await moveJob(job, to, before?.completed_at);
     moving.delete(job.id);
     changes++;
     jobs.set(job.id, now ?? job);
     if (signal.aborted) return;
     draw();
     if (!now) return refresh().catch(fail);
+    // Nothing came of it; why has been said.
+    if (now.version === job.version) return;
     const word = () => t(now.status === to ? "moved" : "movedElsewhere", job.vehicle.plate, t(now.status));
-    toast(word, now.status === to && !undone && { word: () => t("undo"), run: () => move(now, job.status, true) });
+    toast(word, now.status === to && !before && { word: () => t("undo"), run: () => move(now, job.status, job) });
   }
 
   async function edit(job) {

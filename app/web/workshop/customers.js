@@ -150,7 +150,11 @@ export async function customers(main, { query, signal, fail }) {
     if (event.key === "ArrowDown") links[Math.min(at + 1, links.length - 1)]?.focus();
     else if (event.key === "ArrowUp" && at > 0) links[at - 1].focus();
     else if ((event.key === "ArrowUp" && at === 0) || (event.key === "Escape" && at >= 0)) input.focus();
-    else if (event.key === "Enter" && at < 0 && links.length === 1) links[0].click();
+    // Asked again, since the list may be an answer to what was typed before.
+    else if (event.key === "Enter" && at < 0)
+      search()
+        .then(() => list.children.length === 1 && list.querySelector("a").click())
+        .catch(report);
     else return;
     event.preventDefault();
   };
@@ -290,11 +294,15 @@ export async function customer(main, { id, signal, fail }) {
     if ((await editJob(each)) && !signal.aborted) await refresh().catch(fail);
   };
 
+  let newest = 0;
   async function older(cursor) {
+    const own = ++newest;
     const page = await get(
       `/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}&after=${encodeURIComponent(cursor)}`,
       signal,
     );
+    // Asked twice, or the list is another one by now.
+    if (own !== newest) return;
     const rows = page.items.map(job);
     past.append(...rows);
     rows[0]?.firstChild.focus();
@@ -316,6 +324,7 @@ export async function customer(main, { id, signal, fail }) {
       get(`/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}`, signal),
     ]);
     who = person;
+    newest++;
     keepFocus(() => {
       name.textContent = person.name;
       say(since, () => t("customerSince", day(person.created_at)));

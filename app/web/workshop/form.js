@@ -232,7 +232,7 @@ const differs = (name, a, b) => !same(plain(name, a), plain(name, b));
  * undefined when the person goes back to the form.
  */
 function conflictDialog(fields, base, mine, theirs) {
-  const rows = Object.keys(mine).filter((name) => differs(name, mine[name], theirs[name]));
+  const rows = Object.keys(mine).filter((name) => fields.has(name) && differs(name, mine[name], theirs[name]));
   return modal(
     () => t("conflict"),
     (close) => {
@@ -262,10 +262,14 @@ function conflictDialog(fields, base, mine, theirs) {
           one("theirs", theirs[name] ?? null),
         );
       };
+      // What has no field goes with the rest.
+      const chosen = (name) => choices.get(name)?.checked ?? !fields.has(name);
       const choose = () =>
         close(
           Object.fromEntries(
-            rows.filter((name) => choices.get(name).checked).map((name) => [name, mine[name] ?? null]),
+            Object.keys(mine)
+              .filter(chosen)
+              .map((name) => [name, mine[name] ?? null]),
           ),
         );
       return [
@@ -302,7 +306,8 @@ export async function saveChanges(kind, base, changes, { signal, fields = group(
       if (error.status !== 412) throw error;
     }
     const theirs = await get(path, signal);
-    const clash = (values) => Object.keys(wanted).some((name) => differs(name, theirs[name], values[name]));
+    const clash = (values) =>
+      Object.keys(wanted).some((name) => fields.has(name) && differs(name, theirs[name], values[name]));
     // Nothing to choose: the same was saved already, perhaps by this very request before its answer was lost.
     if (!clash(wanted)) return theirs;
     const choice =

@@ -28,24 +28,29 @@ function writeDraft(draft) {
   }
 }
 
-/** The form for a new job. query: customer or vehicle (ids that are picked), name, phone or plate (typed), date. */
+/**
+ * The form for a new job. query: customer or vehicle (ids that are picked), name, phone or plate (typed), date. It goes
+ * before the draft, of which the rest is kept.
+ */
 export async function intake(main, { query, signal }) {
   const draft = readDraft();
   const person = group("customer");
   const car = group("vehicle");
   const job = group("service", ["status"]);
   const now = h("input", { type: "checkbox", name: "start-now" });
-  let picked = draft.customer ?? null;
-  let chosen = draft.vehicle ?? null;
+  const otherPerson = ["customer", "vehicle", "name", "phone"].some((each) => query.has(each));
+  const otherCar = query.has("plate") || (otherPerson && draft.vehicle);
+  let picked = (!otherPerson && draft.customer) || null;
+  let chosen = (!otherCar && draft.vehicle) || null;
   const key = draft.key ?? newKey();
 
   const begin = query.get("date")
     ? new Date(`${query.get("date")}T09:00`)
     : new Date(Math.ceil(Date.now() / QUARTER_MS) * QUARTER_MS);
-  job.write({ scheduled_at: begin.toISOString() });
-  person.retype(draft.texts?.customer ?? {});
-  car.retype(draft.texts?.vehicle ?? {});
+  if (!otherPerson) person.retype(draft.texts?.customer ?? {});
+  if (!otherCar) car.retype(draft.texts?.vehicle ?? {});
   job.retype(draft.texts?.service ?? {});
+  if (query.has("date") || !draft.texts) job.write({ scheduled_at: begin.toISOString() });
   now.checked = draft.now ?? false;
   for (const name of ["name", "phone"]) if (query.get(name)) person.write({ [name]: query.get(name) });
   if (query.get("plate")) car.write({ plate: query.get("plate") });
@@ -106,7 +111,9 @@ export async function intake(main, { query, signal }) {
     form,
   );
 
-  const keep = () =>
+  const keep = () => {
+    // The browser may tell of a change in a field that it takes away with the form.
+    if (signal.aborted) return;
     writeDraft({
       customer: picked,
       vehicle: chosen,
@@ -114,6 +121,9 @@ export async function intake(main, { query, signal }) {
       now: now.checked,
       key,
     });
+    // What the address asked for is in the draft now; a reload must not ask for it again.
+    if (location.hash.startsWith("#/new?")) history.replaceState(null, "", "#/new");
+  };
 
   function pick(customer) {
     picked = customer;
@@ -129,12 +139,7 @@ export async function intake(main, { query, signal }) {
           {
             type: "button",
             class: "pill",
-            onclick: () => {
-              choose(null);
-              pick(null);
-              offer([]);
-              person.named.get("name").input.focus();
-            },
+            onclick: forget,
           },
           () => t("change"),
         ),
@@ -147,6 +152,14 @@ export async function intake(main, { query, signal }) {
     car.node.hidden = Boolean(vehicle);
     taken.replaceChildren();
     keep();
+  }
+
+  /** Nobody is picked any more. */
+  function forget() {
+    choose(null);
+    pick(null);
+    offer([]);
+    person.named.get("name").input.focus();
   }
 
   /** The vehicles of the picked customer, to choose from. */
@@ -168,9 +181,14 @@ export async function intake(main, { query, signal }) {
   }
 
   async function take(customer, vehicle) {
-    chosen = vehicle ?? null;
+    offer([]);
     pick(customer);
-    const { items } = await get(`/customers/${customer.id}/vehicles?limit=100`, signal);
+    choose(vehicle ?? null);
+    const { items } = await get(`/customers/${customer.id}/vehicles?limit=100`, signal).catch((error) => {
+      if (error.status === 404 && picked === customer) forget();
+      throw error;
+    });
+    if (picked !== customer) return;
     // The likeliest: the only one, if nothing of a new one is typed.
     if (!chosen && items.length === 1 && !Object.values(car.typed()).some(Boolean)) chosen = items[0];
     offer(items);
@@ -199,14 +217,13 @@ export async function intake(main, { query, signal }) {
   suggest(car.named.get("plate").input, byPlate, carLine, takeCar);
 
   function clear() {
+    keep();
+    const before = readDraft();
     for (const each of [person, car, job])
       each.retype(Object.fromEntries(Object.keys(each.typed()).map((name) => [name, ""])));
-    const before = readDraft();
     job.write({ scheduled_at: begin.toISOString() });
     now.checked = false;
-    choose(null);
-    pick(null);
-    offer([]);
+    forget();
     writeDraft(null);
     say(word, null);
     toast(() => t("cleared"), {
@@ -216,7 +233,6 @@ export async function intake(main, { query, signal }) {
         dispatchEvent(new HashChangeEvent("hashchange"));
       },
     });
-    person.named.get("name").input.focus();
   }
 
   /** A plate that is taken: most often it is this very car, so it is offered. */
@@ -224,7 +240,7 @@ export async function intake(main, { query, signal }) {
     const { items } = await get(`/vehicles?limit=5&q=${encodeURIComponent(typed)}`, signal);
     const squeeze = (text) => text.replace(/\s/g, "").toUpperCase();
     const found = items.find((each) => squeeze(each.plate) === squeeze(typed));
-    if (found)
+    if (found && !chosen && car.read().plate === typed)
       taken.replaceChildren(
         h("button", { type: "button", class: "pill", onclick: () => takeCar(found) }, icon("car"), () =>
           t("useTaken", found.plate, found.customer.name),
@@ -271,9 +287,8 @@ export async function intake(main, { query, signal }) {
     const vehicle = await get(`/vehicles/${encodeURIComponent(id)}`, signal);
     await take(vehicle.customer, vehicle);
   } else if (query.get("customer")) {
-    chosen = null;
     await take(await get(`/customers/${encodeURIComponent(id)}`, signal));
-  } else if (picked) await take(picked, chosen);
+  } else if (picked) await wait(take(picked, chosen));
   else (person.named.get("name").get() ? person.named.get("phone") : person.named.get("name")).input.focus();
   return { focused: true };
 }

@@ -26,12 +26,14 @@ export const lateness = (job) =>
     : 0;
 
 /**
- * Moves a job to another status. Resolves with the job as it is now, or undefined when the person stepped back from a
- * conflict. A change of other fields by somebody else is no conflict: only the status is sent, on top of it.
+ * Moves a job to another status; completedAt is when it was done, if that is not now. Resolves with the job as it is now,
+ * or undefined when the person stepped back from a conflict. A change of other fields by somebody else is no conflict:
+ * only the status is sent, on top of it.
  */
-export async function moveJob(job, status) {
+export async function moveJob(job, status, completedAt) {
   try {
-    return await saveChanges("service", job, { status }, { oneClick: true });
+    const changes = completedAt ? { status, completed_at: completedAt } : { status };
+    return await saveChanges("service", job, changes, { oneClick: true });
   } catch (error) {
     if (error.status === 404) toast(() => t("gone"));
     else toast(() => error.problem?.detail ?? t("notSaved"));

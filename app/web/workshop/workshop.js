@@ -110,21 +110,22 @@ for (const button of document.querySelectorAll("[data-language]")) {
 setLanguage(currentLanguage());
 
 // Which backend answered last, and the words while nobody does.
-let troubled = false;
+let trouble = null;
 const banner = h("div", { class: "banner", role: "alert" });
 onConnection(
   (reason, back) => {
-    banner.remove();
-    if (reason) {
+    if (reason && reason !== trouble)
       banner.replaceChildren(
         icon("alert"),
         h("p", {}, () => t(reason)),
         h("button", { type: "button", class: "pill", onclick: retryNow }, () => t("retryNow")),
       );
-      // Inside an open dialog, since the page behind it cannot be used.
-      ([...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body).append(banner);
-    } else if (troubled && back) toast(() => t("online"));
-    troubled = reason !== null;
+    // Inside an open dialog, since the page behind it cannot be used.
+    const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+    if (!reason) banner.remove();
+    else if (banner.parentNode !== place) place.append(banner);
+    if (!reason && trouble && back) toast(() => t("online"));
+    trouble = reason;
   },
   (headers) => {
     const backend = headers.get("X-Served-By");
