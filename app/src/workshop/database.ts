@@ -70,9 +70,9 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
   readonly #kysely: Connection;
   readonly #meter: PostgresMeter;
   readonly #waiting = new Set<{ start: () => void; refuse: (error: Error) => void }>();
-  /** Requests that have, or are getting, a connection; connections that are there. */
-  #used = 0;
-  #made = 0;
+  /** Requests that have a connection, and those that are getting one. */
+  #having = 0;
+  #getting = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
   #away = false;
 
@@ -98,14 +98,7 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     });
     // Without a listener the loss of a connection, idle or between two statements, would end the process.
     this.#pool.on("error", () => {});
-    this.#pool.on("connect", (client) => {
-      client.on("error", () => {});
-      this.#made += 1;
-      this.#admit();
-    });
-    this.#pool.on("remove", () => {
-      this.#made -= 1;
-    });
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
     const pool: PostgresPool = { connect: () => this.#lease(), end: () => this.#pool.end() };
     this.#kysely = new Kysely({ dialect: new PostgresDialect({ pool }) });
     meter.watch(settings.PG_POOL_MAX, () => {
@@ -139,15 +132,12 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     const arrived = performance.now();
     await this.#turn();
     const deadline = Math.min(performance.now() + PATIENCE_MS, arrived + ALL_MS);
-    const done = () => {
-      this.#used -= 1;
-      this.#admit();
-    };
     const judge = (error: unknown) => this.#judge(error);
     const connecting = this.#pool.connect();
     try {
       const client = await inTime(connecting, CONNECT_MS, "no connection in time");
-      return new Lease(client, deadline, judge, done, this.#meter) as unknown as PostgresPoolClient;
+      this.#count(-1, 1);
+      return new Lease(client, deadline, judge, () => this.#count(0, -1), this.#meter) as unknown as PostgresPoolClient;
     } catch (error) {
       connecting
         .then((client) => {
@@ -155,16 +145,13 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
           this.#judge(undefined);
         })
         .catch(() => {})
-        .finally(done);
+        .finally(() => this.#count(-1, 0));
       throw this.#judge(error);
     }
   }
 
   async #turn(): Promise<void> {
-    if (this.#admits()) {
-      this.#used += 1;
-      return;
-    }
+    if (this.#takeTurn()) return;
     const full = (reason: string) => {
       this.#meter.refused();
       return new DatabaseAway(reason);
@@ -181,16 +168,25 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     await promise.finally(() => clearTimeout(timer));
   }
 
-  /** One connection is made at a time: those of all requests at once would keep each other from coming about in time. */
-  #admits(): boolean {
-    return this.#used < Math.min(this.#pool.options.max, this.#made + 1);
+  /**
+   * One connection is made at a time, as many requests as there are idle ones being about to get those: logins of all at
+   * once would keep each other from coming about in time. The pool is asked for its number, since what it says of a
+   * connection that it gave up may come late, or twice.
+   */
+  #takeTurn(): boolean {
+    const { idleCount, options } = this.#pool;
+    const free = this.#getting <= idleCount && this.#getting + this.#having < options.max;
+    if (free) this.#getting += 1;
+    return free;
   }
 
-  #admit(): void {
+  /** Takes note of so many requests more or fewer, and lets in whoever's turn it is then. */
+  #count(getting: number, having: number): void {
+    this.#getting += getting;
+    this.#having += having;
     for (const waiter of this.#waiting) {
-      if (!this.#admits()) return;
+      if (!this.#takeTurn()) return;
       this.#waiting.delete(waiter);
-      this.#used += 1;
       waiter.start();
     }
   }

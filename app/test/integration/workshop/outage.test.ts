@@ -1,4 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { sql } from "kysely";
+import pg from "pg";
+import { Registry } from "prom-client";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { PostgresMeter } from "../../../src/metrics/postgres.ts";
+import { type Connection, Database, type DatabaseSettings } from "../../../src/workshop/database.ts";
 import { PostgresServer } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { until } from "../support/until.ts";
@@ -162,6 +167,55 @@ it("there is no PostgreSQL at the start: it listens, refuses, and needs no help 
   expectRefusal(await create());
   await postgres.start();
   await expectBack();
+});
+
+describe("idle connections that PostgreSQL does not hear end", () => {
+  let registry: Registry;
+  let database: Database;
+  let pids: number[];
+  const ask = (db: Connection) => sql`select pg_sleep(0.1)`.execute(db);
+
+  beforeEach(async () => {
+    registry = new Registry();
+    const settings = { ...postgres.env, PGPORT: postgres.port, PG_POOL_MAX: 8 } as DatabaseSettings;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    database = new Database(settings, "idle", new PostgresMeter(registry));
+    await Promise.all([database.run(ask), database.run(ask)]);
+    const mine = await postgres.rows<{ pid: number }>(
+      "SELECT pid FROM pg_stat_activity WHERE application_name = 'idle'",
+    );
+    pids = mine.map(({ pid }) => pid);
+    await postgres.signal("SIGSTOP");
+    vi.advanceTimersByTime(30_000);
+    vi.useRealTimers();
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+    await database.close();
+  });
+
+  it("are not there any more: one login at a time", async () => {
+    const used = async () => {
+      const { values = [] } = (await registry.getSingleMetric("postgres_pool_connections")?.get()) ?? {};
+      return values.find(({ labels }) => labels.state === "used")?.value;
+    };
+    expect([pids.length, await used()]).toEqual([2, 0]);
+    const requests = Promise.allSettled([1, 2, 3].map(() => database.run(ask)));
+    await until("a login", used);
+    expect(await used()).toBe(1);
+    await requests;
+  });
+
+  it("count once where they end with an error as well: the next request gets in", async () => {
+    const emitted = vi.spyOn(pg.Pool.prototype, "emit");
+    for (const pid of pids) process.kill(pid, "SIGTERM");
+    await postgres.signal("SIGCONT");
+    const removed = () =>
+      emitted.mock.calls.filter(([event]) => String(event) === "remove").map(([, client]) => client);
+    await until("the connections to be removed", () => new Set(removed()).size === pids.length);
+    await database.run(ask);
+  });
 });
 
 it("slow to let anybody in: writes are refused meanwhile, and their logins do not keep each other out", async () => {
