@@ -28,8 +28,8 @@ const Problem = z
     type: z.string(),
     title: z.string(),
     status: z.int(),
-    detail: z.string(),
-    request_id: z.string(),
+    detail: z.string().optional(),
+    request_id: z.string().optional().meta({ description: "Also in X-Request-Id." }),
     errors: z
       .array(
         z.object({
@@ -48,7 +48,10 @@ const Problem = z
       .optional()
       .meta({ description: "How many rows of what refer to the one to be deleted." }),
   })
-  .meta({ description: "RFC 9457; what is wrong, for programs and for people." });
+  .meta({
+    description:
+      "RFC 9457; what is wrong, for programs and for people. The balancer's own has no detail or request_id.",
+  });
 
 const about: Record<number, string> = {
   400: "The request is malformed.",
@@ -59,7 +62,8 @@ const about: Record<number, string> = {
   415: "The body is not application/json in UTF-8.",
   422: "Fields are wrong; each is named.",
   428: "If-Match is missing.",
-  503: "The database cannot be reached now.",
+  429: "Too many requests from this address.",
+  503: "The service or its database cannot be reached now.",
 };
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
@@ -74,11 +78,11 @@ function plain(type: z.ZodType, io: "input" | "output"): Json {
 
 const problems = (...statuses: number[]) =>
   Object.fromEntries(
-    [...statuses, 503].map((status) => [
+    [...statuses, 429, 503].map((status) => [
       status,
       {
         description: about[status] as string,
-        ...(status === 503 && { headers: { "Retry-After": header("Seconds.") } }),
+        ...([429, 503].includes(status) && { headers: { "Retry-After": header("Seconds.") } }),
         ...(status === 412 && { headers: { ETag: header("The version that it has now.") } }),
         content: { "application/problem+json": { schema: ref("Problem") } },
       },
@@ -164,8 +168,12 @@ function operations(resource: Resource): Record<string, Record<string, Operation
     [`/${name}/{id}`]: {
       get: {
         summary: `Read a ${one}`,
-        parameters: [id, IF_NONE_MATCH],
-        responses: { 200: shown("There it is."), 304: { description: "It has this version." }, ...problems(400, 404) },
+        parameters: resource.embeds ? [id] : [id, IF_NONE_MATCH],
+        responses: {
+          200: shown("There it is."),
+          ...(!resource.embeds && { 304: { description: "It has this version." } }),
+          ...problems(400, 404),
+        },
       },
       put: change(`Replace a ${one}`, `${type}Input`),
       patch: change(`Change fields of a ${one}`, `${type}Patch`),

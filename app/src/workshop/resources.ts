@@ -21,6 +21,8 @@ export interface Resource {
   readonly input: z.ZodObject;
   readonly patch: z.ZodObject;
   readonly output: z.ZodObject;
+  /** Whether it shows fields of other rows: its version does not tell when those change. */
+  readonly embeds: boolean;
   readonly columns: RawBuilder<unknown>;
   readonly joins: RawBuilder<unknown>;
   /** The values to write besides those given. */
@@ -64,9 +66,10 @@ const customers: Resource = {
   input: schema.CustomerInput,
   patch: schema.CustomerPatch,
   output: schema.Customer,
+  embeds: false,
   columns: sql`t.id, t.version, t.name, t.phone, t.email, t.address, t.created_at, t.updated_at`,
   joins: sql``,
-  sorts: { id, name: { column: "name_key", value: schema.query.q }, created_at: createdAt },
+  sorts: { id, name: { column: "name_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "name",
   filters: {},
   finds: "Part of the name, part of the phone number's digits, or the beginning of a plate of a vehicle of theirs.",
@@ -94,9 +97,10 @@ const vehicles: Resource = {
   input: schema.VehicleInput,
   patch: schema.VehiclePatch,
   output: schema.Vehicle,
+  embeds: true,
   columns: sql`t.id, t.version, t.customer_id, t.plate, t.make, t.model, t.year, t.vin, t.created_at, t.updated_at, ${customerOf}`,
   joins: sql`join customers c on c.id = t.customer_id`,
-  sorts: { id, plate: { column: "plate_key", value: schema.query.q }, created_at: createdAt },
+  sorts: { id, plate: { column: "plate_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "plate",
   filters: { customer_id: references("t.customer_id") },
   finds: "The beginning of the plate, or part of make and model.",
@@ -118,6 +122,7 @@ const services: Resource = {
   input: schema.ServiceInput,
   patch: schema.ServicePatch,
   output: schema.Service,
+  embeds: true,
   columns: sql`t.id, t.version, t.vehicle_id, t.kind, t.description, t.status, t.price, t.scheduled_at, t.completed_at, t.notes,
     t.created_at, t.updated_at,
     json_build_object('id', v.id, 'plate', v.plate, 'make', v.make, 'model', v.model) as vehicle, ${customerOf}`,

@@ -51,7 +51,7 @@ export function workshopRoutes(database: Database, release: string): Router {
         const id = idOf(req, resource);
         const row = await database.run((db) => findRow(db, resource, id));
         if (!row) throw nothing(resource, id);
-        if (ifNoneMatch(req, row.version)) send(res, 304, undefined, { ETag: etag(row) });
+        if (!resource.embeds && ifNoneMatch(req, row.version)) send(res, 304, undefined, { ETag: etag(row) });
         else show(res, row);
       },
       put: (req, res) => change(database, resource, resource.input, req, res),

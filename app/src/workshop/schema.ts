@@ -27,11 +27,14 @@ const version = z.int().min(1).meta({ description: "Grows with each change; the 
 
 // One pattern and no more: what is made from the document then needs no intersection.
 const INSTANT = new RegExp(`^(?=19|20)${z.regexes.datetime({ offset: true }).source.slice(1)}`);
-/** A time with its offset, from 1900 to 2099; kept in UTC with milliseconds. */
+const INSTANT_EXPECTED =
+  "An ISO 8601 time with its offset, from 1900 to 2099 in UTC; for example 2026-11-21T10:00:00Z.";
+/** A time with its offset, from 1900 to 2099 in UTC; kept in UTC with milliseconds. */
 export const instant = z
   .string()
-  .regex(INSTANT, "An ISO 8601 time with its offset, from 1900 to 2099; for example 2026-11-21T10:00:00Z.")
+  .regex(INSTANT, INSTANT_EXPECTED)
   .overwrite((value) => (Number.isNaN(Date.parse(value)) ? value : new Date(value).toISOString()))
+  .refine((value) => /^(?:19|20)/.test(value), INSTANT_EXPECTED)
   .meta({ format: "date-time" });
 
 const nextYear = () => new Date().getUTCFullYear() + 1;
@@ -131,6 +134,8 @@ export const query = {
   limit: number(1, 100),
   id: number(1, Number.MAX_SAFE_INTEGER),
   q: text(100, 0, PLAIN),
+  /** A key in a cursor is compared with what PostgreSQL has, so it stays as PostgreSQL gave it. */
+  key: z.string().regex(PLAIN),
   after: z.string().regex(/^[A-Za-z0-9_-]{1,2000}$/, "Not a cursor of this list."),
   status: service.status,
   instant,

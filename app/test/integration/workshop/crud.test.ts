@@ -189,6 +189,21 @@ describe("lists", () => {
     for (const sort of ["-id", "-created_at"]) expect(await walk(sort)).toEqual([5, 4, 3, 2, 1]);
   });
 
+  it("go on after any name", async () => {
+    // Composed, the second would stand behind the third.
+    const all = ["b".repeat(150), "T\u0308o  no", "ua"];
+    for (const name of all) await customer({ name });
+    const seen: string[] = [];
+    for (let after = ""; ; ) {
+      const answer = await ask("GET", `/customers?limit=1${after}`);
+      expect(answer.status).toBe(200);
+      seen.push(...names(answer));
+      if (answer.body.next === null) break;
+      after = `&after=${answer.body.next}`;
+    }
+    expect(seen).toEqual(all);
+  });
+
   it("find customers by part of the name, of the phone number, or by the beginning of a plate", async () => {
     await customer();
     await customer({ name: "Ayu 100%_\\ Lestari", phone: "(021) 555-0101" });

@@ -175,6 +175,19 @@ describe("versions", () => {
       await read('"2"'),
     ]).toEqual([304, 304, 304, 304, 200]);
   });
+
+  it("what shows fields of other rows is shown again: its version does not tell when those change", async () => {
+    const { id } = await made("/customers", aCustomer());
+    const { id: car } = await made("/vehicles", aVehicle(id));
+    const { id: job } = await made("/services", aService(car));
+    await ask("PATCH", `/customers/${id}`, { phone: "0812-9999-9999" }, { "if-match": "*" });
+    for (const path of [`/vehicles/${car}`, `/services/${job}`])
+      expect(await ask("GET", path, undefined, { "if-none-match": '"1"' })).toMatchObject({
+        status: 200,
+        headers: { etag: '"1"' },
+        body: { customer: { phone: "0812-9999-9999" } },
+      });
+  });
 });
 
 describe("Idempotency-Key", () => {

@@ -23,6 +23,16 @@ describe("a list's statement", () => {
     expect(parameters.filter((value) => value === 11)).toHaveLength(3);
   });
 
+  it.each(["b".repeat(150), " a  b ", "t\u0308o", "\u{1f600}".repeat(200), "\u0001".repeat(200)])(
+    "goes on after a cursor's key as it is (%#)",
+    (key) => {
+      for (const sort of ["name", "-name"]) {
+        const after = Buffer.from(JSON.stringify([sort, key, 7])).toString("base64url");
+        expect(compiled("customers", `sort=${sort}&after=${after}`).parameters).toContain(key);
+      }
+    },
+  );
+
   it("looks for numbers, plates and names only in what can be one", () => {
     const branches = (q: string) => compiled("customers", `q=${encodeURIComponent(q)}`).parameters.slice(0, -1);
     expect(branches("0812-3456")).toContain("%8123456%");

@@ -69,6 +69,8 @@ describe("fields", () => {
     ["scheduled_at", "2026-11-21T10:00:00", "format"],
     ["scheduled_at", "2026-02-29T10:00:00Z", "format"],
     ["scheduled_at", "1899-12-31T23:59:59Z", "format"],
+    ["scheduled_at", "1900-01-01T00:00:00+05:00", "format"],
+    ["scheduled_at", "2099-12-31T23:00:00-05:00", "format"],
   ])("of a service, %s: %j is %s", (field, value, code) => {
     expect(codes(ServiceInput, { ...service, [field]: value })).toEqual([`/${field} ${code}`]);
   });
