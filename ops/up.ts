@@ -1,9 +1,10 @@
+import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { playbook, reach, rememberLab } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { ask, elapsed, step } from "./lib/process.ts";
-import { domains, hosts, inGroup, root } from "./lib/project.ts";
+import { ask, elapsed, sh, step } from "./lib/process.ts";
+import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
 import { type Choice, choose, look } from "./lib/provider.ts";
 
 await command(async (args) => {
@@ -13,17 +14,26 @@ await command(async (args) => {
   const choice = choose(machine, values.provider ?? process.env.VAGRANT_DEFAULT_PROVIDER);
   console.log(`Provider: ${choice.provider}${choice.lab ? " in a lab of Halo's own" : ""} (${choice.why})`);
 
+  if (!choice.lab) needCommands(["vagrant", "ansible-playbook"]);
+  const built = build();
   if (choice.lab) {
     if (!machine.labRunning) await step("Set up the lab", "lab", [join(root, "lab/lab"), "up", choice.provider]);
     rememberLab(true);
-  } else needCommands(["vagrant", "ansible-playbook"]);
+  }
 
   const boot = ["vagrant", "up", `--provider=${choice.provider}`];
   await step("Boot the hosts", "vagrant", choice.lab ? reach(boot) : boot);
+  await built;
   const recap = await step("Configure the hosts", "ansible", playbook("site.yml"));
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
   nextSteps(choice);
 });
+
+/** Builds what site.yml would build, while this machine waits for the hosts. What goes wrong here is said there. */
+async function build(): Promise<void> {
+  const bundle = (what: string) => sh([join(root, "ops/run"), "bundle", what]).catch(() => {});
+  await Promise.all([bundle("runtime"), globSync(own("releases", "*.tar.gz")).length === 0 && bundle("release")]);
+}
 
 function needCommands(commands: string[]): void {
   const missing = commands.filter((each) => ask([each, "--version"]) === null);
