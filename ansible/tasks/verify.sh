@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), BACKENDS (names), APPENDFSYNC, PROMETHEUS (its address).
+# Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), LOGINS (domains), BACKENDS (names), APPENDFSYNC, PROMETHEUS (its address).
 # Prints a line for each thing looked at: ok|what, WRONG|what|how to mend it, or note|what|why it may be so.
 set -u
 
@@ -123,7 +123,7 @@ try:
     for site in sites:
         if "/" not in site["paths"]:
             continue
-        if "login" in site:
+        if site["domain"] in os.environ["LOGINS"].split():
             status = ask("/", site["domain"], ports[site["domain"]][0])[0]
             say(status == 401, f"{site['domain']} asks who it is ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue

@@ -356,13 +356,22 @@ describe("without a monitoring host", () => {
     expect(text).not.toMatch(/upstream prometheus/);
     expect(text).toMatch(/location \/prometheus\/ {\s+try_files \/- =503;/);
 
-    const running = () => on(second, "systemctl list-units --plain --no-legend --state=running 'prometheus*' | wc -l");
+    const units = "--plain --no-legend --state=running 'prometheus*' grafana-server.service";
+    const running = () => on(second, `systemctl list-units ${units} | wc -l`);
     expect(await running()).toBe("2");
+    // Grafana's packages cannot be had everywhere.
+    const grafana = "/run/systemd/system/grafana-server.service";
+    await on(
+      second,
+      `printf '[Service]\\nExecStart=sleep 600\\n' >${grafana}; systemctl daemon-reload; systemctl start grafana-server`,
+    );
     try {
+      expect(await running()).toBe("3");
       const off = await role("exporters", second, {}, inventory);
       expect([off.code, off.output]).toEqual([0, expect.any(String)]);
       expect(await running()).toBe("0");
     } finally {
+      await on(second, `rm ${grafana}; systemctl daemon-reload`);
       const back = await role("exporters", second);
       expect([back.code, back.output]).toEqual([0, expect.any(String)]);
     }
