@@ -5,7 +5,8 @@ echo "container=$(systemd-detect-virt --container)"
 echo "addresses=$(hostname -I)"
 # shellcheck source=/dev/null
 (. /etc/os-release && echo "os=$ID $VERSION_ID")
-nft list table inet halo >/dev/null 2>&1 && echo firewall=loaded
+# Not while they may still be taken away again (role base).
+nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-firewall-undo.timer && echo firewall=loaded
 echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
 echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
 echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"

@@ -4,8 +4,9 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost, ssh } from "../../ops/lib/cluster.ts";
 import { domains, hosts, inGroup, root, sites } from "../../ops/lib/project.ts";
-import { backends, explainByJournals, must, on, sh } from "../lib/hosts.ts";
+import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
+import { metricsLogin } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
 const [first = "", second = ""] = backends;
@@ -16,8 +17,37 @@ const services: Record<string, { ports: number[]; hosts: string[]; from: string[
 if (services.http) services.http.ports = [...new Set(sites().flatMap((site) => site.ports))];
 if (services.metrics) services.metrics.ports = [9464]; // of as many workers as there are
 
-test("npm run verify is green", async () => {
+test("npm run verify is green, and leaves no password in a host's journal", async () => {
+  const since = Math.floor(Date.now() / 1000);
   await must(["npm", "run", "-s", "verify"]);
+  for (const { name } of hosts()) {
+    const journal = await on(name, `journalctl --no-pager --output=cat --since=@${since}`);
+    expect(journal).toContain("LOGINS="); // sudo tells the environment
+    expect(journal.includes(metricsLogin().password)).toBe(false);
+  }
+});
+
+describe("the firewall", () => {
+  test("is loaded anew where a run was cut short before it kept the rules", async () => {
+    const undo = "--on-active=600 --unit=halo-firewall-undo systemctl disable --now halo-firewall";
+    await on(first, `systemd-run --quiet --collect ${undo}`);
+    const { code, output } = await ansible("site.yml", "--limit", `${first},localhost`);
+    expect(code, output).toBe(0);
+    expect(await on(first, "systemctl is-active halo-firewall-undo.timer halo-firewall || true")).toBe(
+      "inactive\nactive",
+    );
+  });
+
+  test("is there again after Debian's nftables.service has flushed every table", async () => {
+    try {
+      for (const how of ["restart", "reload"]) {
+        await on(first, `systemctl ${how} nftables`);
+        await until("the rules are there", 5000, async () => !!(await on(first, "nft list table inet halo")));
+      }
+    } finally {
+      await on(first, "systemctl stop nftables; systemctl start halo-firewall");
+    }
+  });
 });
 
 describe("ports", () => {
