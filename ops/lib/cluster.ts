@@ -47,7 +47,8 @@ export function findHost(name: string | undefined): Host {
 /** The ssh command for one host, as Ansible connects too; the remote command is joined by ssh itself. */
 export function ssh(host: Host, ...command: string[]): string[] {
   const machines = join(root, ".vagrant/machines", host.name);
-  const key = existsSync(machines)
+  const ours = existsSync(machines); // Vagrant's
+  const key = ours
     ? readdirSync(machines)
         .map((provider) => join(machines, provider, "private_key"))
         .find((file) => existsSync(file))
@@ -56,8 +57,7 @@ export function ssh(host: Host, ...command: string[]): string[] {
   return reach([
     "ssh",
     ...(identity ? ["-i", identity, "-o", "IdentitiesOnly=yes"] : []),
-    "-o",
-    `UserKnownHostsFile=${join(root, ".vagrant/known_hosts")}`,
+    ...(ours ? ["-o", `UserKnownHostsFile=${join(root, ".vagrant/known_hosts")}`] : []),
     "-o",
     "StrictHostKeyChecking=accept-new",
     "-o",

@@ -1,0 +1,27 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { ssh } from "../../ops/lib/cluster.ts";
+import { parseInventory, root } from "../../ops/lib/project.ts";
+import { must } from "../lib/hosts.ts";
+
+test("the example of one's own servers is an inventory, and their keys are in ssh's own known_hosts", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-servers-"));
+  const file = join(folder, "servers.yml");
+  const text = readFileSync(join(root, "ansible/inventory/servers.yml.example"), "utf8");
+  writeFileSync(file, text);
+  vi.stubEnv("HALO_LAB", "1"); // where hosts need not be looked for
+  try {
+    const variable = ["--module-name", "ansible.builtin.debug", "--args", "var=ansible_ssh_common_args"];
+    const said = await must(["ansible", "all", "-i", file, "--playbook-dir", join(root, "ansible"), ...variable]);
+    const lines = [...parseInventory(text).map((host) => ssh(host).join(" ")), said];
+    for (const line of lines) {
+      expect(line).toContain("StrictHostKeyChecking=accept-new");
+      expect(line).not.toContain("UserKnownHostsFile");
+    }
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  }
+});
