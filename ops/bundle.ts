@@ -10,9 +10,9 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -71,7 +71,8 @@ async function release() {
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
   });
   // Their names begin with their time.
-  for (const old of readdirSync(own("releases")).sort().slice(0, -kept)) rmSync(own("releases", old));
+  const releases = globSync("*.tar.gz", { cwd: own("releases") }).sort();
+  for (const old of releases.slice(0, -kept)) rmSync(own("releases", old));
   return built;
 }
 
@@ -99,6 +100,9 @@ async function pack(folder: string, id: string, fill: (stage: string) => void | 
   const file = own(folder, `${id}.tar.gz`);
   if (!existsSync(file)) {
     mkdirSync(own(folder), { recursive: true });
+    // What builds have left that were killed. One that is under way beside this one is younger.
+    const left = ["-maxdepth", "1", "-name", ".making-*", "-mmin", "+60"];
+    spawnSync("find", [own(folder), ...left, "-exec", "rm", "-rf", "{}", "+"]);
     const stage = mkdtempSync(own(folder, ".making-"));
     chmodSync(stage, 0o755);
     try {

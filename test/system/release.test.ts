@@ -1,6 +1,7 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { own } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
 import { deploy, pack } from "../lib/releases.ts";
@@ -30,8 +31,12 @@ const broken = (name: string, file: string, text: string) =>
 
 test("a deploy takes every backend to one new release, which each answer names; it is logged with who and why", async () => {
   const before = one(await serving());
+  const killed = own("releases/.making-killed");
+  mkdirSync(join(killed, "app"), { recursive: true });
+  utimesSync(killed, 0, 0);
   const { code, output } = await npm("deploy", "--", "--message", "a test's");
   expect(code, output).toBe(0);
+  expect(existsSync(killed)).toBe(false);
   const after = one(await serving());
   expect(after > before).toBe(true);
   for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(after);
