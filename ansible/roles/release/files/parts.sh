@@ -3,7 +3,6 @@
 # The folder appears whole or not at all; of the others the newest KEPT stay, and those that are SERVING. all: a backend besides,
 # which gets the whole and sees to the old ones itself.
 set -eu
-umask 022
 id=$1 file=$2 sum=$3 kept=$4
 shift 4
 echo "$sum  $file" | sha256sum --check --status || {
@@ -19,6 +18,7 @@ install -d -m 0755 .new/app/migrations
 tar --list --gzip --file "$file" | grep -E "^(\./)?$parts\$" >.new/.list
 tar --extract --gzip --no-same-owner --file "$file" --directory .new --files-from .new/.list
 rm .new/.list "$file"
+chmod -R u=rwX,go=rX .new # whatever the umask where it was packed
 [ -d "$id" ] || mv .new "$id"
 rm -rf .new
 [ "$kept" != all ] || exit 0
