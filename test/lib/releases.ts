@@ -6,7 +6,7 @@ import { ansible, must, type Result } from "./hosts.ts";
 
 export type Release = { id: string; file: string; sha256: string };
 
-/** Packs the newest release, changed, under an id of its own that ends with the name. */
+/** Packs the newest release, changed, under an id of its own that ends with the name; as under a umask of 077. */
 export async function pack(name: string, change: (folder: string) => void): Promise<Release> {
   const newest = readdirSync(own("releases")).toSorted().at(-1) ?? "";
   const folder = mkdtempSync(join(tmpdir(), "halo-"));
@@ -16,7 +16,7 @@ export async function pack(name: string, change: (folder: string) => void): Prom
     await must(["tar", "-xzf", own("releases", newest), "-C", folder]);
     writeFileSync(join(folder, "RELEASE"), `${id}\n`);
     change(folder);
-    await must(["tar", "-czf", file, "-C", folder, "."]);
+    await must(["tar", "--mode=go=", "-czf", file, "-C", folder, "."]);
   } finally {
     rmSync(folder, { recursive: true });
   }

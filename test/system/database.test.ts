@@ -258,6 +258,16 @@ describe("a backup", () => {
     rmSync(file);
   });
 
+  test("is refused where the migrations that it should get are not on the host", async () => {
+    const migrated = await on(host, "readlink /opt/halo/migrated");
+    await on(host, "ln -sfn /opt/halo/releases/gone /opt/halo/migrated");
+    try {
+      await expect(on(host, "halo-backup create")).rejects.toThrow("/opt/halo/releases/gone, whose migrations");
+    } finally {
+      await on(host, `ln -sfn ${migrated} /opt/halo/migrated`);
+    }
+  });
+
   test("from before there was PostgreSQL leaves its rows alone; one that PostgreSQL cannot read changes nothing", async () => {
     const { file } = await backup();
     await created();

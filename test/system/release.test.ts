@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { own } from "../../ops/lib/project.ts";
+import { inGroup, own } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
 import { deploy, pack } from "../lib/releases.ts";
@@ -9,6 +9,7 @@ import { deploy, pack } from "../lib/releases.ts";
 beforeEach(explainByJournals);
 const npm = (...args: string[]) => sh(["npm", "run", "-s", ...args]);
 const [first = "", second = ""] = backends;
+const database = inGroup("postgres")[0]?.name ?? "";
 const minutes = 60_000;
 
 /** The release that each backend serves, by its name. */
@@ -93,6 +94,8 @@ describe("a release that fails", () => {
       expect(code).not.toBe(0);
       expect(output).toContain(words);
       expect(one(await serving())).toBe(before);
+      // What a restore takes its migrations from.
+      expect(await on(database, "readlink -e /opt/halo/migrated")).toBe(`/opt/halo/releases/${before}`);
       for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(before);
       expect((await log()).at(-1)).toMatchObject({ release: release.id, result: expect.stringContaining(first) });
       await noLock();
@@ -116,6 +119,67 @@ export const readRelease = () => hostname() === "${second}" ? "another" : readFi
     expect(one(await serving())).toBe(before);
     expect(await on(first, "halo-release list")).toContain(`${release.id} failed`);
   });
+
+  test("because a backend cannot be reached any more is taken back on the others, and the lock is given back", async () => {
+    const before = one(await serving());
+    const release = await pack("cut", () => {});
+    const site = `http://${inGroup("balancers")[0]?.address}/`;
+    // Nobody gets in from when it switches until the other one has gone back.
+    await on(
+      second,
+      `systemd-run --quiet --collect --unit=test-cut --property=RuntimeMaxSec=120 --property='ExecStopPost=systemctl start ssh' sh -c '
+        until [ "$(readlink /opt/halo/current)" = releases/${release.id} ]; do sleep 0.05; done
+        systemctl stop ssh; pkill -x sshd-session
+        until [ "$(curl -sI -H "Host: halo.test" ${site} | tr -d "\\r" | grep -icx -e "x-served-by: ${first}" -e "x-release: ${before}")" = 2 ]; do sleep 0.2; done'`,
+    );
+    try {
+      const { code, output } = await deploy(release);
+      expect(code).not.toBe(0);
+      expect(output).toContain(`${second} cannot be reached any more`);
+      expect((await log()).at(-1)).toMatchObject({ release: release.id, result: expect.stringContaining(second) });
+      await noLock();
+      expect(await on(first, "cat /opt/halo/current/RELEASE")).toBe(before);
+    } finally {
+      await until(`${second} can be reached`, minutes, async () => (await on(second, "true")) === "");
+      await on(second, `halo-release reject ${release.id} ${before}`);
+    }
+    expect(one(await serving())).toBe(before);
+  });
+});
+
+test("PM2 starts anew with another ecosystem.config.cjs and another runtime; a broken file is refused before it serves", async () => {
+  const before = (await serving())[first] ?? "";
+  /** Unpacks the release in service with its ecosystem.config.cjs changed, packed as under a umask of 077. */
+  const put = (id: string, change: string) =>
+    on(
+      first,
+      `cp -a /opt/halo/releases/${before} /run/test; cd /run/test; echo ${id} >RELEASE; ${change} ecosystem.config.cjs
+      tar --mode=go= -czf ../test.tar.gz .; cd /; rm -r /run/test
+      halo-release unpack ${id} /run/test.tar.gz $(sha256sum /run/test.tar.gz | cut -d " " -f 1)`,
+    );
+  const running = async () => [
+    JSON.parse(await on(first, "pm2 jlist"))[0].pm2_env.kill_timeout,
+    await on(first, "runuser -u halo -- readlink /proc/$(systemctl show -P MainPID halo)/exe"),
+  ];
+  const [timeout, exe] = await running();
+  try {
+    await put(`${before}-broken`, `echo 'throw new Error("no apps")' >>`);
+    await expect(on(first, `halo-release activate ${before}-broken`)).rejects.toThrow("no apps");
+
+    await put(`${before}-other`, "sed -i 's/kill_timeout: .*/kill_timeout: 12345,/'");
+    // As the role leaves it when it is interrupted.
+    await on(first, "cd /opt/halo/runtime; cp -al $(readlink current) half; ln -sfn half current");
+    await on(first, `halo-release activate ${before}-other`);
+    expect(await running()).toEqual([12345, "/opt/halo/runtime/half/bin/node"]);
+  } finally {
+    const runtime = exe.split("/")[4];
+    await on(
+      first,
+      `cd /opt/halo/runtime; [ -e ${runtime} ] && rm -rf half || mv half ${runtime}; ln -sfn ${runtime} current
+      halo-release reject ${before}-other ${before}; halo-release settle; rm -rf /opt/halo/releases/${before}-*`,
+    );
+  }
+  expect(await running()).toEqual([timeout, exe]);
 });
 
 describe("the lock", () => {
