@@ -1,9 +1,9 @@
 /**
  * The likely cause of what is wrong, with the evidence and what to do: `npm run diagnose`, `-- --window 5m`, `-- --json`.
- * Exit status 0 when nothing is wrong, 1 when something is.
+ * Exit status 0 when nothing is wrong, 1 when something is or could not be looked at.
  */
 import { parseArgs } from "node:util";
-import { diagnose, type Finding, symptoms } from "./diagnose/causes.ts";
+import { diagnose, type Finding, symptoms, unseen } from "./diagnose/causes.ts";
 import { gather } from "./diagnose/snapshot.ts";
 import { reach } from "./lib/cluster.ts";
 import { parseDuration } from "./lib/duration.ts";
@@ -21,22 +21,25 @@ await command(async (args) => {
   const snapshot = await gather(window);
   const findings = diagnose(snapshot);
   const noticed = symptoms(snapshot);
+  const dark = unseen(snapshot, findings);
   const prometheus = "error" in snapshot.figures ? String(snapshot.figures.error) : null;
-  const status = findings.length + noticed.length > 0 ? 1 : 0;
+  const status = findings.length + noticed.length + dark.length > 0 ? 1 : 0;
   if (values.json)
-    console.log(JSON.stringify({ at: snapshot.at, window, prometheus, symptoms: noticed, findings }, null, 2));
-  else console.log([...preface(prometheus, noticed), ...body(findings, noticed)].join("\n"));
+    console.log(
+      JSON.stringify({ at: snapshot.at, window, prometheus, unseen: dark, symptoms: noticed, findings }, null, 2),
+    );
+  else console.log([...preface(prometheus, dark, noticed), ...body(findings, status === 0)].join("\n"));
   return status;
 });
 
-function preface(prometheus: string | null, noticed: string[]): string[] {
+function preface(prometheus: string | null, dark: string[], noticed: string[]): string[] {
   const alone = `Without Prometheus (${prometheus}): the hosts say how it is now, nobody says since when.`;
-  return [...(prometheus ? [alone] : []), ...noticed.map((each) => `Visitors notice: ${each}.`)];
+  return [...(prometheus ? [alone] : []), ...dark, ...noticed.map((each) => `Visitors notice: ${each}.`)];
 }
 
-function body(findings: Finding[], noticed: string[]): string[] {
+function body(findings: Finding[], well: boolean): string[] {
   if (findings.length > 0) return findings.flatMap(tell);
-  if (noticed.length === 0) return ["Nothing is wrong."];
+  if (well) return ["Nothing is wrong."];
   return ["It is none of the causes known here. Next:", "  docs/runbook.md", "  npm run verify", "  npm run logs"];
 }
 

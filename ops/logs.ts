@@ -47,9 +47,11 @@ await command(async (args): Promise<number> => {
   reach([]); // without hosts there are no logs
   if (values.follow) return follow(sources, print);
 
-  const found = await Promise.all(sources.map(async (source) => ({ source, lines: await read(source) })));
   const since = Date.now() - seconds * 1000;
-  for (const line of inOrder(found.flatMap((each) => each.lines)).filter(({ time }) => time >= since)) print(line);
+  const found = await Promise.all(
+    sources.map(async (source) => ({ source, lines: (await read(source)).filter(({ time }) => time >= since) })),
+  );
+  for (const line of inOrder(found.flatMap((each) => each.lines))) print(line);
   const cut = found.filter((each) => each.lines.length >= lines).map(({ source }) => source.host.name);
   if (cut.length > 0)
     console.error(`only the last ${lines} lines of ${[...new Set(cut)].join(", ")}; --lines shows more`);

@@ -76,7 +76,7 @@ export type Cause = {
   title: string;
   /** Section of docs/runbook.md. */
   runbook: string;
-  /** Commands, HOST being the evidence's host. */
+  /** Commands; HOST is the evidence's host, DATABASE and BALANCER the first of their group. */
   next: string[];
   /** Causes that explain it, on the same host or anywhere. */
   symptomOf: Partial<Record<CauseName, "here" | "anywhere">>;
@@ -89,7 +89,7 @@ export const causes: Record<CauseName, Cause> = {
     runbook: "backenddown",
     next: [
       "npm run ssh -- HOST sudo journalctl -u halo -n 50",
-      "npm run ssh -- HOST sudo systemctl start halo",
+      "npm run ssh -- HOST sudo systemctl restart halo",
       "vagrant up HOST",
     ],
     symptomOf: {},
@@ -128,15 +128,17 @@ export const causes: Record<CauseName, Cause> = {
     runbook: "redisdown",
     next: [
       "npm run ssh -- HOST sudo journalctl -u redis-server -n 50",
-      "npm run ssh -- HOST sudo systemctl start redis-server",
+      "npm run ssh -- HOST sudo systemctl restart redis-server",
     ],
     symptomOf: { disk: "here", "redis-persistence": "here" },
     look: (s) =>
       inGroup(s, "redis").flatMap((host) => {
         const seen = seenOf(s, host);
         if (seen === undefined) return [{ host, says: [`its host cannot be reached: ${whyNot(s, host)}`] }];
-        if (!isThere(seen.redis) || seen.redis.answers) return [];
-        const { state, sub, since } = seen.redis.unit;
+        const { redis } = seen;
+        if (redis && "error" in redis) return [{ host, says: [`it does not answer INFO: ${redis.error}`] }];
+        if (!redis || redis.answers) return [];
+        const { state, sub, since } = redis.unit;
         return [{ host, since, says: [`its unit is ${state} (${sub}), and it does not answer INFO`] }];
       }),
   },
@@ -274,8 +276,8 @@ export const causes: Record<CauseName, Cause> = {
     title: "Slow queries",
     runbook: "databaseslow",
     next: [
-      `npm run ssh -- HOST "cd /; sudo -u postgres psql halo -xc 'SELECT pid, application_name, now() - query_start AS since, pg_blocking_pids(pid), query FROM pg_stat_activity ORDER BY query_start LIMIT 5'"`,
-      "npm run ssh -- HOST sudo journalctl -u 'postgresql@*' -n 50",
+      `npm run ssh -- DATABASE "cd /; sudo -u postgres psql halo -xc 'SELECT pid, application_name, now() - query_start AS since, pg_blocking_pids(pid), query FROM pg_stat_activity ORDER BY query_start LIMIT 5'"`,
+      "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50",
     ],
     symptomOf: { "database-down": "anywhere", starvation: "here", cpu: "here" },
     look: (s) => [...inPostgres(s), ...inService(s)],
@@ -500,8 +502,25 @@ export function symptoms(s: Snapshot): string[] {
   return says;
 }
 
+/** What could not be looked at and is no finding's evidence, a sentence each; what Prometheus lacks is in `figures`. */
+export function unseen(s: Snapshot, findings: Finding[]): string[] {
+  const told = findings.flatMap(({ evidence }) => evidence).join("\n");
+  const parts = s.hosts.flatMap(({ name, seen }): [string, unknown][] =>
+    "error" in seen ? [[name, seen]] : Object.entries(seen).map(([part, of]) => [`${part} of ${name}`, of]),
+  );
+  return parts.flatMap(([what, of]) => {
+    const { error } = of as Partial<Failed>;
+    return error === undefined || told.includes(error) || of === s.figures
+      ? []
+      : [`${what} could not be looked at: ${error}`];
+  });
+}
+
 const fill = (text: string, host: string, s: Snapshot) =>
-  text.replaceAll("HOST", host).replaceAll("BALANCER", inGroup(s, "balancers")[0] ?? "");
+  text
+    .replaceAll("HOST", host)
+    .replaceAll("DATABASE", inGroup(s, "postgres")[0] ?? "")
+    .replaceAll("BALANCER", inGroup(s, "balancers")[0] ?? "");
 
 const isThere = <T>(part: T | Failed | undefined): part is Exclude<T, Failed> =>
   part !== undefined && !(typeof part === "object" && part !== null && "error" in part);

@@ -3,7 +3,7 @@
 Argument: what to look at, as JSON (type Request in snapshot.ts). Prints JSON (type Seen there); a part that could not be
 looked at is {"error": why}.
 """
-import collections, concurrent.futures, http.client, json, os, re, subprocess, sys, time, urllib.parse, urllib.request
+import collections, concurrent.futures, contextlib, http.client, json, os, re, subprocess, sys, time, urllib.parse, urllib.request
 
 asked = json.loads(sys.argv[1])
 SECONDS = 2
@@ -11,8 +11,8 @@ SAMPLES = 20
 PATIENCE = 1  # seconds for one probe
 
 
-def run(*argv):
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20).stdout.strip()
+def run(*argv, timeout=20):
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout).stdout.strip()
 
 
 def read(path):
@@ -94,13 +94,21 @@ def service():
         folder = "/sys/fs/cgroup" + read(f"/proc/{halo['pid']}/cgroup").rsplit(":", 1)[1].strip()
     pids = run("pgrep", "-u", "halo", "-f", "app/src/main.ts").split()
 
+    def of_each(name):
+        """A file of /proc for each worker that has not ended meanwhile."""
+        texts = {}
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                texts[pid] = read(f"/proc/{pid}/{name}")
+        return texts
+
     def spent():
         """Seconds that each worker has run, and that it was kept waiting for a CPU (whoever had it, or whatever quota)."""
-        return [[int(of) / 1e9 for of in read(f"/proc/{pid}/schedstat").split()[:2]] for pid in pids]
+        return {pid: [int(of) / 1e9 for of in text.split()[:2]] for pid, text in of_each("schedstat").items()}
 
     begin = time.monotonic()
-    states = [read(f"/proc/{pid}/stat").rsplit(") ", 1)[1].split()[0] for pid in pids]
-    spans = spent()
+    states = [text.rsplit(") ", 1)[1].split()[0] for text in of_each("stat").values()]
+    earlier = spent()
     before = throttling(folder)
     probes = []
     while time.monotonic() < begin + SECONDS:
@@ -108,7 +116,7 @@ def service():
         time.sleep(SECONDS / SAMPLES)
     after = throttling(folder)
     seconds = time.monotonic() - begin
-    spans = [[(b - a) / seconds for a, b in zip(*each)] for each in zip(spans, spent())]
+    spans = [[(b - a) / seconds for a, b in zip(earlier[pid], now)] for pid, now in spent().items() if pid in earlier]
     cpu, waited = max(spans, key=sum, default=[0, 0])
     result = {
         "unit": halo,
@@ -128,11 +136,11 @@ def service():
 
 
 def redis():
-    said = run("halo-redis-cli", "info", "persistence").replace("\r", "")
+    said = run("halo-redis-cli", "info", "persistence", timeout=3).replace("\r", "")
     of = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
     wanted = ("loading", "aof_enabled", "aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
     errors = run("journalctl", "-u", "redis-server", f"--since=-{asked['window']}s", "-o", "cat", "-g", "AOF write error")
-    folder = run("halo-redis-cli", "config", "get", "dir").split("\n")[-1]
+    folder = run("halo-redis-cli", "config", "get", "dir", timeout=3).split("\n")[-1]
     return {
         "unit": unit("redis-server"),
         "answers": bool(of),
@@ -269,13 +277,13 @@ def prometheus():
                 told = json.load(answer)
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{name}: {error.read().decode()[:300]}")
-        # The key: the values of its labels, in the order of their names.
-        result[name] = {
-            " ".join(of for _, of in sorted(each["metric"].items()) if _ != "__name__"): [
-                [at, float(value)] for at, value in each["values"] if value not in ("NaN", "+Inf", "-Inf")
-            ]
-            for each in told["data"]["result"]
-        }
+        result[name] = {}
+        for each in told["data"]["result"]:
+            curve = [[at, float(value)] for at, value in each["values"] if value not in ("NaN", "+Inf", "-Inf")]
+            # What has ended says nothing of how it is now.
+            if curve and curve[-1][0] >= now - 2 * query["step"]:
+                # The key: the values of its labels, in the order of their names.
+                result[name][" ".join(of for _, of in sorted(each["metric"].items()) if _ != "__name__")] = curve
     return result
 
 

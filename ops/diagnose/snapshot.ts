@@ -89,7 +89,7 @@ export type Seen = {
 
 /** One curve, oldest point first. */
 export type Curve = [at: Time, value: number][];
-/** By the query's name, then by the values of its labels: a host, or "host worker", "host mountpoint". */
+/** By the query's name, then by the values of its labels: a host, or "host worker", "host mountpoint". Each reaches up to now. */
 export type Figures = Partial<Record<QueryName, Record<string, Curve>>>;
 
 export type Snapshot = {

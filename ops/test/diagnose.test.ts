@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { causeNames, causes, diagnose, risen, since, symptoms } from "../diagnose/causes.ts";
+import { causeNames, causes, diagnose, risen, since, symptoms, unseen } from "../diagnose/causes.ts";
 import type {
   Balancer,
   Curve,
@@ -14,6 +17,7 @@ import type {
   Snapshot,
 } from "../diagnose/snapshot.ts";
 import { faults } from "../faults/faults.ts";
+import { sh } from "../lib/process.ts";
 import { root } from "../lib/project.ts";
 
 const at = 1_800_000_000;
@@ -72,7 +76,7 @@ const seen = (given: Partial<Seen> = {}): Seen => ({
 
 type Given = {
   balancer?: Partial<Balancer>;
-  redis?: Partial<Redis>;
+  redis?: Partial<Redis> | { error: string };
   postgres?: Partial<Postgres> | { error: string };
   backend1?: Partial<Service> | { error: string };
   backend2?: Partial<Service>;
@@ -89,7 +93,7 @@ const cluster = (given: Given = {}): Snapshot => ({
       groups: ["balancers", "redis", "postgres", "monitoring"],
       seen: seen({
         balancer: balancer(given.balancer),
-        redis: redis(given.redis),
+        redis: given.redis && "error" in given.redis ? given.redis : redis(given.redis),
         postgres: given.postgres && "error" in given.postgres ? given.postgres : postgres(given.postgres),
         ...given.front,
       }),
@@ -179,6 +183,7 @@ describe("what is named, and nothing else", () => {
     ["Redis cannot rewrite its file", { redis: broken }, ["redis-persistence balancer"]],
     ["Redis ends itself", { redis: { writeErrors: 3 } }, ["redis-persistence balancer"]],
     ["Redis is stopped", { redis: { answers: false, unit: dead, persistence: {} } }, ["redis-down balancer"]],
+    ["Redis is frozen", { redis: { error: "timed out" } }, ["redis-down balancer"]],
     ["a full disk", { front: { disks: [{ mount: "/srv", free: 0.05, bytes: 1e9 }] } }, ["disk balancer"]],
     ["more work than CPU", { backend1: { cpu: 0.05, waited: 0.7 } }, ["cpu backend1"]],
     ["a worker that computes and has to share", { backend1: { cpu: 0.7, waited: 0.25 } }, []],
@@ -277,6 +282,51 @@ test("Prometheus alone names what the hosts no longer show, and says since when"
   const statement = { backend1: flat(0.05), backend2: flat(0.06) };
   expect(found({ figures: { statement } })).toEqual(["slow-queries backend1+backend2"]);
   expect(found({ figures: { statement: { ...statement, backend2: flat(0.002) } } })).toEqual([]);
+});
+
+test("a curve that has ended says nothing of how it is now", { timeout: 30_000 }, async () => {
+  const now = Date.now() / 1000;
+  const values = { backend1: [now - 300, now - 60], backend2: [now - 300, now - 20] };
+  const result = Object.entries(values).map(([host, times]) => ({
+    metric: { host },
+    values: times.map((time) => [time, "0.4"]),
+  }));
+  const server = createServer((_, answer) => answer.end(JSON.stringify({ data: { result } }))).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const asked = {
+      parts: ["prometheus"],
+      prometheus: { url, queries: { lag: { expr: "x", range: 3600, step: 20 } } },
+    };
+    const { prometheus } = JSON.parse(await sh(["python3", "ops/diagnose/look.py", JSON.stringify(asked)]));
+    expect(prometheus).toEqual({
+      lag: {
+        backend2: [
+          [now - 300, 0.4],
+          [now - 20, 0.4],
+        ],
+      },
+    });
+  } finally {
+    server.close();
+  }
+});
+
+test("what could not be looked at is said, unless a finding says it", () => {
+  const error = "No such process";
+  const dark = (given: Given) => unseen(cluster(given), diagnose(cluster(given)));
+  expect(dark({})).toEqual([]);
+  expect(dark({ front: { disks: { error } } })).toEqual([`disks of balancer could not be looked at: ${error}`]);
+  expect(dark({ backend1: { error } })).toEqual([`backend1 could not be looked at: ${error}`]);
+  expect(dark({ backend1: { error }, balancer: unheard })).toEqual([]);
+  expect(dark({ redis: { error } })).toEqual([]);
+});
+
+test("what to ask PostgreSQL is asked on its own host, also where a backend is the cause", () => {
+  const [finding] = diagnose(cluster({ postgres: { ...locked, blockers: [{ ...lock, app: "backend1" }] } }));
+  expect(finding).toMatchObject({ cause: "slow-queries", hosts: ["backend1"] });
+  for (const each of finding?.next ?? []) expect(each).toMatch(/^npm run ssh -- balancer /);
 });
 
 test("a stretch of bad values that lasts begins after the last good one", () => {

@@ -12,7 +12,7 @@ beforeEach(explainByJournals);
 const scene = (seconds = 120) => makeScene(() => [], console.log, AbortSignal.timeout(seconds * 1000));
 const patience = 90_000; // ms
 
-type Look = { code: number; prometheus: string | null; symptoms: string[]; findings: Finding[] };
+type Look = { code: number; prometheus: string | null; unseen: string[]; symptoms: string[]; findings: Finding[] };
 /** What `npm run diagnose` says of the last 20 s. */
 async function look(): Promise<Look> {
   const { code, output } = await sh(["ops/run", "diagnose", "--json", "--window", "20s"]);
@@ -54,7 +54,7 @@ test("a healthy cluster: nothing is wrong", async () => {
 });
 
 test.each(faults)("$name: $what", async (fault) => {
-  await arm(scene(), { mend: fault.mend, limit: 120 }, 1);
+  await arm(scene(), { ...fault, limit: 120 }, 1);
   let named: Awaited<ReturnType<typeof lookFor>>;
   try {
     await fault.make(scene(), 120);
@@ -74,13 +74,32 @@ test.each(faults)("$name: $what", async (fault) => {
   expect(over.others.filter((each) => JSON.parse(each).cause !== fault.name)).toEqual([]);
 });
 
+test("a worker that ends while it is looked at", async () => {
+  const [{ name = "" } = {}] = inGroup("backends");
+  const looking = look();
+  await on(name, "until pgrep -f '^python3 - '; do sleep .05; done; sleep .5; pkill -KILL -u halo -f app/src/main.ts");
+  expect((await looking).unseen).toEqual([]);
+  await lookFor(undefined);
+});
+
 test("without Prometheus the hosts alone are asked, and it says so", async () => {
   const [{ name = "" } = {}] = inGroup("monitoring");
   await on(name, "systemctl stop prometheus");
   try {
-    const { code, prometheus, findings } = await look();
-    expect([code, prometheus, findings]).toEqual([0, expect.stringMatching(/refused/), []]);
+    const { code, prometheus, unseen, findings } = await look();
+    expect([code, prometheus, unseen, findings]).toEqual([0, expect.stringMatching(/refused/), [], []]);
   } finally {
     await on(name, "systemctl start prometheus");
+  }
+});
+
+// The last one: what visitors noticed stays in the window for a while.
+test("a frozen Redis, which its unit calls active", async () => {
+  const [{ name = "" } = {}] = inGroup("redis");
+  await on(name, "systemctl kill -s STOP redis-server");
+  try {
+    expect((await look()).findings.map(({ cause }) => cause)).toEqual(["redis-down"]);
+  } finally {
+    await on(name, "systemctl kill -s CONT redis-server");
   }
 });

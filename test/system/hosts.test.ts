@@ -17,6 +17,14 @@ const services: Record<string, { ports: number[]; hosts: string[]; from: string[
 if (services.http) services.http.ports = [...new Set(sites().flatMap((site) => site.ports))];
 if (services.metrics) services.metrics.ports = [9464]; // of as many workers as there are
 
+test("npm run ssh -- HOST CMD has a terminal where its caller has one", async () => {
+  const command = ["ops/run", "ssh", first, "tty"];
+  expect((await sh(command)).output).toContain("not a tty");
+  expect(await must(["python3", "-c", "import pty, sys; pty.spawn(sys.argv[1:])", ...command])).toMatch(
+    /^\/dev\/pts\//,
+  );
+});
+
 test("npm run verify is green, and leaves no password in a host's journal", async () => {
   const since = Math.floor(Date.now() / 1000);
   await must(["npm", "run", "-s", "verify"]);

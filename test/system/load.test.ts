@@ -127,6 +127,22 @@ test("Ctrl-C in the midst: the table is of what was done, and the rows are gone"
   expect(client.errors).toBe(0);
 });
 
+test("rows that cannot be taken out: the table all the same, and what takes them out", async () => {
+  const { child, ended, output } = start("load.ts", ["high", "--connections", "1"], unmonitored());
+  await until("rows are written", 20_000, async () => (await rows()) > 20);
+  await on("balancer", "mv /usr/bin/psql /usr/bin/psql.away");
+  try {
+    child.kill("SIGINT");
+    expect(await ended, output()).toBe(1);
+  } finally {
+    await on("balancer", "mv /usr/bin/psql.away /usr/bin/psql");
+  }
+  expect(read(output()).notes[0]).toMatch(/^its rows are still there/);
+  expect(await rows()).toBeGreaterThan(20);
+  await must(["sh", "-c", output().match(/npm run ssh .*/)?.[0] ?? "false"]);
+  expect(await rows()).toBe(0);
+});
+
 test("logs: a request that failed over, with both tries and the line of the backend that answered", async () => {
   const [dead = "", alive = ""] = backends;
   const found = async () => {
@@ -164,6 +180,13 @@ test("logs: a request that failed over, with both tries and the line of the back
   ]);
   expect(output).toContain(`${dead} has no line of it`);
   await until(`${dead} answers again`, 20_000, async () => (await request("/-/x")).headers["x-served-by"] === dead);
+});
+
+test("logs: a note where --lines cut something, and none where it was --since", async () => {
+  const noted = async (since: string) =>
+    (await must(["ops/run", "logs", "nginx", "--since", since, "--lines", "1"])).includes("only the last 1 lines");
+  expect(await noted("1d")).toBe(true);
+  await until("a second without a request has no note", 20_000, async () => !(await noted("1s")));
 });
 
 test("logs --follow: what comes is shown, and nothing is left running after Ctrl-C", async () => {
