@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { playbook } from "../../ops/lib/cluster.ts";
 import { own } from "../../ops/lib/project.ts";
-import { ansible, must, type Result } from "./hosts.ts";
+import { must, type Result, sh } from "./hosts.ts";
 
 export type Release = { id: string; file: string; sha256: string };
 
@@ -24,5 +25,5 @@ export async function pack(name: string, change: (folder: string) => void): Prom
 }
 
 /** Deploys a packed release; resolves with the playbook's exit status and output. */
-export const deploy = (app_release: Release): Promise<Result> =>
-  ansible("deploy.yml", "-e", JSON.stringify({ app_release, app_gate_timeout: 15 }));
+export const deploy = (app_release: Release, env = {}): Promise<Result> =>
+  sh(playbook("deploy.yml", "-e", JSON.stringify({ app_release, app_gate_timeout: 15 })), env);
