@@ -12,6 +12,13 @@ echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
 echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
+# Services that have not read what was written for them: the run that wrote it was cut short. Any rename is a new ctime.
+unread() {
+  since=$(systemctl show --property=StateChangeTimestamp --value --timestamp=us+utc "$1" 2>/dev/null)
+  [ -n "$since" ] && shift && [ -n "$(find "$@" -newerct "$since" 2>/dev/null)" ]
+}
+unread nginx /etc/nginx/nginx.conf && echo nginx_unread=yes
+unread redis-server /etc/redis/redis.conf /etc/redis/users.acl /etc/systemd/system/redis-server.service.d/halo.conf && echo redis_unread=yes
 for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /usr/share/grafana /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"
 done

@@ -116,5 +116,10 @@ for unit in units:
     if how:
         must("systemctl", how, unit)
         print(how, unit)
-if os.path.exists(pending):
+# What is another call's to restart stays.
+left = {how: [unit for unit in left[how] if unit not in units + wanted.get("off", [])] for how in left}
+if any(left.values()):
+    with open(pending, "w") as file:
+        json.dump(left, file)
+elif os.path.exists(pending):
     os.remove(pending)

@@ -297,6 +297,20 @@ test("a wrong configuration is refused with promtool's words, and the old one go
   expect([again.code, again.output]).toEqual([0, expect.not.stringContaining("CHANGED")]);
 });
 
+test("of what a run that was cut short has left to restart, each role does its own", async () => {
+  const pending = "/run/halo-settle.json";
+  const left = () => on(monitoring, `cat ${pending} 2>/dev/null || true`);
+  await on(monitoring, `echo '{"restart": ["prometheus-node-exporter"], "reload": ["prometheus"]}' >${pending}`);
+  for (const [name, then] of [
+    ["exporters", '{"restart": [], "reload": ["prometheus"]}'],
+    ["monitoring", ""],
+  ] as const) {
+    const { code, output } = await role(name, monitoring);
+    expect([code, output]).toEqual([0, expect.stringContaining("CHANGED")]);
+    expect(await left()).toBe(then);
+  }
+});
+
 describe("planned work", () => {
   type Silence = {
     id: string;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { playbook, reach } from "../../ops/lib/cluster.ts";
 import { inventoryFile } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { visit } from "../lib/http.ts";
+import { request, visit } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 const folder = mkdtempSync(join(tmpdir(), "halo-topology-"));
@@ -105,6 +105,28 @@ test("a wrong nginx configuration: the play fails with nginx's message, the old 
   expect(output).toMatch(/client_max_body_size.*(invalid value|wrong)/);
   expect(await on("balancer", "sha256sum /etc/nginx/nginx.conf")).toBe(before);
   expect((await visit()).status).toBe(200);
+});
+
+test("what a run that was cut short had written is in service after the next one, which is the last to change anything", async () => {
+  // As a run leaves them that dies before its handlers: other settings in service than in the files.
+  await on(
+    "balancer",
+    `cd /etc && for file in nginx/nginx.conf redis/redis.conf; do cp -p $file $file.kept; done
+sed -i 's/max_fails=/down &/' nginx/nginx.conf && systemctl reload nginx
+sed -i 's/^maxmemory .*/maxmemory 99mb/' redis/redis.conf && systemctl restart redis-server
+for file in nginx/nginx.conf redis/redis.conf; do mv $file.kept $file; done
+touch systemd/system/postgresql@*-main.service.d/halo.conf`,
+  );
+  await until("nginx has no backend", 5000, async () => (await request()).headers["x-served-by"] === undefined);
+  const started = () => on("balancer", "systemctl show -P ActiveEnterTimestampMonotonic 'postgresql@*'");
+  const before = await started();
+  const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
+  expect(code, output).toBe(0);
+  expect(await on("balancer", "halo-redis-cli config get maxmemory")).not.toContain(String(99 * 1024 * 1024));
+  expect(await started()).not.toBe(before);
+  await until("visits are answered", 5000, async () => (await visit()).status === 200);
+  const again = await ansible("site.yml", "--limit", "balancers,localhost");
+  expect(again.output).toMatch(/balancer\s+: ok=\d+\s+changed=0/);
 });
 
 test("a taken port: the play names the port and who has it; once it is free the play mends all", async () => {

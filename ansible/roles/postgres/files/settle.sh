@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings PostgreSQL into service with its present settings, and puts database, roles and rights right: settle.sh VERSION restart|"" STATEMENT_TIMEOUT IDLE_TIMEOUT
+# Brings PostgreSQL into service with its present settings, and puts database, roles and rights right: settle.sh VERSION STATEMENT_TIMEOUT IDLE_TIMEOUT
 # The service's password is the standard input. Prints a line for what it changed.
 set -eu
 cd /
@@ -28,7 +28,8 @@ fi
 if ! systemctl is-active --quiet "$unit"; then
   start start
   echo started
-elif [ -n "$2" ]; then
+elif [ -n "$(find "/etc/systemd/system/$unit.service.d/halo.conf" -newerct "$(systemctl show --property=ActiveEnterTimestamp --value --timestamp=us+utc "$unit")")" ]; then
+  # Its unit was written after it had started.
   start restart
   echo restarted
 else
@@ -48,7 +49,7 @@ wrong=$(ask --command="SELECT sourcefile || ':' || sourceline || ': ' || name ||
     WHERE error IS NOT NULL UNION ALL SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL")
 [ -z "$wrong" ] || die "$wrong"
 
-ask -v database=halo -v statement_timeout="$3" -v idle_timeout="$4" --file=/etc/halo/database.sql
+ask -v database=halo -v statement_timeout="$2" -v idle_timeout="$3" --file=/etc/halo/database.sql
 
 login() { PGPASSWORD=$password psql --no-psqlrc --no-password --quiet --username=halo --dbname=halo --command='' 2>&1; }
 if ! login >/dev/null; then
