@@ -1,6 +1,7 @@
 /**
  * A client without manners, for a host whose address is limited (the controller's is not); prints what became of it as JSON.
- *   flood.ts requests ADDRESS HOST COUNT RATE   GET / one after another on one connection, RATE a second at most;
+ *   flood.ts requests ADDRESS HOST COUNT RATE [METHOD]
+ *                                               / one after another on one connection, RATE a second at most;
  *                                               prints [{status, type, retryAfter, by, count}]
  *   flood.ts slow ADDRESS HOST BODIES HEADS     as many POSTs that stop in their body, then connections that send a byte
  *                                               of their header each second; prints {"429": n, "408": n, cut: n,
@@ -10,7 +11,7 @@ import http from "node:http";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
-const [mode = "", address = "", host = "", first = "", second = ""] = process.argv.slice(2);
+const [mode = "", address = "", host = "", first = "", second = "", method = "GET"] = process.argv.slice(2);
 
 async function requests(count: number, rate: number): Promise<unknown> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -21,8 +22,9 @@ async function requests(count: number, rate: number): Promise<unknown> {
     const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
       const headers = { Host: host, Accept: i % 2 ? "text/html" : "application/json" };
       http
-        .get({ host: address, agent, headers }, (each) => each.resume().on("end", () => resolve(each)))
-        .on("error", reject);
+        .request({ host: address, agent, headers, method }, (each) => each.resume().on("end", () => resolve(each)))
+        .on("error", reject)
+        .end();
     });
     const { "content-type": type, "retry-after": retryAfter, "x-served-by": by } = answer.headers;
     const kind = JSON.stringify({ status: answer.statusCode, type, retryAfter, by });

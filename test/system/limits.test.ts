@@ -21,11 +21,11 @@ const {
 const { connections_per_address: perAddress } = yaml("group_vars/all/firewall.yml").firewall_services.http;
 
 /** Runs test/lib/flood.ts on a host, whose address is limited; resolves with what it prints. */
-async function flood<T>(host: string, mode: string, name: string, ...numbers: number[]): Promise<T> {
+async function flood<T>(host: string, mode: string, name: string, ...words: (number | string)[]): Promise<T> {
   const program = readFileSync(join(root, "test/lib/flood.ts")).toString("base64");
   const node = "/opt/halo/runtime/current/bin/node --input-type=module-typescript -";
   return JSON.parse(
-    await on(host, `echo ${program} | base64 -d | ${node} ${mode} ${balancerAddress} ${name} ${numbers.join(" ")}`),
+    await on(host, `echo ${program} | base64 -d | ${node} ${mode} ${balancerAddress} ${name} ${words.join(" ")}`),
   );
 }
 type Kind = { status: number; type?: string; retryAfter?: string; by?: string; count: number };
@@ -72,12 +72,25 @@ describe("requests a second", () => {
   });
 
   test.each([
-    ["another site", domains()[1] ?? "", 200],
-    ["a name that is not ours", "other.example", 421],
-  ])("%s is no way around it", async (_, name, status) => {
-    const kinds = await flood<Kind[]>(first, "requests", name, 1500, 10_000);
+    ["another site", domains()[1] ?? "", 200, "GET"],
+    ["a name that is not ours", "other.example", 421, "GET"],
+    ["a method of its own", domain, 400, "FROB"],
+  ])("%s is no way around it", async (_, name, status, method) => {
+    const kinds = await flood<Kind[]>(first, "requests", name, 1500, 10_000, method);
     expect(sum(kinds, 429)).toBeGreaterThan(0);
     expect(sum(kinds, status) + sum(kinds, 429)).toBe(1500);
+  });
+
+  test("what nginx refuses before it counts does not fill the log, and what a client searches for is not in it", async () => {
+    const log = "/var/log/nginx/access.log";
+    const logged = async (what: string) => Number(await on("balancer", `grep -c '${what}' ${log} || true`));
+    const broken = `"client":"${findHost(first).address}".*"upstream":""`;
+    const before = await logged(broken);
+    expect(sum(await flood<Kind[]>(first, "requests", "no..name", 1500, 10_000), 400)).toBe(1500);
+    const path = `/-/${randomUUID()}`;
+    await request(`${path}?search=Ayu`);
+    await until("it is logged", 10_000, async () => (await logged(`"uri":"${path}"`)) === 1);
+    expect((await logged(broken)) - before).toBeLessThan(100);
   });
 
   test("under it every request is answered, a moment after the flood as well", async () => {
