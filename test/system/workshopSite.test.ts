@@ -149,6 +149,10 @@ test.each([
     expect(await card(page, plate).textContent()).toContain(price.replace(" ", "\u00a0"));
     const edit = await focusedKey(page);
     expect(edit).toMatch(/^job-\d+-edit$/);
+    expect(
+      await page.evaluate("sessionStorage.getItem('workshop.draft')"),
+      "the draft of a job that is saved",
+    ).toBeNull();
 
     // Scheduled, then in progress, then done: the first move of its card, wherever the card is.
     const id = Number(edit.split("-")[1]);
