@@ -1,58 +1,66 @@
 /**
  * GET / of the deployed cluster beside a bare node:http server on the same hosts behind the same nginx, in turns,
  * and redis-benchmark's INCR: what every later change is judged by. `npm run bench -- --rounds 8 --seconds 5`
+ * Ctrl-C ends it early. Should nobody be left to end it, the hosts put themselves right.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { findHost, reach, ssh } from "./lib/cluster.ts";
+import { backends, balancer, makeScene } from "./drill/scene.ts";
+import { findHost, reach } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { elapsed, sh } from "./lib/process.ts";
-import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
+import { elapsed } from "./lib/process.ts";
+import { domains, hosts, own, root } from "./lib/project.ts";
 import { needWrk, wrk } from "./lib/wrk.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
 const connections = 64; // enough to keep two cores busy; reliability figures in docs/decisions.md use the same
+const warmUp = 15; // s; a JIT that has just begun serves a third less
 type Side = "halo" | "bare";
 type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };
 
 const all = hosts();
-const balancer = inGroup("balancers")[0]?.name ?? "";
-const backends = inGroup("backends").map(({ name }) => name);
 const [domain] = domains();
 const url = `http://${findHost(balancer).address}/`;
 
-const on = (host: string, script: string) => sh(ssh(findHost(host), "sudo", "bash", "-s"), `set -e\n${script}`);
+const interrupted = new AbortController();
+// Not the interruption's: what is begun is put right.
+const scene = () => makeScene(() => [], console.log, AbortSignal.timeout(120_000));
+const on = async (host: string, script: string) => (await scene().on(host, script)).output;
 
-/** Starts the bare server beside the service, which stays up too: both keep what their JIT has learned. */
-async function startBare(): Promise<void> {
+/** Runs a script on every backend, to its end on each; then throws what went wrong on one. */
+async function onEach(script: (name: string) => string): Promise<void> {
+  const ends = await Promise.allSettled(backends.map((name) => on(name, script(name))));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
+
+/** Has a backend answer by itself again; harms nothing where it does. */
+const undo = `nft delete table ip halo_bench 2>/dev/null || true
+systemctl stop halo-bare halo-bench.timer 2>/dev/null || true
+rm -f /run/halo-bare.ts
+nft --file /etc/halo/firewall.nft`;
+
+/**
+ * Starts the bare server beside the service, which stays up too: both keep what their JIT has learned. When nobody has
+ * asked for the next side for these seconds, which a load may take, and two minutes, the hosts undo everything.
+ */
+async function startBare(seconds: number): Promise<void> {
   const program = readFileSync(join(root, "ops/bench/bare.ts"), "utf8");
-  await Promise.all(
-    backends.map((name) =>
-      on(
-        name,
-        `cat > /run/halo-bare.ts <<'BARE'\n${program}BARE
-systemctl stop halo-bare 2>/dev/null || true
+  await onEach(
+    (name) => `${undo}
+systemd-run -q --collect --unit=halo-bench --on-active=${seconds + 120} bash -c '${undo}'
+cat > /run/halo-bare.ts <<'BARE'\n${program}BARE
 systemd-run -q --collect --unit=halo-bare --uid=halo /opt/halo/runtime/current/bin/node /run/halo-bare.ts ${findHost(name).address} ${barePort}
 nft insert rule inet halo input tcp dport ${barePort} accept`,
-      ),
-    ),
   );
 }
 
 async function stopBare(): Promise<void> {
-  await serve("halo");
-  await Promise.all(
-    backends.map((name) =>
-      on(name, "systemctl stop halo-bare; rm -f /run/halo-bare.ts; nft --file /etc/halo/firewall.nft"),
-    ),
-  );
+  await onEach(() => undo);
+  await settle("halo");
 }
 
-/**
- * Has every backend's port 3000 answered by one of the two, and waits until it is so. nginx is reloaded because the
- * connections that it keeps would still go to the other one.
- */
+/** Has every backend's port 3000 answered by one of the two, and waits until it is so. */
 async function serve(side: Side): Promise<void> {
   const redirect = `nft --file - <<'NFT'
 table ip halo_bench {
@@ -63,17 +71,29 @@ table ip halo_bench {
 }
 NFT`;
   const remove = "nft delete table ip halo_bench 2>/dev/null || true";
-  await Promise.all(backends.map((name) => on(name, side === "bare" ? `${remove}\n${redirect}` : remove)));
+  const again = "systemctl restart halo-bench.timer";
+  await onEach(() => [again, remove, ...(side === "bare" ? [redirect] : [])].join("\n"));
+  await settle(side);
+}
+
+/** Waits until one of the two answers. nginx is reloaded because the connections that it keeps would still go to the other one. */
+async function settle(side: Side): Promise<void> {
   await on(balancer, "systemctl reload nginx");
+  const visit = reach(["curl", "-s", "-H", `Host: ${domain}`, url]);
   const deadline = performance.now() + 60_000;
   for (let good = 0; good < 20; ) {
     if (performance.now() > deadline) throw new Problem(`${side} does not answer on every backend`, "npm run verify");
-    const body = await sh(reach(["curl", "-s", "-H", `Host: ${domain}`, url]));
+    const { output: body } = await scene().must(visit);
     good = body.includes('"total_visits":') && body.includes('"bare"') === (side === "bare") ? good + 1 : 0;
   }
 }
 
-const load = (seconds: number) => wrk(connections, seconds, domain ?? "", url, "--latency");
+const load = async (seconds: number) =>
+  (
+    await makeScene(() => [], console.log, interrupted.signal).must(
+      wrk(connections, seconds, domain ?? "", url, "--latency"),
+    )
+  ).output;
 
 async function measure(seconds: number): Promise<Round> {
   const before = await cpu();
@@ -116,7 +136,7 @@ done; true`,
       ),
     ),
   );
-  for (const line of texts.join("").trim().split("\n")) {
+  for (const line of texts.join("\n").split("\n")) {
     const [unit = "", microseconds] = line.split(" ");
     used[unit] = (used[unit] ?? 0) + Number(microseconds);
   }
@@ -135,7 +155,7 @@ async function memory(): Promise<number> {
 async function redisRate(): Promise<number> {
   const text = await on(
     balancer,
-    `password=$(sed -n "s/^REDISCLI_AUTH=\\([^ ]*\\) .*/\\1/p" /usr/local/sbin/halo-redis-cli)
+    `password=$(sed -n "s/^REDISCLI_AUTH=\\W*\\(\\w*\\).*/\\1/p" /usr/local/sbin/halo-redis-cli)
 redis-benchmark --user admin -a "$password" -c ${connections} -n 200000 --csv INCR halo:bench | tail -n 1
 halo-redis-cli DEL halo:bench >/dev/null`,
   );
@@ -183,12 +203,14 @@ await command(async (args) => {
   const seconds = Number(values.seconds);
   await needWrk();
   const rounds: Record<Side, Round[]> = { halo: [], bare: [] };
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => interrupted.abort(new Problem("interrupted; everything was put back", "run it again")));
   const idle = await memory();
   try {
-    await startBare();
+    await startBare(Math.max(warmUp, seconds));
     for (const side of ["bare", "halo"] as const) {
       await serve(side);
-      await load(15); // a JIT that has just begun serves a third less
+      await load(warmUp);
     }
     for (let i = 1; i <= Number(values.rounds); i++)
       for (const side of ["bare", "halo"] as const) {
@@ -199,6 +221,8 @@ await command(async (args) => {
           `${elapsed()}: round ${i}, ${side}: ${Math.round(round.rate)} requests/s, p99 ${round.p99.toFixed(1)} ms`,
         );
       }
+  } catch (error) {
+    throw interrupted.signal.reason ?? error;
   } finally {
     await stopBare();
   }

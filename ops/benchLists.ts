@@ -1,11 +1,13 @@
 /**
  * The workshop's lists with many customers' data: `npm run bench:lists -- --customers 100000 --clients 20 --seconds 8`.
- * Each client asks again as soon as it has its answer. The example data go in first (seed 79) and out again at the end.
+ * Each client asks again as soon as it has its answer. The example data go in first (seed 79) and out again at the end,
+ * also after Ctrl-C.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { makeScene } from "./drill/scene.ts";
 import { findHost } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
@@ -15,6 +17,8 @@ import { needWrk, wrk } from "./lib/wrk.ts";
 
 const seed = 79;
 const first = firstId(seed);
+const seeding = [join(root, "ops/run"), "seed", "--seed", String(seed)];
+const interrupted = new AbortController();
 
 /** What a front desk asks for; each kind with more than one way to ask, so that no single page is measured. */
 function kinds(customers: number): Record<string, string[]> {
@@ -61,6 +65,11 @@ done = function(summary, latency)
 end
 `;
 
+async function takeOut(): Promise<void> {
+  if ((await attach([...seeding, "--remove"])) !== 0)
+    throw new Problem("the example data are still there", `npm run seed -- --seed ${seed} --remove`);
+}
+
 await command(async (args) => {
   const { values } = parseArgs({
     args,
@@ -72,20 +81,25 @@ await command(async (args) => {
   });
   const { customers, clients, seconds } = values;
   await needWrk();
-  const seeding = [join(root, "ops/run"), "seed", "--seed", String(seed)];
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () =>
+      interrupted.abort(new Problem("interrupted; the example data are out again", "run it again")),
+    );
+  const scene = makeScene(() => [], console.log, interrupted.signal);
   const host = domains().find((domain) => domain.startsWith("workshop.")) ?? "";
   const url = `http://${findHost(inGroup("balancers")[0]?.name).address}/`;
   const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
   const lines = ["| list | requests/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|"];
   try {
-    if ((await attach([...seeding, "--customers", customers])) !== 0)
-      throw new Problem("the example data did not go in", "npm run verify");
+    const status = await attach([...seeding, "--customers", customers]);
+    interrupted.signal.throwIfAborted();
+    if (status !== 0) throw new Problem("the example data did not go in", "npm run verify");
     for (const [kind, paths] of Object.entries(kinds(Number(customers)))) {
       const file = join(folder, "paths.lua");
       writeFileSync(file, script(paths));
-      const load = (s: number) => wrk(Number(clients), s, host, url, "-s", file);
+      const load = (s: number) => scene.must(wrk(Number(clients), s, host, url, "-s", file));
       await load(2); // a JIT that has just begun is slower
-      const figures = (await load(Number(seconds))).trim().split("\n").at(-1) ?? "";
+      const figures = (await load(Number(seconds))).output.split("\n").at(-1) ?? "";
       const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = figures.split(" ").map(Number);
       if (bad !== 0) throw new Problem(`${kind}: ${bad} requests failed`, "npm run verify");
       const ms = (us: number) => (us / 1000).toFixed(1);
@@ -94,7 +108,7 @@ await command(async (args) => {
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    await attach([...seeding, "--remove"]);
+    await takeOut();
   }
   const report = `${lines.join("\n")}\n\n${clients} clients, ${customers} customers, ${seconds} s each.\n`;
   mkdirSync(own("reports"), { recursive: true });

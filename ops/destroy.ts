@@ -9,7 +9,8 @@ import { existingProvider } from "./lib/provider.ts";
 
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
-const kept = ["backups", "reports"]; // what a person may still want of .halo/
+const kept = ["backups", "reports", "secrets"]; // what a person may still want of .halo/
+const typed = ["alert_webhook", "alert_slack", "alert_deadman"]; // of its secrets: those that a person has put there
 const reusable = ["runtimes"]; // with the base image: what package-lock.json alone decides
 
 await command(async (args) => {
@@ -22,11 +23,16 @@ await command(async (args) => {
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
-  if (existsSync(own()))
-    for (const each of readdirSync(own()))
-      if (![...kept, ...(values["keep-image"] ? reusable : [])].includes(each)) rmSync(own(each), { recursive: true });
+  clear(own(), [...kept, ...(values["keep-image"] ? reusable : [])]);
+  clear(own("secrets"), typed);
   console.log(
     "Nothing of Halo's is left but the packages that were installed" +
       (values["keep-image"] ? ", the lab's base image and the Node for the hosts." : "."),
   );
 });
+
+/** Empties a folder but for these. */
+function clear(folder: string, keep: string[]): void {
+  if (!existsSync(folder)) return;
+  for (const each of readdirSync(folder)) if (!keep.includes(each)) rmSync(join(folder, each), { recursive: true });
+}

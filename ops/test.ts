@@ -1,19 +1,20 @@
 /** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
-import { runLane } from "./lib/lanes.ts";
+import { refuseForeignLab, runLane } from "./lib/lanes.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed, step } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 const lanes = ["lint", "unit", "integration", "life", "system"];
 const packages =
-  "ansible-lint yamllint shellcheck redis-tools postgresql prometheus chromium curl nftables iproute2".split(" ");
+  "ansible-lint yamllint shellcheck redis-tools postgresql prometheus chromium curl nftables iproute2 wrk".split(" ");
 
 await command(async () => {
   if (existingProvider())
     throw new Problem(
       "hosts are up, and these tests begin with nothing",
-      "npm run destroy first; or, on these hosts: npm run test:system",
+      "npm run destroy first; or, on these hosts, whose visits and customers it replaces: npm run test:system",
     );
+  refuseForeignLab();
   await step("Install what the tests need", "test-packages", ["ops/packages", ...packages, "vagrant", "ansible-core"]);
   const counts = { passed: 0, failed: 0 };
   try {

@@ -1,5 +1,5 @@
 import { reach } from "./cluster.ts";
-import { ask, sh, step } from "./process.ts";
+import { ask, step } from "./process.ts";
 
 /** Installs the load generator where it is missing and can be; throws a Problem where it cannot. */
 export async function needWrk(): Promise<void> {
@@ -7,8 +7,8 @@ export async function needWrk(): Promise<void> {
 }
 
 /**
- * Has this many connections ask a URL of a domain for some seconds, each again as soon as it has its answer, from where
- * the hosts can be reached. Resolves with what wrk printed; throws a Problem when it cannot run.
+ * The command that has this many connections ask a URL of a domain for some seconds, each again as soon as it has its
+ * answer, from where the hosts can be reached; it prints wrk's report.
  */
 export const wrk = (connections: number, seconds: number, domain: string, url: string, ...more: string[]) =>
-  sh(reach(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, ...more, "-H", `Host: ${domain}`, url]));
+  reach(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, ...more, "-H", `Host: ${domain}`, url]);

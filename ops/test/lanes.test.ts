@@ -1,0 +1,88 @@
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sh } from "../../test/lib/hosts.ts";
+import { root } from "../lib/project.ts";
+
+// A clone in which the lab, vitest and the commands that make hosts are stand-ins, which write down that they were called.
+let clone = "";
+const calls = () =>
+  existsSync(join(clone, "calls")) ? readFileSync(join(clone, "calls"), "utf8").trim().split("\n") : [];
+function stand(file: string, script: string): void {
+  mkdirSync(join(clone, file, ".."), { recursive: true });
+  writeFileSync(join(clone, file), `#!/bin/sh\n${script}\n`);
+  chmodSync(join(clone, file), 0o755);
+}
+/** Runs one of the commands there, not as CI. */
+const run = (name: string, ...args: string[]) =>
+  sh(["sh", "-c", 'cd "$0" && exec "$@"', clone, process.execPath, `ops/${name}.ts`, ...args], {
+    CI: "",
+    HALO_LAB: "",
+  });
+
+beforeEach(() => {
+  clone = mkdtempSync(join(tmpdir(), "halo-clone-"));
+  for (const each of readdirSync(join(root, "ops")).filter((name) => /^(lib|.*\.ts)$/.test(name)))
+    cpSync(join(root, "ops", each), join(clone, "ops", each), { recursive: true });
+  writeFileSync(join(clone, "package.json"), '{"type": "module"}');
+  mkdirSync(join(clone, "node_modules"));
+  symlinkSync(join(root, "node_modules/yaml"), join(clone, "node_modules/yaml"));
+  stand("lab/lab", "[ $1 != status ]"); // none is running
+  stand("ops/run", 'echo "$1" >>calls');
+});
+afterEach(() => rmSync(clone, { recursive: true }));
+
+test("the lab of another clone is not taken away", async () => {
+  stand("lab/lab", "echo docker");
+  for (const name of ["test", "lane"])
+    expect([name, await run(name, "system")]).toEqual([
+      name,
+      { code: 1, output: expect.stringMatching(/a lab is running[\s\S]*npm run destroy/) },
+    ]);
+  expect(calls()).toEqual([]);
+});
+
+test("a lane takes the hosts away that it has made when `up` fails", async () => {
+  stand("ops/run", 'echo "$1" >>calls; [ "$1" != up ]');
+  expect(await run("lane", "system")).toEqual({ code: 1, output: "" });
+  expect(calls()).toEqual(["up", "destroy"]);
+});
+
+test("a vitest that ends without a report is one failure", async () => {
+  stand("node_modules/.bin/vitest", "exit 1");
+  expect(await run("lane", "unit")).toEqual({ code: 1, output: expect.stringContaining("\n0 passed, 1 failed") });
+});
+
+test("a lane that is interrupted says so, and nothing goes on", async () => {
+  stand("node_modules/.bin/vitest", "kill -INT $$");
+  expect(await run("lane", "unit")).toEqual({
+    code: 1,
+    output: expect.stringContaining("the lane unit was interrupted"),
+  });
+});
+
+test("destroy keeps the addresses that a person has put beside the generated passwords, backups and reports", async () => {
+  for (const file of ["secrets/alert_slack", "secrets/metrics", "backups/a.tar", "reports/a.md", "logs/a.log"])
+    stand(`.halo/${file}`, "");
+  expect((await run("destroy")).code).toBe(0);
+  expect(readdirSync(join(clone, ".halo"), { recursive: true }).sort()).toEqual([
+    "backups",
+    "backups/a.tar",
+    "reports",
+    "reports/a.md",
+    "secrets",
+    "secrets/alert_slack",
+  ]);
+});

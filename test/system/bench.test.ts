@@ -1,0 +1,67 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { root } from "../../ops/lib/project.ts";
+import { firstId } from "../../ops/lib/seed.ts";
+import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
+import { visit } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+
+/** A command that goes on until a signal ends it. */
+function start(script: string, ...args: string[]) {
+  const child = spawn(process.execPath, [join(root, "ops", script), ...args]);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { child, ended, output: () => output };
+}
+
+async function startBench() {
+  const bench = start("bench.ts", "--rounds", "1", "--seconds", "1");
+  await until("the bare server answers", 60_000, async () => (await visit()).visit.container_id === "bare");
+  return bench;
+}
+
+async function everyBackendIsItself(): Promise<void> {
+  for (let i = 0; i < 4 * backends.length; i++) expect(backends).toContain((await visit()).visit.container_id);
+  for (const name of backends)
+    expect(
+      await on(
+        name,
+        "nft list ruleset 2>/dev/null | grep -E 'halo_bench|dport 3001'; systemctl list-units --all --no-legend 'halo-bare*' 'halo-bench*'",
+      ),
+    ).toBe("");
+}
+
+test("bench, interrupted: every backend answers as itself, and nothing is left on it", async () => {
+  const { child, ended, output } = await startBench();
+  child.kill("SIGINT");
+  expect(await ended, output()).toBe(1);
+  expect(output()).toContain("interrupted; everything was put back");
+  await everyBackendIsItself();
+});
+
+test("bench, killed: the hosts have a timer that does the same", async () => {
+  const { child, ended } = await startBench();
+  child.kill("SIGKILL");
+  await ended;
+  for (const name of backends) {
+    expect(await on(name, "systemctl is-active halo-bench.timer")).toBe("active");
+    await on(name, "systemctl start --wait halo-bench.service");
+  }
+  await everyBackendIsItself();
+});
+
+test("bench:lists, interrupted: the example data are out again", async () => {
+  const { child, ended, output } = start("benchLists.ts", "--customers", "200", "--seconds", "1");
+  await until("the example data are in", 60_000, async () => output().includes("Added 200 customers"));
+  child.kill("SIGINT");
+  expect(await ended, output()).toBe(1);
+  expect(output()).toMatch(/Removed 200 customers[\s\S]*the example data are out again/);
+  const left = `SELECT count(*) FROM workshop.customers WHERE id BETWEEN ${firstId(79)} AND ${firstId(80) - 1}`;
+  expect(await on("balancer", `cd / && runuser -u postgres -- psql -AtX halo -c "${left}"`)).toBe("0");
+});
