@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Drill, drills } from "./drill/drills.ts";
-import { perform } from "./drill/perform.ts";
+import { perform, refuseBeside } from "./drill/perform.ts";
 import { line, type Row, table } from "./drill/report.ts";
 import { makeScene } from "./drill/scene.ts";
 import { reach } from "./lib/cluster.ts";
@@ -33,8 +33,9 @@ await command(async (args) => {
   const inside = reach(here);
   if (inside.length > here.length) return attach(inside); // the load has to come from where the hosts are
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => interrupted.abort(new Problem("interrupted; everything was put back", "run it again")));
+  await refuseBeside(makeScene(() => [], console.log, AbortSignal.timeout(60_000 * slow)));
   await verify("a drill would prove nothing");
   const rows: Row[] = [];
   for (const drill of chosen) {

@@ -4,7 +4,7 @@
  * put themselves right.
  */
 import { parseArgs } from "node:util";
-import { arm, plan, putBack, removeRows } from "./drill/perform.ts";
+import { arm, plan, putBack, refuseBeside, removeRows } from "./drill/perform.ts";
 import { makeScene, type Scene, steady } from "./drill/scene.ts";
 import { faults } from "./faults/faults.ts";
 import { startTraffic } from "./faults/load.ts";
@@ -36,23 +36,24 @@ await command(async (args) => {
   const inside = reach(here);
   if (inside.length > here.length) return attach(inside); // the load has to come from where the hosts are
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => interrupted.abort(new Problem("interrupted", "everything is put back")));
   const say = (text: string) => console.log(`${elapsed()}: ${text}`);
   const limited = (limit: number, ...signals: AbortSignal[]): Scene =>
     makeScene(() => [], say, AbortSignal.any([AbortSignal.timeout(limit * slow * 1000), ...signals]));
   const scene = limited(seconds + 60, interrupted.signal);
-  await arm(scene, { mend: fault.mend, limit: seconds }, slow);
+  await refuseBeside(limited(60));
   await plan(limited(30), "begin", fault, `${seconds + 60}`);
   const stop = startTraffic();
   try {
+    await arm(scene, { ...fault, limit: seconds }, slow);
     await fault.make(scene, seconds + 60);
     say(`${fault.what}; for ${seconds} s: npm run diagnose`);
     await steady(scene, seconds);
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
   } finally {
-    await stop();
+    await stop().catch((error) => say(`${error}`));
     await putBack(limited(120), fault);
     await removeRows(limited(60));
     await plan(limited(30), "end", fault);

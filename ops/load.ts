@@ -7,12 +7,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import type { Shot } from "./drill/load.ts";
-import { balancer, makeScene, type Scene } from "./drill/scene.ts";
+import { backends, balancer, makeScene, type Scene } from "./drill/scene.ts";
 import { findHost, reach } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
 import { domains, own, root } from "./lib/project.ts";
-import { cores, readCpu, removeRows, rowPrefix, snapshot } from "./load/cluster.ts";
+import { cores, readCpu, removal, removeRows, rowPrefix, snapshot } from "./load/cluster.ts";
 import { drive, knee } from "./load/drive.ts";
 import { bySecond, clientFigures, p95Like, prometheusFigures } from "./load/figures.ts";
 import { compare, notes, page, type Report, readReport, table } from "./load/report.ts";
@@ -20,6 +20,7 @@ import { list, makePlan, type Plan } from "./load/scenarios.ts";
 
 const interrupted = new AbortController();
 const hurried = new AbortController();
+let left: string | undefined; // why the rows are still there
 
 await command(async (args) => {
   const { values, positionals } = parseArgs({
@@ -42,13 +43,13 @@ await command(async (args) => {
   const inside = reach(here);
   if (inside.length > here.length) return attach(inside); // the load has to come from where the hosts are
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => (interrupted.signal.aborted ? hurried : interrupted).abort());
   const report = await load(plan);
   console.log(`\n${table(report)}`);
   if (other) console.log(`\n${compare(report, other)}`);
   console.log(`\nReport: ${save(report)}`);
-  return report.interrupted ? 130 : 0;
+  return left ? 1 : report.interrupted ? 130 : 0;
 });
 
 /** One run from the look before it until its rows are gone again. */
@@ -66,11 +67,18 @@ async function load(plan: Plan): Promise<Report> {
   const before = await snapshot(interrupted.signal);
   if (interrupted.signal.aborted) throw new Problem("interrupted before the first request", "run it again");
   const { shots, seconds, steps, cpu, way } = await measure(plan, target, scene).finally(async () => {
-    if (plan.clients) console.log(`${elapsed()}: ${await removeRows(scene())} rows taken out again`);
+    if (!plan.clients) return;
+    try {
+      console.log(`${elapsed()}: ${await removeRows(scene())} rows taken out again`);
+    } catch (error) {
+      left = `its rows are still there; take them out: ${removal}`;
+      console.log(`${elapsed()}: ${error instanceof Error ? error.message : error}\n${left}`);
+    }
   });
   if (shots.length === 0 || shots.every(({ status }) => status === 0))
     throw new Problem(`nobody answered: ${shots[0]?.error ?? "interrupted too soon"}`, "npm run verify");
   const requests = shots.filter(({ status }) => status > 0).length;
+  const silent = backends.filter((name) => !(name in cpu));
   const after =
     "none" in before ? before : await snapshot(hurried.signal, { site: domain, before: before.counters, requests });
   const measured =
@@ -84,10 +92,15 @@ async function load(plan: Plan): Promise<Report> {
     at,
     seconds,
     interrupted: interrupted.signal.aborted,
-    client: { ...clientFigures(shots, seconds), cpu },
+    client: { ...clientFigures(shots, seconds), ...(silent.length < backends.length ? { cpu } : {}) },
     ...measured,
     steps,
-    notes: [...(plan.steps ? [knee(steps, plan.steps.to)] : []), ...notes(shots)],
+    notes: [
+      ...(left ? [left] : []),
+      ...(silent.length > 0 ? [`the client's backend CPU is without ${silent.join(", ")}: no word over SSH`] : []),
+      ...(plan.steps ? [knee(steps, plan.steps.to)] : []),
+      ...notes(shots),
+    ],
     series: bySecond(shots),
   };
 }

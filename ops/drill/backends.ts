@@ -1,5 +1,6 @@
 /** Backends that fail, one or all of them. */
 import { findHost } from "../lib/cluster.ts";
+import type { Provider } from "../lib/provider.ts";
 import type { Drill, Outcome } from "./drills.ts";
 import { now } from "./load.ts";
 import { answered, backends, cutPower, readyAt, type Scene, steady, vagrant } from "./scene.ts";
@@ -7,6 +8,7 @@ import { answered, backends, cutPower, readyAt, type Scene, steady, vagrant } fr
 const [peer = ""] = backends;
 const workers = "-u halo -f app/src/main.ts";
 const away = ["BackendDown", "BackendIdle", "NoScrape"];
+const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
 const causes = { alerts: away, hosts: [peer] };
 
 /** The first backend fails, is put right after some seconds, and comes back into rotation. */
@@ -41,6 +43,7 @@ export const halt: Drill = {
   limit: 120,
   budget: { back: 15 },
   causes,
+  providers: vagrants,
   run: async (scene) => {
     const at = now();
     const halted = async () => {
@@ -58,6 +61,7 @@ export const power: Drill = {
   limit: 120,
   budget: { slowest: 2500 },
   causes,
+  providers: vagrants,
   run: (scene) =>
     peerFails(
       scene,

@@ -6,7 +6,7 @@ import { domains } from "../lib/project.ts";
 import type { Drill, Outcome } from "./drills.ts";
 import { now, type Shot } from "./load.ts";
 import { answered, backends, balancer, cutPower, processes, redis, steady, tail, vagrant } from "./scene.ts";
-import { isVisit, isWritten, p99 } from "./tally.ts";
+import { isVisit, isWritten, largest, p99 } from "./tally.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);
 
@@ -85,7 +85,7 @@ until [ "$(pgrep -c -P $main)" = $workers ] && ! pgrep -P $main | grep -qx $vict
     const ofMaster = during(at, 2000);
     const lost = scene.shots().filter((shot) => !isVisit(shot));
     const refused = lost.filter(({ at: sent, ms }) => sent + ms >= at);
-    const span = Math.max(0, ...refused.map(({ at: sent }) => sent - at));
+    const span = largest(refused.map(({ at: sent }) => sent - at));
     return {
       failedAt: killed.at,
       overAt,

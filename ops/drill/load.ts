@@ -35,6 +35,8 @@ export type Shot = {
   /** 0 when no whole answer came; `error` then says why, as it does for a 200 that is not the contract's. */
   status: number;
   error?: string;
+  /** Too many were waiting: nobody has sent it, and its `ms` says nothing. */
+  unsent?: true;
   /** X-Request-Id, X-Served-By and X-Release of the answer. */
   id?: string;
   by?: string;

@@ -1,7 +1,7 @@
-import { findHost } from "../lib/cluster.ts";
+import { findHost, ssh } from "../lib/cluster.ts";
 import { Problem } from "../lib/problem.ts";
 import { elapsed } from "../lib/process.ts";
-import { domains } from "../lib/project.ts";
+import { domains, hosts } from "../lib/project.ts";
 import type { Drill, Outcome } from "./drills.ts";
 import { type Load, startLoad } from "./load.ts";
 import { explain, type Row } from "./report.ts";
@@ -18,7 +18,7 @@ import {
 } from "./scene.ts";
 import { judge, judgeWrites, type Seen, tally, tellWrites } from "./tally.ts";
 
-const timer = "halo-drill";
+const unit = (name: string) => `halo-drill-${name}`; // what puts a host right by itself
 const writesPerRead = 0.1; // a write costs a transaction
 export const drillRows = "halo-drill"; // what the keys and the names of a drill's rows begin with
 const log = "/var/log/nginx/access.log";
@@ -85,8 +85,9 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
   } catch (error) {
     row.broken.push(error instanceof Problem ? error.message : `it could not be done: ${error}`);
   }
-  await Promise.all([...loads, writing].map((load) => load?.stop()));
-  if (row.broken.length > 0) await explain(limited(60), row.broken, shots(), seen);
+  const tell = (error: unknown) => say(error instanceof Error ? error.message : `${error}`);
+  await Promise.all([...loads, writing].map((load) => load?.stop())).catch(tell);
+  if (row.broken.length > 0) await explain(limited(60), row.broken, shots(), seen).catch(tell);
   try {
     await putBack(limited(120), drill);
     if (drill.writes) await removeRows(limited(60));
@@ -126,20 +127,45 @@ const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [
   ...(causes ? [`alertname=~"${causes.alerts.join("|")}"`, `host=~"${[...new Set(causes.hosts)].join("|")}"`] : []),
 ];
 
+/** Throws a Problem where a drill or fault is under way, or was killed and its host has still to put itself right. */
+export async function refuseBeside(scene: Scene): Promise<void> {
+  const looks = hosts().map(async (host) => {
+    const ask = `date +%s; systemctl list-timers --output=json '${unit("*")}'`;
+    const { code, output } = await scene.sh(ssh(host, ask));
+    if (code !== 0) return; // others say what is wrong with it
+    const [seconds, timers = ""] = output.split("\n");
+    for (const { next, activates } of JSON.parse(timers) as { next: number; activates: string }[])
+      throw new Problem(
+        `${activates} is armed: a killed drill or fault will put itself right in ${Math.ceil(next / 1e6 - Number(seconds))} s, or one is under way`,
+        `wait for it; to put a killed one right now: npm run ssh -- ${host.name} sudo systemctl start --wait ${activates}`,
+      );
+  });
+  await Promise.all(looks);
+}
+
 /** Has the hosts put themselves right, should nobody be left to ask for it. */
-export async function arm(scene: Scene, { mend, limit }: Pick<Drill, "mend" | "limit">, slow: number): Promise<void> {
+export async function arm(
+  scene: Scene,
+  { name, mend, limit }: Pick<Drill, "name" | "mend" | "limit">,
+  slow: number,
+): Promise<void> {
   if (!mend) return;
-  const quoted = `'${mend.script.replaceAll("'", "'\\''")}'`;
-  const line = `systemd-run --quiet --collect --unit=${timer} --on-active=${(limit + 60) * slow} bash -c ${quoted}`;
+  // Whoever starts it before its time has nothing left to wait for.
+  const script = `systemctl stop ${unit(name)}.timer\n${mend.script}`;
+  const quoted = `'${script.replaceAll("'", "'\\''")}'`;
+  const line = `systemd-run --quiet --collect --unit=${unit(name)} --on-active=${(limit + 60) * slow} bash -c ${quoted}`;
   await Promise.all(mend.on.map((host) => scene.on(host, line)));
 }
 
 /** Puts everything right and waits until every backend answers. */
-export async function putBack(scene: Scene, { mend, restore }: Pick<Drill, "mend" | "restore">): Promise<void> {
+export async function putBack(
+  scene: Scene,
+  { name, mend, restore }: Pick<Drill, "name" | "mend" | "restore">,
+): Promise<void> {
   await restore?.(scene);
   if (mend)
     await Promise.all(
-      mend.on.map((host) => scene.on(host, `systemctl stop ${timer}.timer 2>/dev/null || true\n${mend.script}`)),
+      mend.on.map((host) => scene.on(host, `systemctl stop ${unit(name)}.timer 2>/dev/null || true\n${mend.script}`)),
     );
   // A path that counts no visit; a banned backend is tried again after some seconds.
   await scene.on(

@@ -42,7 +42,7 @@ function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void
   const shot: Shot = { at, ms: 0, late: 0, fresh, reused: false, status: 0, retryAfter: false };
   if (key) shot.key = key;
   if (outstanding >= crowd) {
-    tell({ ...shot, error: `not sent: ${crowd} requests are waiting` });
+    tell({ ...shot, unsent: true, error: `not sent: ${crowd} requests are waiting` });
     return;
   }
   outstanding++;

@@ -57,6 +57,12 @@ export function percentile(values: number[], q: number): number | undefined {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
 }
 
+/** The largest of these, or 0. (Math.max takes no more than some 125,000 arguments.) */
+export const largest = (values: number[]): number => values.reduce((most, each) => Math.max(most, each), 0);
+
+/** Milliseconds of those that were sent at all. */
+export const latencies = (shots: Shot[]): number[] => shots.filter(({ unsent }) => !unsent).map(({ ms }) => ms);
+
 export const isVisit = (shot: Shot): boolean => shot.status === 200 && shot.error === undefined;
 
 /** A 503 that tells when to come back: of the service (it names itself) or of nginx. */
@@ -65,10 +71,7 @@ export const isRefusal = (shot: Shot): boolean => shot.status === 503 && shot.re
 export const isWritten = (shot: Shot): boolean => shot.status === 201 && shot.error === undefined;
 
 export const p99 = (shots: Shot[], from: number, to: number): number | undefined =>
-  percentile(
-    shots.filter(({ at }) => at >= from && at < to).map(({ ms }) => ms),
-    0.99,
-  );
+  percentile(latencies(shots.filter(({ at }) => at >= from && at < to)), 0.99);
 
 /** Sums up what a drill saw. */
 export function tally(seen: Seen): Tally {
@@ -80,8 +83,8 @@ export function tally(seen: Seen): Tally {
     lost: failures.filter((shot) => seen.mayLose?.(shot)).length,
     refused: shots.filter(isRefusal).length,
     retried: seen.retried,
-    slowest: Math.max(0, ...shots.map(({ ms }) => ms)),
-    late: Math.max(0, ...shots.map(({ late }) => late)),
+    slowest: largest(shots.map(({ ms }) => ms)),
+    late: largest(shots.map(({ late }) => late)),
     p99: {
       before: p99(shots, 0, failedAt),
       during: p99(shots, failedAt, overAt),
@@ -103,9 +106,12 @@ const quiet = 1000; // ms without a request: at any load that a drill uses, a pe
  */
 function rotation({ shots, failedAt, peer, readyAt, triedPeer }: Seen): Pick<Tally, "stopped" | "probes" | "back"> {
   if (readyAt === undefined) return {};
-  if (peer === undefined) return { back: Math.max(0, ...shots.filter(isRefusal).map(({ at }) => at - readyAt)) / 1000 };
+  if (peer === undefined) return { back: largest(shots.filter(isRefusal).map(({ at }) => at - readyAt)) / 1000 };
   const answers = shots.filter(({ by }) => by === peer).map(({ at, ms }) => at + ms);
-  const next = Math.min(...answers.filter((end) => end >= readyAt));
+  const next = answers.reduce(
+    (first, end) => (end >= readyAt ? Math.min(first, end) : first),
+    Number.POSITIVE_INFINITY,
+  );
   const back = Number.isFinite(next) ? { back: (next - readyAt) / 1000 } : {};
 
   const last = beforeGap(answers, failedAt - quiet);
@@ -199,7 +205,7 @@ export function judgeWrites({ writes, rows, away, mayLose }: Written, patient = 
 /** The writes in one line. */
 export function tellWrites({ writes, rows }: Written): string {
   const refusals = writes.filter(isRefusal);
-  const slowest = (shots: Shot[]) => Math.max(0, ...shots.map(({ ms }) => ms)).toFixed(0);
+  const slowest = (shots: Shot[]) => largest(shots.map(({ ms }) => ms)).toFixed(0);
   const acknowledged = writes.filter(isWritten);
   return `writes: ${acknowledged.length} acknowledged, ${rows.length} rows; ${refusals.length} refused (slowest ${slowest(refusals)} ms) and sent again, ${writes.length - acknowledged.length - refusals.length} without an answer; the slowest acknowledged took ${slowest(acknowledged)} ms`;
 }

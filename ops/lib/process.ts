@@ -1,6 +1,6 @@
 import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
-import { dirname, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { Problem } from "./problem.ts";
 import { own, root } from "./project.ts";
 
@@ -40,7 +40,10 @@ export function sh(argv: string[], input = ""): Promise<string> {
   });
 }
 
-/** Runs a command on the caller's own terminal; resolves with its exit status, 128 + n after signal n. */
+/**
+ * Runs a command on the caller's own terminal, and hands SIGTERM and SIGHUP on to it; resolves with its exit status,
+ * 128 + n after signal n.
+ */
 export function attach(argv: string[], options: SpawnOptions = {}): Promise<number> {
   const [file = "", ...args] = argv;
   const ignore = () => {};
@@ -48,11 +51,17 @@ export function attach(argv: string[], options: SpawnOptions = {}): Promise<numb
   process.on("SIGINT", ignore);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: "inherit", ...options });
+    const hand = (signal: NodeJS.Signals) => {
+      // In a lab the child is nsenter, which hands nothing on.
+      const inside = file === join(root, "lab/lab") && ask(["pkill", "--signal", signal, "--parent", `${child.pid}`]);
+      if (typeof inside !== "string") child.kill(signal);
+    };
+    process.on("SIGTERM", hand).on("SIGHUP", hand);
     child.on("error", (error) =>
       reject(new Problem(`cannot run ${file} (${error.message})`, `install ${file}, or see: npm run doctor`)),
     );
     child.on("exit", (code, signal) => {
-      process.off("SIGINT", ignore);
+      process.off("SIGINT", ignore).off("SIGTERM", hand).off("SIGHUP", hand);
       resolve(code ?? 128 + (signals[signal ?? ""] ?? 0));
     });
   });

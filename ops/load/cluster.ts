@@ -7,6 +7,9 @@ import { type Counters, counted, counters } from "./figures.ts";
 /** What the names of a load's rows begin with. */
 export const rowPrefix = "halo-load";
 
+/** What takes them out by hand. */
+export const removal = `npm run ssh -- ${postgres} "sudo -u postgres psql halo -c \\"DELETE FROM workshop.customers WHERE name LIKE '${rowPrefix}-%'\\""`;
+
 /** Takes out the rows that this load, or one that was killed, has written; gives how many there were. */
 export async function removeRows(scene: Scene): Promise<number> {
   const { output } = await scene.on(
@@ -22,28 +25,37 @@ SQL`,
 /** Nanoseconds of CPU by process of the workers, for each backend. */
 export type Cpu = Record<string, Map<string, number>>;
 
-/** Asks each backend what its workers have used until now. */
+/** Asks each backend what its workers have used until now; leaves out one that cannot be asked. */
 export async function readCpu(scene: Scene): Promise<Cpu> {
   const used = backends.map(async (host) => {
-    const { output } = await scene.on(
-      host,
-      `for worker in $(pgrep -u halo -f app/src/main.ts); do
-  awk -v pid=$worker '{ sum += $1 } END { printf "%d %.0f\\n", pid, sum }' /proc/$worker/task/*/schedstat
-done`,
-    );
-    const lines = output.split("\n").filter(Boolean);
-    return [host, new Map(lines.map((line) => line.split(" ") as [string, string]).map(([p, ns]) => [p, Number(ns)]))];
+    // One may end while it is looked at.
+    const script = `for worker in $(pgrep -u halo -f app/src/main.ts); do
+  cat /proc/$worker/task/*/schedstat 2>/dev/null | awk -v pid=$worker '{ sum += $1 } END { if (NR) printf "%d %.0f\\n", pid, sum }'
+done`;
+    const asked = await scene.on(host, script).catch((error) => {
+      if (!(error instanceof Problem)) throw error;
+    });
+    const lines = asked?.output
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => line.split(" ") as [string, string]);
+    return lines ? [[host, new Map(lines.map(([pid, ns]) => [pid, Number(ns)]))]] : [];
   });
-  return Object.fromEntries(await Promise.all(used));
+  return Object.fromEntries((await Promise.all(used)).flat());
 }
 
-/** Cores that each backend's workers used in these seconds; one that began meanwhile counts whole. */
+/**
+ * Cores that each backend's workers used in these seconds; a worker that began meanwhile counts whole, a backend that could
+ * not be asked twice is left out.
+ */
 export const cores = (before: Cpu, after: Cpu, seconds: number): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(after).map(([host, workers]) => [
-      host,
-      [...workers].reduce((all, [pid, ns]) => all + ns - (before[host]?.get(pid) ?? 0), 0) / 1e9 / seconds,
-    ]),
+    Object.entries(after).flatMap(([host, workers]) => {
+      const then = before[host];
+      return then
+        ? [[host, [...workers].reduce((all, [pid, ns]) => all + ns - (then.get(pid) ?? 0), 0) / 1e9 / seconds]]
+        : [];
+    }),
   );
 
 const patience = 60_000; // ms for a scrape to come, six of its intervals

@@ -1,5 +1,5 @@
 import { type Load, type LoadOptions, now, type Shot, startLoad } from "../drill/load.ts";
-import { percentile } from "../drill/tally.ts";
+import { latencies, percentile } from "../drill/tally.ts";
 import { elapsed } from "../lib/process.ts";
 import { clientFigures, isFailure } from "./figures.ts";
 import { bounds, type Plan } from "./scenarios.ts";
@@ -18,6 +18,7 @@ const probe = { domain: "load.invalid", path: "/", rate: 20, writes: undefined }
 
 const wait = (ms: number, ended: AbortSignal) =>
   new Promise<void>((resolve) => {
+    if (ended.aborted) return resolve();
     const timer = setTimeout(resolve, ms);
     ended.addEventListener("abort", () => resolve(clearTimeout(timer)), { once: true });
   });
@@ -32,6 +33,7 @@ export async function drive(
   target: Pick<LoadOptions, "host" | "port" | "domain" | "writes">,
   interrupted: AbortSignal,
 ): Promise<Run> {
+  if (interrupted.aborted) return { shots: [], seconds: 0.001, steps: [] };
   const loads: Load[] = [];
   const steps: Step[] = [];
   const start = (options: Partial<LoadOptions>) => {
@@ -142,6 +144,7 @@ export function knee(steps: Step[], to: number): string {
 /** Shows how a run goes: a terminal sees one line, in place; a pipe sees one every ten seconds. Gives what ends it. */
 function show(loads: Load[], plan: Plan, since: number): () => void {
   const live = process.stdout.isTTY;
+  if (live) process.stdout.on("error", () => {}); // the terminal is gone; its SIGHUP ends the run
   const whole = plan.steps ? "" : ` of ${plan.clients ? "at most " : ""}${plan.seconds} s`;
   const next = loads.map(() => 0);
   let failed = 0;
@@ -154,10 +157,7 @@ function show(loads: Load[], plan: Plan, since: number): () => void {
       next[i] = shots.length;
       recent.push(...shots.slice(-5000).filter(({ at, ms }) => at + ms > now() - 5000));
     }
-    const p95 = percentile(
-      recent.map(({ ms }) => ms),
-      0.95,
-    );
+    const p95 = percentile(latencies(recent), 0.95);
     const seconds = Math.min(5, (performance.now() - since) / 1000);
     const line = `${elapsed(since)}${whole}: ${requests} requests, ${failed} failed; now ${(recent.length / seconds).toFixed(1)}/s, p95 ${p95?.toFixed(0) ?? "-"} ms`;
     if (live) process.stdout.write(`\r\x1b[2K${line.slice(0, (process.stdout.columns || 80) - 1)}`);

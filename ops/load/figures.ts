@@ -1,6 +1,6 @@
 /** What a run's figures are made of. No effects: everything comes in as values. */
 import type { Shot } from "../drill/load.ts";
-import { percentile } from "../drill/tally.ts";
+import { latencies, percentile } from "../drill/tally.ts";
 import { histogramQuantile, type Series } from "../lib/prometheus.ts";
 
 /**
@@ -19,13 +19,11 @@ export type Figures = {
 /** No whole answer, or one that refuses. */
 export const isFailure = (shot: Shot): boolean => shot.status === 0 || shot.status >= 400 || shot.error !== undefined;
 
-const ms = (shots: Shot[]): number[] => shots.map((shot) => shot.ms);
-
 /** The client's figures of some seconds; latencies from when each request was due. */
 export const clientFigures = (shots: Shot[], seconds: number): Figures => ({
   requests: shots.length,
   rate: shots.length / seconds,
-  p95: percentile(ms(shots), 0.95),
+  p95: percentile(latencies(shots), 0.95),
   errors: shots.filter(isFailure).length / Math.max(1, shots.length),
 });
 
@@ -144,8 +142,8 @@ export function bySecond(shots: Shot[]): Second[] {
     second: i * step,
     requests: group.length / step,
     failed: group.filter(isFailure).length / step,
-    p50: percentile(ms(group), 0.5),
-    p95: percentile(ms(group), 0.95),
+    p50: percentile(latencies(group), 0.5),
+    p95: percentile(latencies(group), 0.95),
   }));
 }
 

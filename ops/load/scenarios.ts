@@ -24,7 +24,7 @@ export type Wishes = { rate?: string; duration?: string; connections?: string; p
 /** What a stress step has to keep to, and how far the search for the knee goes. p95 as the alert SiteSlow, errors as SiteErrors. */
 export const bounds = { p95: 200, errors: 0.01, growth: 1.5, near: 1.1 };
 
-const most = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 30 };
+const most = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 20 };
 
 type Scenario = {
   what: string;

@@ -1,11 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { drills } from "../drill/drills.ts";
 import { atLeast } from "../drill/front.ts";
 import { now, type Shot, startLoad } from "../drill/load.ts";
+import { arm } from "../drill/perform.ts";
 import { table } from "../drill/report.ts";
+import type { Scene } from "../drill/scene.ts";
 import { judge, judgeWrites, notLive, percentile, type Seen, tally, tellWrites, type Written } from "../drill/tally.ts";
 import { root } from "../lib/project.ts";
 
@@ -60,6 +63,15 @@ test("a calm load breaks nothing", () => {
     attempted: 1000,
     p99: { before: 5, during: 5, after: 5 },
   });
+});
+
+test("a long run at a high rate can be summed up, and a request that nobody sent has no latency", () => {
+  const shots = Array.from({ length: 300_000 }, (_, i) =>
+    i % 2 ? shot(i / 100) : shot(i / 100, { ms: 0, status: 0, unsent: true }),
+  );
+  const stopped = { shots, readyAt: 10 };
+  expect(tally(seen(stopped))).toMatchObject({ requests: 300_000, failed: 150_000, slowest: 5, p99: { before: 5 } });
+  expect(tally(seen({ ...stopped, peer: "backend1" })).back).toBeLessThan(0.1);
 });
 
 test("the latencies before, during and after a failure are told apart", () => {
@@ -226,6 +238,15 @@ test("versions are compared by their numbers", () => {
   expect(["1.26.3", "1.27.3", ""].some((each) => atLeast(each, "1.27.4"))).toBe(false);
 });
 
+test("each drill has a timer of its own, and those that need Vagrant say so", async () => {
+  const lines: string[] = [];
+  const scene = { on: async (_: string, line: string) => lines.push(line) } as unknown as Scene;
+  for (const drill of drills) await arm(scene, drill, 1);
+  const units = new Set(lines.map((line) => line.match(/--unit=(\S+)/)?.[1]));
+  expect(units).toEqual(new Set(drills.filter(({ mend }) => mend).map(({ name }) => `halo-drill-${name}`)));
+  expect(drills.filter(({ what, providers }) => what.includes("vagrant") && !providers)).toEqual([]);
+});
+
 async function serve(answer: RequestListener, work: (port: number) => Promise<void>): Promise<void> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -265,6 +286,26 @@ test("the load goes on through a stall, and every request that it held up shows 
     expect(shots.filter(({ ms }) => ms > 100).length).toBeGreaterThan(20);
     expect(shots.some(({ reused }) => reused)).toBe(true);
   });
+});
+
+test("who comes when too many are waiting is not sent, and counted", async () => {
+  let answer = false;
+  const waiting: ServerResponse[] = [];
+  await serve(
+    (_req, res) => void (answer ? res.end() : waiting.push(res)),
+    async (port) => {
+      const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 50_000, connections: 1 });
+      await expect.poll(() => shots.some(({ unsent }) => unsent), { timeout: 10_000 }).toBe(true);
+      answer = true;
+      for (const res of waiting) res.end();
+      await stop();
+      expect(shots.filter(({ unsent }) => !unsent).length).toBeGreaterThanOrEqual(10_000);
+      expect(shots.find(({ unsent }) => unsent)).toMatchObject({
+        status: 0,
+        error: expect.stringMatching(/^not sent/),
+      });
+    },
+  );
 });
 
 test("the load tells resets, wrong answers and new connections", async () => {

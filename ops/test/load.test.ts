@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import type { Shot } from "../drill/load.ts";
+import { backends, type Scene } from "../drill/scene.ts";
+import { Problem } from "../lib/problem.ts";
 import { root } from "../lib/project.ts";
 import { histogramQuantile, type Series } from "../lib/prometheus.ts";
+import { cores, readCpu } from "../load/cluster.ts";
 import { drive, findKnee, judge, knee, type Step } from "../load/drive.ts";
 import { bySecond, clientFigures, counters, disagree, p95Like, prometheusFigures } from "../load/figures.ts";
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
@@ -90,6 +93,24 @@ describe("figures", () => {
     expect(clientFigures(all, 10)).toEqual({ requests: 100, rate: 10, p95: 95, errors: 0 });
     const failed = [shot(0, { status: 0, error: "ECONNRESET" }), shot(0, { status: 503 }), shot(0, { status: 404 })];
     expect(clientFigures([...shots(1), ...failed], 1).errors).toBe(0.75);
+  });
+
+  test("what was never sent has failed, and no latency", () => {
+    const unsent = shot(0, { ms: 0, status: 0, error: "not sent", unsent: true });
+    expect(clientFigures([...shots(1), ...Array(99).fill(unsent)], 1)).toMatchObject({ p95: 5, errors: 0.99 });
+    expect(judge(1, 1, [unsent]).p95).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("CPU of the backends that can be asked before and after", async () => {
+    const [away = "", there = ""] = backends;
+    const on = (ns: number) => async (host: string) => {
+      if (host === away) throw new Problem("no way", "none");
+      return { code: 0, at: 0, output: `1 ${ns}\n2 500000000` };
+    };
+    const asked = (ns: number) => readCpu({ on: on(ns) } as unknown as Scene);
+    const [before, after] = [await asked(1e9), await asked(3e9)];
+    expect(cores(before, after, 2)).toEqual({ [there]: 1 });
+    expect(cores(before, { ...after, [away]: new Map([["9", 1e9]]) }, 2)).toEqual({ [there]: 1 });
   });
 
   test("a quantile of a histogram is PromQL's", () => {
@@ -195,6 +216,14 @@ describe("the knee", () => {
     expect(held).toBeGreaterThan(at / 1.12);
     expect(steps.length).toBeLessThan(16);
     expect(knee(steps, 5000)).toContain(`the knee is at ${held}/s: at `);
+  });
+
+  test("the longest search keeps to the bound of all requests", async () => {
+    expect(() => makePlan("stress", { duration: "21" })).toThrow(/--duration 21 is not possible/);
+    for (let at = 40; at <= 5000; at += 40) {
+      const sent = (await search(at, 5000)).reduce((all, { rate }) => all + rate * 20, 0);
+      expect(sent).toBeLessThan(500_000);
+    }
   });
 
   test("above the highest rate, below every one, and cut short, it is said", async () => {
@@ -356,5 +385,10 @@ describe("a run", () => {
     const { shots, seconds } = await against({ seconds: 60, phases: [{ from: 0, seconds: 60, rate: 50 }] }, ended);
     expect(shots.length).toBeGreaterThan(3);
     expect(seconds).toBeLessThan(5);
+  });
+
+  test("an interruption that came before it sends nothing", async () => {
+    const { asked } = await against({ clients: { count: 1, times: 10 } }, AbortSignal.abort());
+    expect(asked).toEqual([]);
   });
 });

@@ -1,9 +1,32 @@
 import { readFileSync } from "node:fs";
 import { beforeEach, expect, test } from "vitest";
+import { arm } from "../../ops/drill/perform.ts";
+import { makeScene } from "../../ops/drill/scene.ts";
 import { own } from "../../ops/lib/project.ts";
-import { explainByJournals, sh } from "../lib/hosts.ts";
+import { explainByJournals, must, on, sh } from "../lib/hosts.ts";
 
 beforeEach(explainByJournals);
+
+test("beside one that was killed none starts, and what it says puts that right", async () => {
+  const healed = "/run/halo-test-healed";
+  const mend = { on: ["backend1"], script: `touch ${healed}` };
+  await arm(
+    makeScene(() => [], console.log, AbortSignal.timeout(30_000)),
+    { name: "killed", mend, limit: 60 },
+    1,
+  );
+  for (const args of [
+    ["drill", "worker"],
+    ["fault", "disk"],
+  ]) {
+    const { code, output } = await sh(["ops/run", ...args]);
+    expect(code, output).toBe(1);
+    expect(output).toMatch(/halo-drill-killed\S* is armed: a killed drill or fault will put itself right in 1[12]\d s/);
+    if (args[0] === "fault") await must(["sh", "-c", output.match(/npm run ssh .*/)?.[0] ?? "false"]);
+  }
+  const left = `systemctl list-units --no-legend --all 'halo-drill*'; rm ${healed}`;
+  expect(await on("backend1", left)).toBe("");
+});
 
 const chosen = ["worker", "blackhole", "redis", "postgres", "nginx"];
 
