@@ -5,8 +5,6 @@ echo "container=$(systemd-detect-virt --container)"
 echo "addresses=$(hostname -I)"
 # shellcheck source=/dev/null
 (. /etc/os-release && echo "os=$ID $VERSION_ID")
-# Not while they may still be taken away again (role base).
-nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-firewall-undo.timer && echo firewall=loaded
 echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
 echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
 echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
@@ -17,6 +15,9 @@ unread() {
   since=$(systemctl show --property=StateChangeTimestamp --value --timestamp=us+utc "$1" 2>/dev/null)
   [ -n "$since" ] && shift && [ -n "$(find "$@" -newerct "$since" 2>/dev/null)" ]
 }
+# Not while they may still be taken away again (role base).
+nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-firewall-undo.timer \
+  && ! unread halo-firewall /etc/halo/firewall.nft /etc/systemd/system/halo-firewall.service && echo firewall=loaded
 unread nginx /etc/nginx/nginx.conf && echo nginx_unread=yes
 unread redis-server /etc/redis/redis.conf /etc/redis/users.acl /etc/systemd/system/redis-server.service.d/halo.conf && echo redis_unread=yes
 for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /usr/share/grafana /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
