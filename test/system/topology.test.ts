@@ -75,6 +75,12 @@ describe("a wrong inventory is one readable message, from every way in, and noth
     }
   });
 
+  test("a name with a dot, where Vagrant makes the hosts", async () => {
+    const env = inventory("dot", (text) => text.replace("backend2:", "backend.2:"));
+    const { code, output } = await sh(reach(["vagrant", "status"]), env);
+    expect({ code, output }).toEqual({ code: 1, output: expect.stringMatching(/backend\.2 cannot be a host's name/) });
+  });
+
   test("ansible-playbook by itself refuses a duplicate address and a missing group as well", async () => {
     const nobody: (typeof cases)[number] = [
       "no word of monitoring",
