@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { onTestFailed } from "vitest";
 import { findHost, playbook, reach, ssh } from "../../ops/lib/cluster.ts";
 import { hosts, inGroup, root } from "../../ops/lib/project.ts";
@@ -18,6 +19,18 @@ export function sh(argv: string[], env: NodeJS.ProcessEnv = {}): Promise<Result>
     child.on("error", (error) => resolve({ code: 127, output: error.message }));
     child.on("close", (code) => resolve({ code: code ?? 1, output }));
   });
+}
+
+/** Starts a command of ops/ that goes on until a signal ends it. */
+export function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [join(root, "ops", script), ...args], { env: { ...process.env, ...env } });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      output += chunk;
+    });
+  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { child, ended, output: () => output };
 }
 
 /** Like sh, but throws with the output when the command fails. */

@@ -1,27 +1,12 @@
-import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { root } from "../../ops/lib/project.ts";
 import { firstId } from "../../ops/lib/seed.ts";
-import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
+import { backends, explainByJournals, on, start, until } from "../lib/hosts.ts";
 import { visit } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 
-/** A command that goes on until a signal ends it. */
-function start(script: string, ...args: string[]) {
-  const child = spawn(process.execPath, [join(root, "ops", script), ...args]);
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk) => {
-      output += chunk;
-    });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { child, ended, output: () => output };
-}
-
 async function startBench() {
-  const bench = start("bench.ts", "--rounds", "1", "--seconds", "1");
+  const bench = start("bench.ts", ["--rounds", "1", "--seconds", "1"]);
   await until("the bare server answers", 60_000, async () => (await visit()).visit.container_id === "bare");
   return bench;
 }
@@ -57,7 +42,7 @@ test("bench, killed: the hosts have a timer that does the same", async () => {
 });
 
 test("bench:lists, interrupted: the example data are out again", async () => {
-  const { child, ended, output } = start("benchLists.ts", "--customers", "200", "--seconds", "1");
+  const { child, ended, output } = start("benchLists.ts", ["--customers", "200", "--seconds", "1"]);
   await until("the example data are in", 60_000, async () => output().includes("Added 200 customers"));
   child.kill("SIGINT");
   expect(await ended, output()).toBe(1);

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +7,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { inventoryFile, own, root } from "../../ops/lib/project.ts";
 import type { Report } from "../../ops/load/report.ts";
-import { backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
+import { backends, explainByJournals, must, on, sh, start, until } from "../lib/hosts.ts";
 import { request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
@@ -33,18 +32,6 @@ function unmonitored(): NodeJS.ProcessEnv {
   const file = join(folder, "hosts.yml");
   writeFileSync(file, stringify(inventory));
   return { HALO_INVENTORY: file };
-}
-
-/** A command that goes on until it is interrupted. */
-function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [join(root, "ops", script), ...args], { env: { ...process.env, ...env } });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk) => {
-      output += chunk;
-    });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
-  return { child, ended, output: () => output };
 }
 
 let normal = "";
