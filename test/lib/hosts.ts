@@ -6,32 +6,33 @@ import { hosts, inGroup, root } from "../../ops/lib/project.ts";
 
 export type Result = { code: number; output: string };
 
-/** Runs a command to its end; output is stdout and stderr as they came. Never rejects. */
-export function sh(argv: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+function begin(argv: string[], env: NodeJS.ProcessEnv) {
   const [file = "", ...args] = argv;
-  return new Promise((resolve) => {
-    const child = spawn(file, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk) => {
-        output += chunk;
-      });
-    child.on("error", (error) => resolve({ code: 127, output: error.message }));
-    child.on("close", (code) => resolve({ code: code ?? 1, output }));
-  });
-}
-
-/** Starts a command of ops/ that goes on until a signal ends it. */
-export function start(script: string, args: string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [join(root, "ops", script), ...args], { env: { ...process.env, ...env } });
+  const child = spawn(file, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk) => {
       output += chunk;
     });
-  const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+  const ended = new Promise<number | null>((resolve) => {
+    child.on("error", (error) => {
+      output = error.message;
+      resolve(127);
+    });
+    child.on("close", resolve);
+  });
   return { child, ended, output: () => output };
 }
+
+/** Runs a command to its end; output is stdout and stderr as they came. Never rejects. */
+export async function sh(argv: string[], env: NodeJS.ProcessEnv = {}): Promise<Result> {
+  const { ended, output } = begin(argv, env);
+  return { code: (await ended) ?? 1, output: output() };
+}
+
+/** Starts a command of ops/ that goes on until a signal ends it. */
+export const start = (script: string, args: string[], env: NodeJS.ProcessEnv = {}) =>
+  begin([process.execPath, join(root, "ops", script), ...args], env);
 
 /** Like sh, but throws with the output when the command fails. */
 export async function must(argv: string[], env?: NodeJS.ProcessEnv): Promise<string> {
