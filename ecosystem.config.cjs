@@ -29,7 +29,7 @@ module.exports = {
       instances: number("HALO_WORKERS", 1),
       wait_ready: true,
       // After it PM2 ends the old worker whether the new one is ready or not; an emulated VM takes long to start one.
-      listen_timeout: 30_000,
+      listen_timeout: 60_000,
       // PM2's SIGKILL must come after the service's own deadline.
       kill_timeout: number("LAME_DUCK_MS", 500) + number("SHUTDOWN_DEADLINE_MS", 8000) + 2000,
       // 0.1 s, then half as much again each time up to 15 s; never given up.
