@@ -27,8 +27,8 @@ await command(async (args) => {
   if (values.list) return console.log(drills.map(({ name, what }) => `${name.padEnd(12)} ${what}`).join("\n"));
   const chosen = choose(positionals);
   const rate = Number(values.rate);
-  if (!(rate >= 10 && rate <= 2000))
-    throw new Problem(`--rate ${values.rate} is no rate`, "give requests a second, 10 to 2000");
+  if (!(rate >= 5 && rate <= 2000))
+    throw new Problem(`--rate ${values.rate} is no rate`, "give requests a second, 5 to 2000");
   const here = [process.execPath, ...process.argv.slice(1)];
   const inside = reach(here);
   if (inside.length > here.length) return attach(inside); // the load has to come from where the hosts are

@@ -60,7 +60,7 @@ test("failures and releases under load: kill -9, power cuts of a backend and of 
   // An emulated CPU is about twenty times slower than a container's, for which 200 requests a second are the rule. At 10 a slow
   // day leaves nothing of two cores to the deploys.
   const names = ["worker", "power", "redis", "postgres", "deploy", "balancer"];
-  const { code, output } = await sh(["npm", "run", "-s", "drill", "--", "--rate", "4", ...names]);
+  const { code, output } = await sh(["npm", "run", "-s", "drill", "--", "--rate", "5", ...names]);
   console.log(output.slice(output.lastIndexOf("\n| drill")));
   expect(code, output).toBe(0);
 });
