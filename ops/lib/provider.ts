@@ -100,6 +100,10 @@ export function choose(machine: Machine, wanted?: string): Choice {
   return {
     provider: "docker",
     lab: true,
-    why: name ? "asked for by name" : `no provider is usable here, ${virtualisation}`,
+    why: wanted
+      ? "asked for by name"
+      : name
+        ? "the hosts were made with it"
+        : `no provider is usable here, ${virtualisation}`,
   };
 }

@@ -1,7 +1,8 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { playbook, reach } from "../../ops/lib/cluster.ts";
-import { hosts, own } from "../../ops/lib/project.ts";
+import { hosts, own, root } from "../../ops/lib/project.ts";
 import { must, sh } from "../lib/hosts.ts";
 
 // One cluster's life from nothing, in order: each test starts where the one before ended.
@@ -36,8 +37,16 @@ test("two lab commands at once: the second is refused with a clear word", async 
   expect([code, output]).toEqual([1, expect.stringContaining("another lab command is running")]);
 });
 
-test("the lab comes up; on its fresh hosts --check --diff does not fail", async () => {
+test("the lab comes up; on its fresh hosts --check --diff does not fail, whatever keys earlier ones have left", async () => {
   await must(["lab/lab", "up", "docker"]);
+  const key = readFileSync(join(root, "lab/docker/vagrant.pub"), "utf8");
+  mkdirSync(join(root, ".vagrant"), { recursive: true });
+  writeFileSync(
+    join(root, ".vagrant/known_hosts"),
+    hosts()
+      .map(({ address }) => `${address} ${key}`)
+      .join(""),
+  );
   await must(reach(["vagrant", "up"]));
   const { output } = await timed(playbook("site.yml", "--check", "--diff"));
   expect(output).not.toMatch(/failed=[1-9]/);
