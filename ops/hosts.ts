@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { outerAddress } from "./lib/cluster.ts";
 import { withLines } from "./lib/hostsFile.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { domains, inGroup } from "./lib/project.ts";
@@ -9,7 +10,7 @@ const file = "/etc/hosts";
 await command((args) => {
   const { values } = parseArgs({ args, options: { write: { type: "boolean" }, remove: { type: "boolean" } } });
   const [balancer] = inGroup("balancers");
-  const lines = balancer && !values.remove ? [`${balancer.address} ${domains().join(" ")}`] : [];
+  const lines = balancer && !values.remove ? [`${outerAddress(balancer)} ${domains().join(" ")}`] : [];
   if (!values.write && !values.remove) return console.log(lines.join("\n"));
 
   const now = readFileSync(file, "utf8");

@@ -44,6 +44,9 @@ export function findHost(name: string | undefined): Host {
   return host;
 }
 
+/** Where this machine reaches a host: a person's own server may have another address outside than the hosts use among themselves. */
+export const outerAddress = ({ vars, address }: Host): string => String(vars.ansible_host ?? address);
+
 /** The ssh command for one host, as Ansible connects too; the remote command is joined by ssh itself. */
 export function ssh(host: Host, ...command: string[]): string[] {
   const machines = join(root, ".vagrant/machines", host.name);
@@ -64,7 +67,8 @@ export function ssh(host: Host, ...command: string[]): string[] {
     "LogLevel=ERROR",
     "-o",
     "ConnectTimeout=10",
-    `${host.vars.ansible_user ?? "vagrant"}@${host.address}`,
+    ...(host.vars.ansible_port === undefined ? [] : ["-p", String(host.vars.ansible_port)]),
+    `${host.vars.ansible_user ?? "vagrant"}@${outerAddress(host)}`,
     ...command,
   ]);
 }

@@ -13,7 +13,7 @@ export type Count = { passed: number; failed: number };
  * In CI they may: nobody but a killed run has left it there.
  */
 export function refuseForeignLab(): void {
-  if (!process.env.CI && ask([join(root, "lab/lab"), "status"]) !== null)
+  if (!process.env.CI && ask([join(root, "lab/lab"), "status", "--any"]) !== null)
     throw new Problem(
       "a lab is running that another clone may be using, and these tests would take it away",
       "npm run destroy, in any clone, ends it",

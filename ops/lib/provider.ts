@@ -1,8 +1,8 @@
-import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "./problem.ts";
 import { ask } from "./process.ts";
-import { root } from "./project.ts";
+import { own, root } from "./project.ts";
 
 /** What Vagrant can boot hosts with; lab means a daemon of the lab's own (lab/lab), not of this machine's. */
 export type Provider = "virtualbox" | "libvirt" | "docker";
@@ -15,8 +15,11 @@ export type Machine = {
   root: boolean;
   apt: boolean;
   kvm: boolean;
+  /** Of this project's lab; that of another clone is not for its hosts. */
   labRunning: Provider | null;
   existing: Provider | null;
+  /** Whether this project's hosts live in a lab, running or not. */
+  inLab: boolean;
   usable: Provider[];
 };
 
@@ -43,6 +46,7 @@ export function look(): Machine {
     kvm: linux && writable("/dev/kvm") && /\b(vmx|svm)\b/.test(readFileSync("/proc/cpuinfo", "utf8")),
     labRunning: isProvider(lab) ? lab : null,
     existing: existingProvider(),
+    inLab: existsSync(own("lab")),
     usable: providers.filter((provider) => answers[provider]),
   };
 }
@@ -80,10 +84,16 @@ export function choose(machine: Machine, wanted?: string): Choice {
   if (machine.labRunning) return { provider: machine.labRunning, lab: true, why: "the lab is running" };
 
   const name = wanted ?? machine.existing ?? undefined;
-  const ready = machine.usable.find((provider) => name === undefined || provider === name);
+  // A reboot, which ends the lab, starts the Docker that was installed for it.
+  const ready = machine.inLab ? undefined : machine.usable.find((provider) => name === undefined || provider === name);
   if (ready)
     return { provider: ready, lab: false, why: name ? `${ready} works here` : `${ready} is the first that works here` };
 
+  if (machine.existing && !machine.inLab)
+    throw new Problem(
+      `the hosts were made with ${machine.existing}, which does not answer`,
+      "start it, then run this again; if it is gone for good, remove .vagrant first",
+    );
   const lab = machine.linux && machine.root && machine.apt && name !== "virtualbox";
   if (!lab)
     throw new Problem(

@@ -1,7 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { choose, type Machine } from "../lib/provider.ts";
 
-const bare: Machine = { linux: true, root: true, apt: true, kvm: false, labRunning: null, existing: null, usable: [] };
+const bare: Machine = {
+  linux: true,
+  root: true,
+  apt: true,
+  kvm: false,
+  labRunning: null,
+  existing: null,
+  inLab: false,
+  usable: [],
+};
 
 describe("what the hosts are booted with", () => {
   test.each([
@@ -24,6 +33,13 @@ describe("what the hosts are booted with", () => {
     ["a bare machine with KVM", { kvm: true }, undefined, "libvirt", true],
     ["a bare machine with KVM, containers asked for", { kvm: true }, "docker", "docker", true],
     ["a bare machine, VMs asked for", {}, "libvirt", "libvirt", true],
+    [
+      "a lab that a reboot has ended, beside a Docker that it has started",
+      { existing: "docker", inLab: true, usable: ["docker"] },
+      undefined,
+      "docker",
+      true,
+    ],
     ["a running lab", { labRunning: "libvirt", usable: ["docker"] }, undefined, "libvirt", true],
   ] as const)("%s", (_, machine, wanted, provider, lab) => {
     expect(
@@ -36,6 +52,12 @@ describe("what the hosts are booted with", () => {
     ["nothing usable on a Mac", { linux: false }, undefined, /no provider is usable/],
     ["VirtualBox asked for where there is none", {}, "virtualbox", /no virtualbox is usable/],
     ["a provider that does not exist", {}, "hyperv", /there is no provider hyperv/],
+    [
+      "hosts whose Docker does not answer",
+      { existing: "docker", usable: ["virtualbox"] },
+      undefined,
+      /made with docker, which does not answer/,
+    ],
     [
       "another provider than the hosts have",
       { existing: "docker", usable: ["virtualbox"] },

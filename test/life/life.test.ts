@@ -67,3 +67,12 @@ test("another provider is refused while these hosts live", async () => {
   const { code, output } = await sh(["ops/run", "up", "--provider=libvirt"]);
   expect([code, output]).toEqual([1, expect.stringMatching(/made with docker, not libvirt[\s\S]*npm run destroy/)]);
 });
+
+test("npm run up in another clone is refused while these hosts live", async () => {
+  const { code, output } = await sh([
+    "sh",
+    "-c",
+    "t=$(mktemp -d); cp -r lab $t; $t/lab/lab up docker; s=$?; rm -r $t; exit $s",
+  ]);
+  expect([code, output]).toEqual([1, expect.stringMatching(/lab of another clone is running[\s\S]*npm run destroy/)]);
+});
