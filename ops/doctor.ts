@@ -1,6 +1,7 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { freemem, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
+import { findHost, outerAddress } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { ask } from "./lib/process.ts";
 import { domains, hosts, inGroup, root } from "./lib/project.ts";
@@ -57,9 +58,10 @@ await command(() => {
     wanted = hosts().reduce((sum, host) => sum + host.memory, 0) / 1024;
     add(true, "inventory", `${hosts().length} hosts, ${wanted.toFixed(1)} GiB of memory`, "");
     if (!lab) rows.push(subnet(up !== null));
+    const front = findHost(inGroup("balancers")[0]?.name);
     const known = readFileSync("/etc/hosts", "utf8")
       .split("\n")
-      .find((line) => line.startsWith(`${inGroup("balancers")[0]?.address} `));
+      .find((line) => line.startsWith(`${outerAddress(front)} `));
     const missing = domains().filter((name) => !known?.split(/\s+/).includes(name));
     add(
       missing.length === 0,

@@ -6,7 +6,7 @@ import { ssh } from "../../ops/lib/cluster.ts";
 import { parseInventory, root } from "../../ops/lib/project.ts";
 import { must } from "../lib/hosts.ts";
 
-test("the example of one's own servers is an inventory, and their keys are in ssh's own known_hosts", async () => {
+test("the example of one's own servers is an inventory, reached where it says, and their keys are in ssh's own known_hosts", async () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-servers-"));
   const file = join(folder, "servers.yml");
   const text = readFileSync(join(root, "ansible/inventory/servers.yml.example"), "utf8");
@@ -15,6 +15,8 @@ test("the example of one's own servers is an inventory, and their keys are in ss
   try {
     const variable = ["--module-name", "ansible.builtin.debug", "--args", "var=ansible_ssh_common_args"];
     const said = await must(["ansible", "all", "-i", file, "--playbook-dir", join(root, "ansible"), ...variable]);
+    const [front, app1] = parseInventory(text).map((host) => ssh(host).at(-1));
+    expect([front, app1]).toEqual(["admin@203.0.113.10", "admin@10.0.0.11"]); // the outer address, where there is one
     const lines = [...parseInventory(text).map((host) => ssh(host).join(" ")), said];
     for (const line of lines) {
       expect(line).toContain("StrictHostKeyChecking=accept-new");
