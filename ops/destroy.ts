@@ -15,11 +15,11 @@ const reusable = ["runtimes"]; // with the base image: what package-lock.json al
 
 await command(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
-  const inLab = ask([lab, "status"]) !== null;
-  // Vagrant also forgets hosts whose lab has died with the machine, but it cannot reach them: their disks go below.
-  if (existingProvider() && (inLab || !existsSync(own("lab"))))
+  // A lab takes its hosts with it, also while a cut short `up` still works on them.
+  const inLab = ask([lab, "status"]) !== null || existsSync(own("lab"));
+  if (existingProvider() && !inLab)
     await step("Destroy the hosts", "vagrant", reach(["vagrant", "destroy", "--force"]));
-  if (inLab || existsSync(own("lab")) || remains.some((each) => existsSync(each)))
+  if (inLab || remains.some((each) => existsSync(each)))
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
