@@ -46,7 +46,7 @@ export function look(): Machine {
     kvm: linux && writable("/dev/kvm") && /\b(vmx|svm)\b/.test(readFileSync("/proc/cpuinfo", "utf8")),
     labRunning: isProvider(lab) ? lab : null,
     existing: existingProvider(),
-    inLab: existsSync(own("lab")),
+    inLab: !process.env.HALO_LAB && existsSync(own("lab")), // inside, its provider is the machine's own
     usable: providers.filter((provider) => answers[provider]),
   };
 }
