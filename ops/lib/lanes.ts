@@ -28,7 +28,6 @@ export async function runLane(lane: string, args: string[] = []): Promise<Count>
   const report = own("reports", `${lane}.json`);
   rmSync(report, { force: true });
   const vitest = [
-    process.execPath, // whatever node the PATH has
     join(root, "node_modules/.bin/vitest"),
     "run",
     "--project",
