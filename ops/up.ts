@@ -17,7 +17,7 @@ await command(async (args) => {
   if (!choice.lab) needCommands(["vagrant", "ansible-playbook"]);
   const built = build();
   if (choice.lab) {
-    await step("Set up the lab", "lab", [join(root, "lab/lab"), "up", choice.provider]);
+    if (!machine.labRunning) await step("Set up the lab", "lab", [join(root, "lab/lab"), "up", choice.provider]);
     rememberLab(true);
   }
 
