@@ -72,13 +72,13 @@ test.each(faults)("$name: $what", async (fault) => {
   console.log(
     `${fault.name}: named after ${seconds(named.ms)} s, no more ${seconds(over.ms)} s after its end\n  ${finding?.evidence.join("\n  ")}`,
   );
-  const except = (mine: (cause: CauseName) => boolean) => (each: string) => !mine(JSON.parse(each).cause);
-  expect(named.others.filter(except((cause) => cause === left))).toEqual([]);
+  const causeOf = (other: string): CauseName => JSON.parse(other).cause;
+  expect(named.others.filter((other) => causeOf(other) !== left)).toEqual([]);
   expect([named.seen.code, named.seen.prometheus, findings.length]).toEqual([1, null, 1]);
   expect(finding?.evidence.length).toBeGreaterThan(0);
   // Its end leaves the window later than its cause: what it explains may be told by itself for a moment.
   const itsOwn = (cause: CauseName) => [fault.name, left].includes(cause) || fault.name in causes[cause].symptomOf;
-  expect(over.others.filter(except(itsOwn))).toEqual([]);
+  expect(over.others.filter((other) => !itsOwn(causeOf(other)))).toEqual([]);
 });
 
 test("a worker that ends while it is looked at", async () => {
