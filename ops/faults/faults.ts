@@ -34,15 +34,15 @@ const down: Fault = {
   mend: { on: [peer], script: "systemctl start halo" },
 };
 
-// Takes every session that becomes free, with the service's own name and password.
+// Takes every session that becomes free, with the service's own name and password. Where there is none it asks seldom:
+// each try is a process of the database's, and a hundred a second would be the fault "cpu" as well.
 const hog = `import pg from "pg";
-const pause = () => new Promise((resolve) => setTimeout(resolve, 50));
 const take = async () => {
   for (;;) {
     const client = new pg.Client({ application_name: "${unit}" });
     client.on("error", () => {});
-    await client.connect().catch(() => client.end().catch(() => {}));
-    await pause();
+    const pause = await client.connect().then(() => 50, () => client.end().then(() => 500, () => 500));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 };
 for (let i = 0; i < 5; i++) take();`;
@@ -188,7 +188,7 @@ const disk: Fault = {
 
 const cpu: Fault = {
   name: "cpu",
-  what: "a backend's service gets a twentieth of a CPU, or shares one with 12 others where there are no quotas",
+  what: "a backend's service gets a twentieth of a CPU, or shares one with 24 others where there are no quotas",
   make: (scene, seconds) =>
     scene.on(
       peer,
@@ -196,7 +196,7 @@ const cpu: Fault = {
   systemctl set-property --runtime halo.service CPUQuota=5%
 else
   runuser -u halo -- taskset -acp 0 $(pgrep -u halo -o -f app/src/main.ts) >/dev/null
-  ${start(peer, seconds, ["CPUAffinity=0"], "bash -c 'for i in {1..12}; do setsid bash -c \"while :; do :; done\" & done; wait'")[1]}
+  ${start(peer, seconds, ["CPUAffinity=0"], "bash -c 'for i in {1..24}; do setsid bash -c \"while :; do :; done\" & done; wait'")[1]}
 fi`,
     ),
   mend: {
