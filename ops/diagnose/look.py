@@ -3,7 +3,8 @@
 Argument: what to look at, as JSON (type Request in snapshot.ts). Prints JSON (type Seen there); a part that could not be
 looked at is {"error": why}.
 """
-import collections, concurrent.futures, contextlib, http.client, json, os, re, subprocess, sys, time, urllib.parse, urllib.request
+import collections, concurrent.futures, contextlib, http.client, itertools, json, os, re, statistics, subprocess, sys, time
+import urllib.error, urllib.parse, urllib.request
 
 asked = json.loads(sys.argv[1])
 SECONDS = 2
@@ -108,16 +109,23 @@ def service():
 
     begin = time.monotonic()
     states = [text.rsplit(") ", 1)[1].split()[0] for text in of_each("stat").values()]
-    earlier = spent()
+    marks = [(begin, spent())]
     before = throttling(folder)
     probes = []
     while time.monotonic() < begin + SECONDS:
         probes.append(probe(asked["address"], asked["port"]))
         time.sleep(SECONDS / SAMPLES)
+        if time.monotonic() >= marks[-1][0] + SECONDS / 4:
+            marks.append((time.monotonic(), spent()))
     after = throttling(folder)
     seconds = time.monotonic() - begin
-    spans = [[(b - a) / seconds for a, b in zip(earlier[pid], now)] for pid, now in spent().items() if pid in earlier]
-    cpu, waited = max(spans, key=sum, default=[0, 0])
+    spans = collections.defaultdict(list)
+    for (since, earlier), (until, later) in itertools.pairwise(marks):
+        for pid in earlier.keys() & later.keys():
+            spans[pid].append([min(1, (b - a) / (until - since)) for a, b in zip(earlier[pid], later[pid])])
+    # What lasts shows in most of the quarters; one long wait in two seconds is any machine's.
+    medians = [[statistics.median_low(shares) for shares in zip(*each)] for each in spans.values()]
+    cpu, waited = max(medians, key=sum, default=[0, 0])
     result = {
         "unit": halo,
         "workers": len(pids),
