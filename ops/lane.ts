@@ -2,9 +2,9 @@
  * One lane of tests by itself: `npm run test:system -- FILTER`; a cluster is brought up where the lane
  * needs one, and destroyed afterwards, whatever happened, if it was not there before.
  */
-import { type Count, refuseForeignLab, runLane } from "./lib/lanes.ts";
+import { type Count, refuseForeignLab, runLane, total } from "./lib/lanes.ts";
 import { command } from "./lib/problem.ts";
-import { attach, elapsed } from "./lib/process.ts";
+import { attach } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 await command(async ([lane = "unit", ...args]) => {
@@ -18,7 +18,6 @@ await command(async ([lane = "unit", ...args]) => {
   } finally {
     if (mine) await attach(["ops/run", "destroy", "--keep-image"]);
   }
-  const { passed, failed } = count;
-  console.log(`${elapsed()}\n${passed} passed, ${failed} failed`);
-  return failed > 0 ? 1 : 0;
+  console.log(total(count));
+  return count.failures.length > 0 ? 1 : 0;
 });

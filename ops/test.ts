@@ -1,5 +1,5 @@
 /** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
-import { refuseForeignLab, runLane } from "./lib/lanes.ts";
+import { type Count, refuseForeignLab, runLane, total } from "./lib/lanes.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed, step } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
@@ -16,14 +16,14 @@ await command(async () => {
     );
   refuseForeignLab();
   await step("Install what the tests need", "test-packages", ["ops/packages", ...packages, "vagrant", "ansible-core"]);
-  const counts = { passed: 0, failed: 0 };
+  const all: Count = { passed: 0, failures: [] };
   try {
     for (const lane of lanes) {
       console.log(`\n${lane} (${elapsed()})`);
-      const { passed, failed } = await runLane(lane);
-      counts.passed += passed;
-      counts.failed += failed;
-      if (lane === "life" && failed > 0) {
+      const { passed, failures } = await runLane(lane);
+      all.passed += passed;
+      all.failures.push(...failures);
+      if (lane === "life" && failures.length > 0) {
         console.log("The system lane is left out: it needs the cluster that life brings up.");
         break;
       }
@@ -31,6 +31,6 @@ await command(async () => {
   } finally {
     await attach(["ops/run", "destroy"]);
   }
-  console.log(`All lanes in ${elapsed()}\n${counts.passed} passed, ${counts.failed} failed`);
-  return counts.failed > 0 ? 1 : 0;
+  console.log(total(all));
+  return all.failures.length > 0 ? 1 : 0;
 });

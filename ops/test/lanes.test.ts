@@ -65,6 +65,32 @@ test("a vitest that ends without a report is one failure", async () => {
   expect(await run("lane", "unit")).toEqual({ code: 1, output: expect.stringContaining("\n0 passed, 1 failed") });
 });
 
+test("what failed is told once more at the end: where, which and why", async () => {
+  const report = {
+    numPassedTests: 3,
+    testResults: [
+      {
+        name: join(clone, "a.test.ts"),
+        status: "failed",
+        message: "",
+        assertionResults: [
+          { fullName: "adds", status: "passed", failureMessages: [] },
+          { fullName: "divides", status: "failed", failureMessages: ["Error: by zero\n    at a.ts"] },
+        ],
+      },
+      { name: join(clone, "b.test.ts"), status: "failed", message: "no such module", assertionResults: [] },
+    ],
+  };
+  writeFileSync(join(clone, "report.json"), JSON.stringify(report));
+  stand("node_modules/.bin/vitest", "mkdir -p .halo/reports; cp report.json .halo/reports/unit.json; exit 1");
+  const { code, output } = await run("lane", "unit");
+  expect(code).toBe(1);
+  expect(output).toContain(
+    "Failed:\n  a.test.ts > divides: Error: by zero\n  b.test.ts > the file itself: no such module\n",
+  );
+  expect(output).toMatch(/\n3 passed, 2 failed\n$/);
+});
+
 test("a lane that is interrupted says so, and nothing goes on", async () => {
   stand("node_modules/.bin/vitest", "kill -INT $$");
   expect(await run("lane", "unit")).toEqual({
