@@ -5,7 +5,7 @@ const oneAtATime = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["app/test/unit/**/*.test.ts", "ops/test/**/*.test.ts"] } },
+      { test: { name: "unit", include: ["app/test/unit/**/*.test.ts", "ops/test/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: {
           name: "integration",
