@@ -30,7 +30,7 @@ export const limits = {
   diskTrend: 0.5,
   /** Share of the time not let run (CpuThrottled, CpuSteal). */
   held: 0.1,
-  /** Share of most half seconds in which a worker waits for a CPU, and more than it has one: its host is out of CPU, or has a quota. */
+  /** Share of the time in which a worker waits for a CPU, and more than it has one: its host is out of CPU, or has a quota. */
   waited: 0.2,
   /** Share of what its turn would be. Round robin gives each backend the same to within a request. */
   share: 0.5,

@@ -18,7 +18,10 @@ export type Service = {
   /** Processes, and how many of them were stopped by a signal. */
   workers: number;
   stopped: number;
-  /** Of the worker that wanted most: shares of the time in which it had a CPU, and in which it waited for one; of four half seconds the lower median. */
+  /**
+   * Of the worker that wanted most: shares of the time in which it had a CPU, and in which it waited for one. The lower
+   * median of four half seconds.
+   */
   cpu: number;
   waited: number;
   /** Of /healthz, from the backend itself. */
