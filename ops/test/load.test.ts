@@ -377,7 +377,9 @@ describe("a run", () => {
     });
     expect(most).toBe(1);
     expect(Math.max(...shots.map(({ late }) => late))).toBeGreaterThan(200);
-    expect(Math.min(...shots.map(({ ms, late }) => ms - late))).toBeGreaterThan(0);
+    const answering = shots.map(({ ms, late }) => ms - late);
+    expect(Math.min(...answering)).toBeGreaterThan(0);
+    expect(Math.max(...answering)).toBeLessThan(200);
   });
 
   test("an interruption ends it with what there is", async () => {
