@@ -1,8 +1,9 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { constants, gzipSync } from "node:zlib";
 import { type BuildFailure, build } from "esbuild";
 import { Problem } from "./problem.ts";
+import { copyFiles, sourceFiles } from "./source.ts";
 
 /** What is worth compressing; nginx sends these as they lie there. */
 const text = /\.(html|js|css|svg)$/;
@@ -10,13 +11,13 @@ const text = /\.(html|js|css|svg)$/;
 const reference = /(\s(?:href|src)=")(?![/#]|[a-z]+:)([^"#]+)/g;
 
 /**
- * Builds each folder of `from` into a folder of the same name in `to`, for nginx: one with an index.html by
- * buildSite, any other one as it is. Throws a Problem that names the file and the line.
+ * Builds each folder of `from`, a folder of `project`, into a folder of the same name in `to`, for nginx: one with an
+ * index.html by buildSite, any other one as it is. Throws a Problem that names the file and the line.
  */
-export async function buildWeb(from: string, to: string): Promise<void> {
+export async function buildWeb(project: string, from: string, to: string): Promise<void> {
   for (const { name } of readdirSync(from, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
     if (existsSync(join(from, name, "index.html"))) await buildSite(join(from, name), join(to, name));
-    else cpSync(join(from, name), join(to, name), { recursive: true });
+    else copyFiles(join(from, name), join(to, name), sourceFiles(project, join(from, name)));
   }
 }
 

@@ -28,7 +28,7 @@ async function built(name: string, files: Record<string, string>): Promise<Recor
     writeFileSync(join(folder, `${name}-from`, path), content);
   }
   const to = join(folder, name);
-  await buildWeb(join(folder, `${name}-from`), to);
+  await buildWeb(folder, join(folder, `${name}-from`), to);
   const paths = readdirSync(to, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(to.length + 1));

@@ -1,0 +1,71 @@
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "halo-run-"));
+  mkdirSync(join(folder, "ops"));
+  copyFileSync(join(import.meta.dirname, "../run"), join(folder, "ops/run"));
+  writeFileSync(join(folder, "package-lock.json"), "{}");
+  script("bin/npm", `echo "NODE_ENV=$NODE_ENV $*" >>"${folder}/npm.log"\n${install(`echo v26`)}`);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A shell program that puts packages in place whose Node is this shell program. */
+const install = (node: string) => `mkdir -p node_modules/.bin
+printf '#!/bin/sh\\n%s\\n' '${node}' >node_modules/.bin/node
+touch node_modules/.bin/vitest node_modules/.package-lock.json
+chmod +x node_modules/.bin/*`;
+
+function script(path: string, text: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), `#!/bin/sh\n${text}\n`);
+  chmodSync(join(folder, path), 0o755);
+}
+
+const run = (env = {}) =>
+  spawnSync("bash", [join(folder, "ops/run"), "doctor"], {
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${folder}/bin:${process.env.PATH}`, ...env },
+  });
+const asked = () => (existsSync(join(folder, "npm.log")) ? readFileSync(join(folder, "npm.log"), "utf8") : "");
+
+test("all packages are installed, whatever the caller's NODE_ENV and omit, and only once", () => {
+  expect(run({ NODE_ENV: "production", npm_config_omit: "dev" })).toMatchObject({ status: 0, stdout: "v26\n" });
+  expect(asked()).toMatch(/^NODE_ENV= ci --include=dev --include=optional /);
+  expect(run()).toMatchObject({ status: 0, stderr: "" });
+  expect(asked().trim().split("\n")).toHaveLength(1);
+});
+
+test("packages of another platform are installed anew", () => {
+  run();
+  writeFileSync(join(folder, "node_modules/.bin/node"), Buffer.from("7f454c46020101", "hex"));
+  expect(run()).toMatchObject({ status: 0, stdout: "v26\n" });
+  expect(asked().trim().split("\n")).toHaveLength(2);
+});
+
+test("packages without the development part are installed anew", () => {
+  run();
+  rmSync(join(folder, "node_modules/.bin/vitest"));
+  expect(run().status).toBe(0);
+  expect(asked().trim().split("\n")).toHaveLength(2);
+});
+
+test("a Node that does not start is said with its words and a fix", () => {
+  script("bin/npm", install("echo libatomic.so.1 is missing >&2; exit 127"));
+  const { status, stderr } = run();
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/does not start here: libatomic\.so\.1 is missing\nFix: rm -rf node_modules/);
+});
