@@ -27,6 +27,8 @@ import { copyFiles, revision, sourceFiles } from "./lib/source.ts";
 import { buildWeb } from "./lib/web.ts";
 
 const kept = 5; // releases, as on the hosts
+/** Settings of the caller's that npm may keep: where packages come from, and how they are reached. */
+const kindOfSource = /registry|auth|token|cache|proxy|cert|key|ca(file)?$|ssl|config$|offline|fetch|maxsockets/;
 const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 await command(async (args) => {
@@ -118,9 +120,6 @@ async function pack(folder: string, id: string, fill: (stage: string) => void | 
   }
   return { id, file, sha256: createHash("sha256").update(readFileSync(file)).digest("hex") };
 }
-
-/** Settings of the caller's that npm may keep: where packages come from, and how they are reached. */
-const kindOfSource = /registry|auth|token|cache|proxy|cert|key|ca(file)?$|ssl|config$|offline|fetch|maxsockets/;
 
 function npm(stage: string, ...args: string[]): void {
   const settings = (name: string) => name === "NODE_ENV" || (/^npm_config_/i.test(name) && !kindOfSource.test(name));
