@@ -12,8 +12,11 @@ import {
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { root } from "../lib/project.ts";
+
+// A run of the module takes half a second, and more than five beside six other clusters.
+vi.setConfig({ testTimeout: 180_000 });
 
 // The Python of Ansible: the module imports Ansible's own.
 const ansible = execFileSync("sh", ["-c", "command -v ansible-playbook"], { encoding: "utf8" }).trim();

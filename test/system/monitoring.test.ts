@@ -298,7 +298,7 @@ test("a wrong configuration is refused with promtool's words, and the old one go
 });
 
 test("of what a run that was cut short has left to restart, each role does its own", async () => {
-  const pending = "/run/halo-settle.json";
+  const pending = "/run/halo-config.json";
   const left = () => on(monitoring, `cat ${pending} 2>/dev/null || true`);
   await on(monitoring, `echo '{"restart": ["prometheus-node-exporter"], "reload": ["prometheus"]}' >${pending}`);
   for (const [name, then] of [

@@ -14,12 +14,14 @@ give_up() {
   exit 1
 }
 
-mkdir -p /etc/apt/keyrings
+# Modes are said, whatever the umask: apt reads these as a user of its own.
+install -d -m 0755 /etc/apt/keyrings
 # apt's own helper: it knows the host's proxy.
 timeout "$3" /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o APT::Sandbox::User=root download-file "$2" "$key" >"$log" 2>&1 ||
   give_up "$2 cannot be reached within $3 s"
 chmod 0644 "$key"
 echo "deb [signed-by=$key] $1 stable main" >"$list"
+chmod 0644 "$list"
 # shellcheck disable=SC2086 # options, not one word
 apt-get update -o APT::Update::Error-Mode=any -o APT::Get::List-Cleanup=0 -o Acquire::http::Timeout=10 $only >"$log" 2>&1 ||
   give_up "$1 is no repository that apt takes"

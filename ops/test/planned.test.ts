@@ -1,0 +1,80 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { root } from "../lib/project.ts";
+
+let folder = "";
+const events = () => join(folder, "var/lib/prometheus/node-exporter/halo-events.prom");
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "halo-planned-"));
+  for (const each of ["var/lib/prometheus/node-exporter", "run", "bin"])
+    mkdirSync(join(folder, each), { recursive: true });
+  writeFileSync(join(folder, "bin/amtool"), `#!/bin/sh\necho "$*" >>${folder}/amtool\necho an-id\n`);
+  chmodSync(join(folder, "bin/amtool"), 0o755);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** Runs the program as a careful host does: an umask that hides everything, no locale. `text` may be what a shell's printf makes bytes of. */
+const planned = (text: string, edge = "begin", ...more: string[]) => {
+  const line = `umask 077; exec "$0" ${edge} drill "$(printf '${text}')" "$@"`;
+  const file = join(root, "ansible/roles/monitoring/files/halo-planned");
+  const env = { PATH: `${folder}/bin:${process.env.PATH}`, HALO_PLANNED_ROOT: folder, LC_ALL: "C" };
+  const done = spawnSync("sh", ["-c", line, file, ...more], { env, encoding: "utf8" });
+  expect(done.status).toBe(0);
+  return done;
+};
+const lines = () => readFileSync(events(), "utf8").trimEnd().split("\n");
+
+test.each([
+  ["one of 36 characters of 3 bytes is whole", "中".repeat(36), "中".repeat(36)],
+  ["a long one is cut by characters", "中".repeat(150), "中".repeat(100)],
+  ["quotes and backslashes are escaped", String.raw`a "b" \\ c`, String.raw`a \"b\" \\ c`],
+  ["what ends a line is left out", String.raw`a\r\nb\tc`, "abc"],
+  ["what is no UTF-8 is replaced", String.raw`a\377b`, "a\ufffdb"],
+])("a mark: %s", (_, given, text) => {
+  planned(given);
+  expect(lines()).toEqual([
+    expect.stringMatching(/^halo_event_timestamp_seconds\{kind="drill",text=".*",edge="begin"\} \d{10}$/),
+  ]);
+  expect(lines()[0]).toContain(`text="${text}",`);
+  expect((statSync(events()).mode & 0o777).toString(8)).toBe("644");
+});
+
+test("a bad line goes and takes no other with it; 20 are kept, the newest of those that say the same", () => {
+  const good = (text: string, at: number) =>
+    `halo_event_timestamp_seconds{kind="drill",text="${text}",edge="begin"} ${at}`;
+  const cut = Buffer.from("中").subarray(0, 2);
+  writeFileSync(
+    events(),
+    Buffer.concat([
+      Buffer.from(
+        `${good("kept", 1)}\n${good("same", 2)}\nno mark\n${good('"', 3)}\n${good("same", 4)}\nhalo_event_timestamp_seconds{kind="drill",text="`,
+      ),
+      cut,
+      Buffer.from(`",edge="begin"} 5\n${good("torn", 6).slice(0, 30)}`),
+    ]),
+  );
+  planned("same");
+  expect(lines().map((line) => line.match(/text="(.*?)"/)?.[1])).toEqual(["kept", "same"]);
+  expect(lines()[1]).not.toContain("} 4");
+  writeFileSync(events(), Array.from({ length: 25 }, (_, at) => `${good(`mark ${at}`, at)}\n`).join(""));
+  planned("last");
+  expect(lines()).toHaveLength(20);
+  expect(lines()[0]).toContain('"mark 6"');
+});
+
+test("the silence gets the text and the matchers, and its end; without the folder the work goes on", () => {
+  expect(planned("a text", "begin", "300", "host=backend1", 'alertname=~"A|B"').stdout).toBe("an-id\n");
+  planned("a text", "end", "an-id");
+  const [add, update] = readFileSync(join(folder, "amtool"), "utf8").split("\n");
+  expect(add).toBe(
+    'silence add --author=halo --comment=drill: a text --duration=300s -- host=backend1 alertname=~"A|B"',
+  );
+  expect(update).toMatch(/^silence update --end=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ an-id$/);
+  rmSync(join(folder, "var"), { recursive: true });
+  const done = planned("a text", "begin", "300", "host=backend1");
+  expect([done.stdout, done.stderr]).toEqual(["an-id\n", expect.stringMatching(/no mark: .*Fix: /)]);
+  expect(existsSync(events())).toBe(false);
+});
