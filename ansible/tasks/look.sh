@@ -17,10 +17,11 @@ unread() {
 }
 # Not while they may still be taken away again (role base).
 nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-firewall-undo.timer \
-  && ! unread halo-firewall /etc/halo/firewall.nft /etc/systemd/system/halo-firewall.service && echo firewall=loaded
+  && ! unread halo-firewall /etc/halo/firewall.nft /etc/systemd/system/halo-firewall.service \
+  && ! unread ssh /etc/ssh/sshd_config.d/00-halo.conf && echo reach=loaded
 unread nginx /etc/nginx/nginx.conf && echo nginx_unread=yes
 unread redis-server /etc/redis/redis.conf /etc/redis/users.acl /etc/systemd/system/redis-server.service.d/halo.conf && echo redis_unread=yes
-for path in /etc/halo /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /usr/share/grafana /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
+for path in /etc/halo /etc/ssh/sshd_config.d/00-halo.conf /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /usr/share/grafana /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"
 done
 true
