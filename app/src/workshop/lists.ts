@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { z } from "zod";
 import type { Connection } from "./database.ts";
-import { HttpProblem } from "./problems.ts";
+import { HttpProblem, named, shortened } from "./problems.ts";
 import type { Branch, Condition, Resource, Values } from "./resources.ts";
 import { query } from "./schema.ts";
 
@@ -15,6 +15,8 @@ export interface ListRequest {
   readonly q?: string | undefined;
   /** By filter, the values that were given. */
   readonly filters: Record<string, unknown[]>;
+  /** The query again, from the values as they were understood: of bounded length, for the links to other pages. */
+  readonly query: URLSearchParams;
 }
 
 /** The checks of a list's query parameters, by their names. */
@@ -33,7 +35,8 @@ export function readListRequest(resource: Resource, search: URLSearchParams, fix
   const checks = listParameters(resource);
   const given: Record<string, unknown[]> = {};
   const errors: object[] = [];
-  const refuse = (parameter: string, code: string, detail: string) => errors.push({ parameter, code, detail });
+  const refuse = (parameter: string, code: string, detail: string) =>
+    errors.push({ parameter: shortened(parameter), code, detail });
 
   for (const name of new Set(search.keys())) {
     const check = name in fixed ? undefined : checks[name];
@@ -51,7 +54,7 @@ export function readListRequest(resource: Resource, search: URLSearchParams, fix
   const cursor = given.after?.[0] as string | undefined;
   const after = cursor === undefined || errors.length > 0 ? undefined : readCursor(resource, sort, cursor);
   if (after === null) refuse("after", "format", "Not a cursor of this list in this order.");
-  if (errors.length > 0) throw new HttpProblem(400, "The query is wrong.", { errors });
+  if (errors.length > 0) throw new HttpProblem(400, "The query is wrong.", named(errors));
 
   const filters = Object.fromEntries(
     Object.keys(resource.filters).flatMap((name) => {
@@ -65,7 +68,21 @@ export function readListRequest(resource: Resource, search: URLSearchParams, fix
     after: after ?? undefined,
     q: (given.q?.[0] as string | undefined) || undefined,
     filters,
+    query: new URLSearchParams(
+      Object.entries(given).flatMap(([name, values]) => values.map((value) => [name, String(value)])),
+    ),
   };
+}
+
+/** The Link header of a page: below 8 KiB whatever the client sent, since a balancer takes a longer one for a failure. */
+export function linksOf(path: string, { query }: ListRequest, next: string | null): string {
+  const links = [...(next ? [["next", next]] : []), ["first"]].map(([rel = "", after]) => {
+    const own = new URLSearchParams(query);
+    own.delete("after");
+    if (after) own.set("after", after);
+    return `<${path}${own.size > 0 ? `?${own}` : ""}>; rel="${rel}"`;
+  });
+  return links.join(", ");
 }
 
 /**

@@ -43,6 +43,7 @@ const Problem = z
         }),
       )
       .optional(),
+    error_count: z.int().optional().meta({ description: "How many errors there are; the first 50 are named." }),
     references: z
       .record(z.string(), z.int())
       .optional()

@@ -37,9 +37,30 @@ export class HttpProblem extends Error {
   }
 }
 
+/** How many errors an answer names; a correct program never has as many. A small request must not make a large answer. */
+const MAX_ERRORS = 50;
+/** A name that the client made up is named by so many characters at most. */
+const MAX_NAME = 100;
+
+/** The members of a problem that name errors: the first ones, and how many there are. */
+export const named = <T>(errors: T[]): { errors: T[]; error_count: number } => ({
+  errors: errors.slice(0, MAX_ERRORS),
+  error_count: errors.length,
+});
+
+/** A name that a client made up, cut where it is long; `\u2026` then stands for the rest. */
+export const shortened = (name: string): string => {
+  const cut = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}\u2026` : name;
+  return cut.toWellFormed();
+};
+
 /** The answer to a body whose fields are wrong. */
 export const wrongFields = (errors: FieldError[]): HttpProblem =>
-  new HttpProblem(422, errors.length === 1 ? "One field is wrong." : `${errors.length} fields are wrong.`, { errors });
+  new HttpProblem(
+    422,
+    errors.length === 1 ? "One field is wrong." : `${errors.length} fields are wrong.`,
+    named(errors),
+  );
 
 /**
  * Says what zod found in words that do not change.
@@ -51,7 +72,7 @@ export function fieldErrors(error: z.ZodError, input: unknown, prefix = ""): Fie
   const found = error.issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys")
       return issue.keys.map((key) => ({
-        pointer: pointerTo([...issue.path, key], prefix),
+        pointer: pointerTo([...issue.path, shortened(key)], prefix),
         code: "unknown_field" as const,
         detail: "There is no such field here, or it cannot be set.",
       }));

@@ -5,7 +5,7 @@ import { type Connection, type Database, DatabaseAway } from "./database.ts";
 import { ifMatch, ifNoneMatch, readJson, send } from "./http.ts";
 import { type Created, once } from "./idempotency.ts";
 import { readIntake, takeIn } from "./intake.ts";
-import { readListRequest, readPage } from "./lists.ts";
+import { linksOf, readListRequest, readPage } from "./lists.ts";
 import { type Nested, openApi } from "./openapi.ts";
 import { fieldErrors, HttpProblem, wrongFields } from "./problems.ts";
 import { REFERENCE_HEADERS, renderReference } from "./reference.ts";
@@ -110,12 +110,7 @@ async function list(
       throw nothing(within.parent, id);
     return read;
   });
-  const links = [...(page.next ? [["next", page.next]] : []), ["first"]].map(([rel = "", after]) => {
-    search.delete("after");
-    if (after) search.set("after", after);
-    return `<${path(req)}${search.size > 0 ? `?${search}` : ""}>; rel="${rel}"`;
-  });
-  send(res, 200, page, { Link: links.join(", ") });
+  send(res, 200, page, { Link: linksOf(path(req), request, page.next) });
 }
 
 async function create(

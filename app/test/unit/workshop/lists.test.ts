@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
-import { listStatement, readListRequest } from "../../../src/workshop/lists.ts";
+import { linksOf, listStatement, readListRequest } from "../../../src/workshop/lists.ts";
 import { resources } from "../../../src/workshop/resources.ts";
 
 const db = new Kysely({ dialect: new PostgresDialect({ pool: new pg.Pool() }) });
@@ -42,3 +42,45 @@ describe("a list's statement", () => {
     expect(branches("--")).toEqual([26]);
   });
 });
+
+describe("a list's links", () => {
+  const links = (name: keyof typeof resources, query: string, next: string | null = null) =>
+    linksOf("/api/x", readListRequest(resources[name], new URLSearchParams(query)), next);
+  const emoji = "\u{1f600}".repeat(100);
+
+  it.each([
+    ["customers", `q=a${"+".repeat(1815)}`, "q=a"],
+    ["customers", `q=${"%20".repeat(2000)}`, "q="],
+    ["services", `from=2026-01-01T00:00:00.${"0".repeat(2000)}Z`, "from=2026-01-01T00%3A00%3A00.000Z"],
+    ["services", `status=done&status=done&vehicle_id=${"0".repeat(15)}7`, "status=done&vehicle_id=7"],
+  ] as const)("have a query of %s as it was understood (%#)", (name, query, understood) => {
+    expect(links(name, query)).toBe(`</api/x?${understood}>; rel="first"`);
+  });
+
+  it("fit below 8 KiB at their longest", () => {
+    const after = Buffer.from(JSON.stringify(["-name", "\u0001".repeat(200), Number.MAX_SAFE_INTEGER])).toString(
+      "base64url",
+    );
+    const query = `q=${encodeURIComponent(emoji)}&sort=-name&limit=100&after=${after}`;
+    const longest = links("customers", query, "n".repeat(2000));
+    expect(longest).toContain('rel="next"');
+    expect(longest.length).toBeGreaterThan(4096);
+    expect(longest.length).toBeLessThan(8192);
+  });
+});
+
+it("a query with thousands of wrong parameters is answered with the first 50 and their number", () => {
+  const query = Array.from({ length: 3000 }, (_, i) => `p${i}`).join("&");
+  const read = () => readListRequest(resources.customers, new URLSearchParams(`${"n".repeat(5000)}&${query}`));
+  const refused = Object(catchIt(read));
+  expect([refused.status, refused.extra.errors.length, refused.extra.error_count]).toEqual([400, 50, 3001]);
+  expect(JSON.stringify(refused.extra).length).toBeLessThan(16_384);
+});
+
+const catchIt = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+};

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { ifMatch, ifNoneMatch } from "../../../src/workshop/http.ts";
-import { fieldErrors } from "../../../src/workshop/problems.ts";
+import { fieldErrors, wrongFields } from "../../../src/workshop/problems.ts";
 import { CustomerInput, instant, ServiceInput, ServicePatch, VehicleInput } from "../../../src/workshop/schema.ts";
 
 const codes = (schema: z.ZodType, input: unknown) => {
@@ -90,4 +90,19 @@ describe("entity tags", () => {
     expect(ifNoneMatch(request({ "if-none-match": '"3"' }), 3)).toBe(true);
     expect(ifNoneMatch(request({}), 3)).toBe(false);
   });
+});
+
+it("a body with thousands of wrong fields is answered with the first 50 and their number", () => {
+  const long = "n".repeat(50_000);
+  const input = Object.fromEntries([long, ...Array.from({ length: 8100 }, (_, i) => `k${i}`)].map((key) => [key, 1]));
+  const read = CustomerInput.safeParse(input);
+  const { message, extra } = wrongFields(fieldErrors(read.error as z.ZodError, input));
+  expect(message).toBe("8103 fields are wrong.");
+  expect(extra).toMatchObject({ errors: { length: 50 }, error_count: 8103 });
+  expect(extra.errors).toContainEqual({
+    pointer: `/${"n".repeat(100)}\u2026`,
+    code: "unknown_field",
+    detail: expect.any(String),
+  });
+  expect(JSON.stringify(extra).length).toBeLessThan(16_384);
 });
