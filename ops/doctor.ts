@@ -3,7 +3,7 @@ import { freemem, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
 import { findHost, outerAddress } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { ask } from "./lib/process.ts";
+import { ask, programVersion } from "./lib/process.ts";
 import { domains, hosts, inGroup, root } from "./lib/project.ts";
 import { choose, look } from "./lib/provider.ts";
 
@@ -36,13 +36,18 @@ await command(() => {
     ["vagrant", "vagrant"],
     ["ansible-playbook", "ansible-core"],
   ] as const) {
-    const version = ask([tool, "--version"])?.split("\n")[0];
+    const found = programVersion(tool);
+    const missing = "without" in found && found.without === "not found";
     add(
-      version !== undefined,
+      "version" in found,
       tool,
-      version ?? "not found",
-      lab ? "npm run up installs it" : `install it (Debian, Ubuntu: apt install ${install})`,
-      lab ? "note" : "PROBLEM",
+      "version" in found ? found.version : found.without,
+      !missing
+        ? `make ${tool} --version work, or install it anew`
+        : lab
+          ? "npm run up installs it"
+          : `install it (Debian, Ubuntu: apt install ${install})`,
+      lab && missing ? "note" : "PROBLEM",
     );
   }
   add(

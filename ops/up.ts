@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { playbook, reach, rememberLab } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { ask, elapsed, sh, step } from "./lib/process.ts";
+import { elapsed, programVersion, sh, step } from "./lib/process.ts";
 import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
 import { type Choice, choose, look } from "./lib/provider.ts";
 
@@ -36,12 +36,14 @@ async function build(): Promise<void> {
 }
 
 function needCommands(commands: string[]): void {
-  const missing = commands.filter((each) => ask([each, "--version"]) === null);
-  if (missing.length > 0)
-    throw new Problem(
-      `${missing.join(" and ")} cannot be run`,
-      "install it (on Debian or Ubuntu: apt install vagrant ansible-core), then run this again",
-    );
+  for (const each of commands) {
+    const found = programVersion(each);
+    if ("without" in found)
+      throw new Problem(
+        `${each}: ${found.without}`,
+        "install it (on Debian or Ubuntu: apt install vagrant ansible-core), or make it start; then run this again",
+      );
+  }
 }
 
 function nextSteps(choice: Choice): void {

@@ -47,6 +47,9 @@ export function findHost(name: string | undefined): Host {
 /** Where this machine reaches a host: a person's own server may have another address outside than the hosts use among themselves. */
 export const outerAddress = ({ vars, address }: Host): string => String(vars.ansible_host ?? address);
 
+/** A path as the value of an ssh option: ssh splits it into words, and % begins a variable of its own. */
+export const sshPath = (path: string): string => `"${path.replaceAll("%", "%%")}"`;
+
 /** The ssh command for one host, as Ansible connects too; the remote command is joined by ssh itself. */
 export function ssh(host: Host, ...command: string[]): string[] {
   const machines = join(root, ".vagrant/machines", host.name);
@@ -59,8 +62,8 @@ export function ssh(host: Host, ...command: string[]): string[] {
   const identity = String(host.vars.ansible_ssh_private_key_file ?? key ?? "");
   return reach([
     "ssh",
-    ...(identity ? ["-i", identity, "-o", "IdentitiesOnly=yes"] : []),
-    ...(ours ? ["-o", `UserKnownHostsFile=${join(root, ".vagrant/known_hosts")}`] : []),
+    ...(identity ? ["-o", `IdentityFile=${sshPath(identity)}`, "-o", "IdentitiesOnly=yes"] : []),
+    ...(ours ? ["-o", `UserKnownHostsFile=${sshPath(join(root, ".vagrant/known_hosts"))}`] : []),
     "-o",
     "StrictHostKeyChecking=accept-new",
     "-o",

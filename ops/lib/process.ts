@@ -11,6 +11,15 @@ export function ask(argv: string[], env: NodeJS.ProcessEnv = process.env): strin
   return status === 0 ? stdout.trim() : null;
 }
 
+/** The first line of `PROGRAM --version`, or why there is none: the program is not found, or it does not start. */
+export function programVersion(program: string): { version: string } | { without: string } {
+  const { status, stdout, stderr, error } = spawnSync(program, ["--version"], { encoding: "utf8", timeout: 20_000 });
+  const line = (text: string) => text.trim().split("\n")[0] ?? "";
+  if (status === 0) return { version: line(stdout) };
+  if (error && "code" in error && error.code === "ENOENT") return { without: "not found" };
+  return { without: `does not start: ${error?.message || line(stderr) || line(stdout) || `exit status ${status}`}` };
+}
+
 /** Runs a command to its end with a text as its input; resolves with what it printed, throws a Problem with its complaint when it fails. */
 export function sh(argv: string[], input = ""): Promise<string> {
   const [file = "", ...args] = argv;

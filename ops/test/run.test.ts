@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -68,4 +69,26 @@ test("a Node that does not start is said with its words and a fix", () => {
   const { status, stderr } = run();
   expect(status).toBe(1);
   expect(stderr).toMatch(/does not start here: libatomic\.so\.1 is missing\nFix: rm -rf node_modules/);
+});
+
+test("a folder in which Ansible and ssh cannot work is refused; one with blanks and % is not", () => {
+  for (const [name, status] of [
+    ["o'brien", 1],
+    ["a,b", 1],
+    ["a b%2Fc", 0],
+  ] as const) {
+    cpSync(join(folder, "ops"), join(folder, name, "ops"), { recursive: true });
+    writeFileSync(join(folder, name, "package-lock.json"), "{}");
+    const done = spawnSync("bash", [join(folder, name, "ops/run"), "doctor"], {
+      encoding: "utf8",
+      env: { ...process.env, PATH: `${folder}/bin:${process.env.PATH}` },
+    });
+    expect([name, done.status], done.stderr).toEqual([name, status]);
+    if (status === 1) expect(done.stderr).toMatch(/cannot work in this folder.*\nFix: move the project/);
+  }
+});
+
+test("programs get a UTF-8 locale without translations, whatever the caller's is", () => {
+  script("bin/npm", install('echo "$LC_ALL"'));
+  expect(run({ LC_ALL: "C" }).stdout).toMatch(/^(C|en_US)\.UTF-8$/m);
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { ssh } from "../../ops/lib/cluster.ts";
+import { ssh, sshPath } from "../../ops/lib/cluster.ts";
 import { parseInventory, root } from "../../ops/lib/project.ts";
 import { must } from "../lib/hosts.ts";
 
@@ -26,4 +26,9 @@ test("the example of one's own servers is an inventory, reached where it says, a
     vi.unstubAllEnvs();
     rmSync(folder, { recursive: true });
   }
+});
+
+test.each(["/x/a b", "/x/a%2Fb", "/x/%d (new)"])("ssh finds its file in the folder %s", async (folder) => {
+  const option = `UserKnownHostsFile=${sshPath(join(folder, "known_hosts"))}`;
+  expect(await must(["ssh", "-G", "-o", option, "host"])).toContain(`userknownhostsfile ${folder}/known_hosts`);
 });
