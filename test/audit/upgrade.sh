@@ -49,7 +49,7 @@ SHA256:
  $(sha256sum Packages | cut -d ' ' -f 1) $(stat --format=%s Packages) Packages
 RELEASE
 # Only this source is asked, and what apt keeps of it is apart; all else is the host's.
-mkdir -p "$work/lists"
+mkdir -p "$work/lists" "$work/archives/partial"
 echo "deb [trusted=yes] file:$work/repository ./" >"$work/sources.list"
 cat >"$work/apt.conf" <<CONF
 Dir::Etc::SourceList "$work/sources.list";
