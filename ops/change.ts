@@ -1,8 +1,11 @@
 /** `change.ts deploy` takes a new release into service, `change.ts rollback [RELEASE]` an earlier one. */
 import { parseArgs } from "node:util";
 import { playbook } from "./lib/cluster.ts";
-import { command } from "./lib/problem.ts";
+import { withExtraVars } from "./lib/extraVars.ts";
+import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
+
+const longest = 2000; // of a message, in characters: it travels as an argument, and stands in one line of the log
 
 await command(async ([what, ...args]) => {
   const { values, positionals } = parseArgs({
@@ -13,12 +16,17 @@ await command(async ([what, ...args]) => {
       "break-lock": { type: "boolean", default: false },
     },
   });
+  if (values.message.length > longest)
+    throw new Problem(
+      `the message has ${values.message.length} characters, and ${longest} is the most`,
+      "say it shorter, then run this again",
+    );
   const vars = {
     deploy_message: values.message,
     deploy_break_lock: values["break-lock"],
     ...(positionals[0] ? { rollback_to: positionals[0] } : {}),
   };
-  const status = await attach(playbook(`${what}.yml`, "--extra-vars", JSON.stringify(vars)));
+  const status = await withExtraVars(vars, (extra) => attach(playbook(`${what}.yml`, ...extra)));
   const done = what === "rollback" ? "Rolled back" : "Deployed";
   const not = `Not ${done.toLowerCase()} everywhere, see above;`;
   console.log(`${status === 0 ? done : not} in ${elapsed()}. All releases: npm run releases`);

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { ssh } from "./lib/cluster.ts";
 import { command } from "./lib/problem.ts";
 import { type Host, inGroup } from "./lib/project.ts";
-import { type LogLine, releaseTable } from "./lib/releases.ts";
+import { readLog, releaseTable } from "./lib/releases.ts";
 
 /** A command's output on a host, or null where it cannot be reached. */
 function on(host: Host, line: string): string | null {
@@ -14,15 +14,14 @@ function on(host: Host, line: string): string | null {
 
 await command(() => {
   const [balancer] = inGroup("balancers");
-  const log = balancer && on(balancer, "cat /var/lib/halo/deploys.log 2>/dev/null || true");
-  const lines = (log ?? "").split("\n").filter(Boolean);
+  const log = balancer && on(balancer, "cat /var/lib/halo-cluster/deploys.log 2>/dev/null || true");
+  const { lines, torn } = readLog(log ?? "");
   const backends = inGroup("backends").map((host) => ({ name: host.name, list: on(host, "halo-release list") }));
-  console.log(
-    releaseTable(
-      lines.map((line) => JSON.parse(line) as LogLine),
-      backends,
-    ),
-  );
+  console.log(releaseTable(lines, backends));
+  if (torn > 0)
+    console.log(
+      `Left out: ${torn} line${torn > 1 ? "s" : ""} of /var/lib/halo-cluster/deploys.log on ${balancer?.name} that cannot be read`,
+    );
   const away = backends.filter(({ list }) => list === null).map(({ name }) => name);
   if (log === null) away.push("the balancer, which has the log");
   if (away.length > 0) console.log(`Not asked, because unreachable: ${away.join(", ")}`);

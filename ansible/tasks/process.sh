@@ -1,13 +1,33 @@
 #!/bin/sh
-# Prints this ansible-playbook's process id and start, or checks that such a process still lives: process.sh [PID START]
-start() { ps -o lstart= -p "$1" | xargs; }
-if [ $# -gt 0 ]; then
-  [ "$(start "$1")" = "$2" ]
+# process.sh                     prints who this ansible-playbook is, the same in every language and time zone: PID IDENTITY
+# process.sh lives PID IDENTITY  checks that it still lives
+# IDENTITY is the boot and the kernel's start time (field 22 of /proc/PID/stat); on a Mac, which has no /proc, ps' date in UTC.
+set -eu
+export LC_ALL=C TZ=UTC
+identity() {
+  if [ -e /proc/self/stat ]; then
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086 # fields, from the third on: the second one, the name, may have spaces in it
+    set -- ${stat##*) }
+    [ "$1" != Z ] || return 1 # it has ended, and nobody has asked how
+    echo "$(cat /proc/sys/kernel/random/boot_id) ${20}"
+  else
+    ps -o lstart= -p "$1" | xargs
+  fi
+}
+if [ "${1:-}" = lives ]; then
+  pid=${2:-0}
+  shift 2
+  [ "$(identity "$pid")" = "$*" ]
   exit
 fi
-at=$$
+# Each task has a process of its own, a copy of the playbook's with the same words; a command that has them among others
+# (env, nsenter, sh -c) is another process.
+at=$$ words=
 while [ "${at:-0}" -gt 1 ]; do
-  case $(ps -o args= -p "$at") in *ansible-playbook*) playbook=$at ;; esac
+  seen=$(ps -ww -o args= -p "$at")
+  case $seen in *process.sh*) ;; *ansible-playbook*) words=${words:-$seen} ;; esac
+  [ -z "$words" ] || { [ "$seen" = "$words" ] && playbook=$at; } || break
   at=$(ps -o ppid= -p "$at" | xargs)
 done
-echo "$playbook $(start "$playbook")"
+echo "$playbook $(identity "$playbook")"

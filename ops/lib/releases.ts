@@ -9,6 +9,31 @@ export type LogLine = {
   result: string;
 };
 
+/** Reads the log of deploys, oldest line first; a line that a crash or a hand has torn is left out, and counted. */
+export function readLog(text: string): { lines: LogLine[]; torn: number } {
+  const all = text.split("\n").filter(Boolean);
+  const lines = all.map(readLine).filter((line) => line !== null);
+  return { lines, torn: all.length - lines.length };
+}
+
+function readLine(text: string): LogLine | null {
+  try {
+    const line = JSON.parse(text);
+    const whole = ["time", "what", "release", "by", "message", "result"].every((key) => typeof line[key] === "string");
+    return whole ? line : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A text as one line that a terminal only shows: control characters, line breaks and turns of the writing direction are escaped. */
+const plain = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu,
+    (char) =>
+      ({ "\n": "\\n", "\t": "\\t", "\r": "\\r" })[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /**
  * Draws the releases as a table, newest first.
  *
@@ -39,7 +64,7 @@ export function releaseTable(log: LogLine[], backends: { name: string; list: str
           : "first release",
       ];
     });
-  const all = [["release", "state", "last changed", "by", "what"], ...rows];
+  const all = [["release", "state", "last changed", "by", "what"], ...rows].map((row) => row.map(plain));
   const widths = [0, 1, 2, 3].map((i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
   return all
     .map((row) =>

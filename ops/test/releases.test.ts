@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type LogLine, nextRelease, releaseTable } from "../lib/releases.ts";
+import { type LogLine, nextRelease, readLog, releaseTable } from "../lib/releases.ts";
 
 const line = (more: Partial<LogLine>): LogLine => ({
   time: "2026-11-21T08:00:00Z",
@@ -45,4 +45,22 @@ test.each([
   const next = nextRelease(new Date("2026-11-28T12:00:00.900Z"), newest);
   expect(next.time).toBe(time);
   expect(next.ahead !== undefined).toBe(said);
+});
+
+test("a torn line of the log is left out and counted, and the others are read", () => {
+  const whole = JSON.stringify(line({}));
+  expect(readLog(`${whole}\n${whole.slice(0, 40)}\nnull\n{"time": "now"}\n${whole}\n`)).toEqual({
+    lines: [line({}), line({})],
+    torn: 3,
+  });
+  expect(readLog("")).toEqual({ lines: [], torn: 0 });
+});
+
+test("a message stands in its row as it is, and cannot move the terminal's cursor", () => {
+  const message = `{{ lookup("pipe","touch /tmp/x") }} {% if ' "$(id)" % Änderung 🚀`;
+  const table = releaseTable(
+    [line({ message: `${message}\n\u001b[2Jnext\u0085\u202e` })],
+    [{ name: "backend1", list: "B serving\n" }],
+  );
+  expect(table.split("\n")[1]).toContain(`deploy; ${message}\\n\\u001b[2Jnext\\u0085\\u202e`);
 });

@@ -133,7 +133,7 @@ describe("migrations", () => {
       writeFileSync(join(folder, "app/migrations", file), text);
     });
   const applied = () => sql("SELECT string_agg(name, ' ' ORDER BY name) FROM workshop.migrations");
-  const log = async () => JSON.parse(await on("balancer", "tail -n 1 /var/lib/halo/deploys.log"));
+  const log = async () => JSON.parse(await on("balancer", "tail -n 1 /var/lib/halo-cluster/deploys.log"));
 
   test.each([
     [
@@ -152,7 +152,7 @@ describe("migrations", () => {
     expect([await serving(), await applied()]).toEqual(before);
     expect(await sql("SELECT to_regclass('workshop.half_done')")).toBe("");
     expect(await log()).toMatchObject({ release: release.id, result: expect.stringContaining(`failed on ${host}`) });
-    expect(await on("balancer", "ls /var/lib/halo")).not.toContain("deploy.lock");
+    expect(await on("balancer", "ls /var/lib/halo-cluster")).not.toContain("deploy.lock");
     for (const backend of backends) expect(await on(backend, "halo-release list")).toContain(`${release.id} failed`);
     expect((await create()).status).toBe(201);
   });

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inGroup, own } from "../../ops/lib/project.ts";
@@ -23,8 +24,14 @@ const one = (releases: Record<string, string>): string => {
   return ids[0] ?? "";
 };
 const log = async () =>
-  (await on("balancer", "cat /var/lib/halo/deploys.log")).split("\n").map((line) => JSON.parse(line));
-const noLock = async () => expect(await on("balancer", "ls /var/lib/halo")).not.toContain("deploy.lock");
+  (await on("balancer", "cat /var/lib/halo-cluster/deploys.log")).split("\n").map((line) => JSON.parse(line));
+const noLock = async () => expect(await on("balancer", "ls /var/lib/halo-cluster")).not.toContain("deploy.lock");
+
+/** Whether a line of `systemctl show` is a setting of the sandbox. */
+const sandbox = (line: string) =>
+  /^(User|Group|UMask|NoNew|Capab|Ambient|Protect|Private|Restrict[A-Z]|SystemCall|LockP|MemoryMax|ProcS|RemoveI|Device|.*Paths)=?/.test(
+    line,
+  );
 
 /** Packs the newest release with another file in it, under an id of its own. */
 const broken = (name: string, file: string, text: string) =>
@@ -35,7 +42,9 @@ test("a deploy takes every backend to one new release, which each answer names; 
   const killed = own("releases/.making-killed");
   mkdirSync(join(killed, "app"), { recursive: true });
   utimesSync(killed, 0, 0);
-  const { code, output } = await npm("deploy", "--", "--message", "a test's");
+  const evil = join(tmpdir(), `halo-evil-${process.pid}`);
+  const message = `{{ lookup("pipe","touch ${evil}") }} {% if ' "$(touch ${evil})" % ä`;
+  const { code, output } = await npm("deploy", "--", "--message", message);
   expect(code, output).toBe(0);
   expect(existsSync(killed)).toBe(false);
   const after = one(await serving());
@@ -45,7 +54,7 @@ test("a deploy takes every backend to one new release, which each answer names; 
   expect((await log()).at(-1)).toMatchObject({
     what: "deploy",
     release: after,
-    message: "a test's",
+    message,
     by: expect.stringContaining("@"),
     backends,
     result: "done",
@@ -53,12 +62,17 @@ test("a deploy takes every backend to one new release, which each answer names; 
   await noLock();
 
   const table = (await npm("releases")).output;
-  expect(table).toMatch(new RegExp(`${after} +serving on ${first}, ${second} .*deploy; a test's`));
+  const row = table.split("\n").find((line) => line.startsWith(after));
+  expect(row).toMatch(new RegExp(` serving on ${first}, ${second} `));
+  expect(row).toContain(`deploy; ${message}`);
+  expect(existsSync(evil)).toBe(false);
   expect(table).toMatch(new RegExp(`${before} +kept`));
 });
 
 test("a rollback takes every backend to the release before; a named one is taken as well; a wrong name is refused", async () => {
   const before = one(await serving());
+  // As a reload leaves it that was killed a moment ago.
+  await on(first, "date +%s%3N | runuser -u halo -- tee /var/lib/halo/pm2/reload.lock");
   const back = await npm("rollback");
   expect(back.code, back.output).toBe(0);
   const earlier = one(await serving());
@@ -150,6 +164,65 @@ export const readRelease = () => hostname() === "${second}" ? "another" : readFi
   });
 });
 
+test("an outage is not held against a release, which may be tried again when that is over", async () => {
+  const kept = (await on(first, "halo-release list")).split("\n").find((line) => line.endsWith(" kept"));
+  const id = kept?.split(" ")[0] ?? "";
+  const before = (await serving())[first];
+  await on("balancer", "systemctl stop redis-server");
+  try {
+    const tried = on(first, `HALO_GATE_TIMEOUT=3 halo-release activate ${id}`);
+    await expect(tried).rejects.toThrow("this is no proof against it");
+  } finally {
+    await on("balancer", "systemctl start redis-server");
+  }
+  expect((await serving())[first]).toBe(before);
+  expect(await on(first, "halo-release list")).toContain(`${id} kept`);
+});
+
+describe("a full disk", () => {
+  /** Runs something while a folder of a host has room for 64 KiB. */
+  const full = async (host: string, folder: string, run: () => Promise<void>) => {
+    await on(host, `install -d -m 0700 ${folder}; mount -t tmpfs -o size=64k,mode=0700 tmpfs ${folder}`);
+    await run().finally(() => on(host, `umount ${folder}`));
+  };
+
+  test("ends the unpacking with that reason, and nothing half-made stays", async () => {
+    await on(first, "tar -C $(realpath /opt/halo/current) -czf /run/test.tar.gz .");
+    await full(first, "/opt/halo/releases", async () => {
+      const line = "halo-release unpack test /run/test.tar.gz $(sha256sum /run/test.tar.gz | cut -d ' ' -f 1)";
+      await expect(on(first, line)).rejects.toThrow(/No space left on device.*64K free.*Fix: /);
+      expect(await on(first, "ls -A /opt/halo/releases; ls /run/test.tar.gz 2>/dev/null || true")).toBe("");
+    });
+  });
+
+  test("ends a deploy with that reason, also in the log; no release is marked, and the lock is given back", async () => {
+    const before = one(await serving());
+    const release = await pack("full", () => {});
+    await full(second, "/var/lib/halo-uploads", async () => {
+      const { code, output } = await deploy(release);
+      expect(code).not.toBe(0);
+      expect(output).toContain("No space left on device");
+    });
+    const { result } = (await log()).at(-1);
+    expect(result).toMatch(new RegExp(`^failed on ${second}: .*No space left on device`));
+    await noLock();
+    expect(one(await serving())).toBe(before);
+    expect(await on(first, "halo-release list")).not.toContain(release.id);
+  });
+});
+
+test("uploads and locks are in folders of root's alone, and no upload stays", async () => {
+  for (const [host, locks] of [
+    ["balancer", "deploys"],
+    [first, "release"],
+  ]) {
+    const modes = "stat -c '%U %a %n' /var/lib/halo-uploads /run/halo-locks; ls /var/lib/halo-uploads";
+    expect(await on(host ?? "", modes)).toBe("root 700 /var/lib/halo-uploads\nroot 700 /run/halo-locks");
+    const taken = on(host ?? "", `setpriv --reuid=nobody --clear-groups flock -n /run/halo-locks/${locks} true`);
+    await expect(taken).rejects.toThrow("Permission denied");
+  }
+});
+
 test("PM2 starts anew with another ecosystem.config.cjs and another runtime; a broken file is refused before it serves", async () => {
   const before = (await serving())[first] ?? "";
   /** Unpacks the release in service with its ecosystem.config.cjs changed, packed as under a umask of 077. */
@@ -172,7 +245,15 @@ test("PM2 starts anew with another ecosystem.config.cjs and another runtime; a b
     await put(`${before}-other`, "sed -i 's/kill_timeout: .*/kill_timeout: 12345,/'");
     // As the role leaves it when it is interrupted.
     await on(first, "cd /opt/halo/runtime; cp -al $(readlink current) half; ln -sfn half current");
-    await on(first, `halo-release activate ${before}-other`);
+    const shown = await on(
+      first,
+      `halo-release activate ${before}-other & until systemctl is-active --quiet halo-candidate; do sleep 0.05; done
+      systemctl show halo-candidate; echo ---; systemctl show halo; wait $!`,
+    );
+    // A candidate runs in the service's own sandbox.
+    const [candidate, service] = shown.split("\n---\n").map((lines) => lines.split("\n").filter(sandbox).sort());
+    expect(candidate).toEqual(service);
+    expect(candidate).toContain("ProtectSystem=strict");
     expect(await running()).toEqual([12345, "/opt/halo/runtime/half/bin/node"]);
   } finally {
     const runtime = exe.split("/")[4];
@@ -194,12 +275,12 @@ describe("the lock", () => {
     since: "now",
     process: "1 x",
   };
-  afterEach(() => on("balancer", "rm -f /var/lib/halo/deploy.lock"));
-  const hold = (what: object) =>
-    on("balancer", `install -d /var/lib/halo; echo '${JSON.stringify(what)}' > /var/lib/halo/deploy.lock`);
+  afterEach(() => on("balancer", "rm -f /var/lib/halo-cluster/deploy.lock"));
+  const hold = (text: string) =>
+    on("balancer", `install -d -m 0700 /var/lib/halo-cluster; echo '${text}' > /var/lib/halo-cluster/deploy.lock`);
 
-  test("of somebody else refuses a deploy with who holds it; it can be broken, which is logged", async () => {
-    await hold(lock);
+  test("of somebody else refuses a deploy with who holds it, and one that is damaged says so; it can be broken, which is logged", async () => {
+    await hold(JSON.stringify(lock));
     const before = one(await serving());
     const refused = await npm("rollback");
     expect(refused.code).not.toBe(0);
@@ -208,18 +289,21 @@ describe("the lock", () => {
     expect(refused.output).toContain("--break-lock");
     expect(one(await serving())).toBe(before);
 
+    await hold(JSON.stringify(lock).slice(0, 30));
+    const damaged = await npm("rollback");
+    expect(damaged.code).not.toBe(0);
+    expect(damaged.output).toContain("it is damaged");
+    expect(damaged.output).toContain("--break-lock");
+
     const broke = await npm("rollback", "--", "--break-lock", before);
     expect(broke.code, broke.output).toBe(0);
-    expect((await log()).at(-2)).toMatchObject({
-      by: "somebody@elsewhere",
-      result: expect.stringContaining("taken over"),
-    });
+    expect((await log()).at(-2)).toMatchObject({ by: "unknown", result: expect.stringContaining("taken over") });
     await noLock();
   });
 
   test("of a process of this machine that has died is explained and taken over", async () => {
     const by = `${await must(["id", "-un"])}@${await must(["uname", "-n"])}`;
-    await hold({ ...lock, by, process: "999999 Mon Jan 1 00:00:00 2024" });
+    await hold(JSON.stringify({ ...lock, by, process: "999999 a-boot 1" }));
     const { code, output } = await npm("rollback", "--", one(await serving()));
     expect(code, output).toBe(0);
     expect(output).toContain("Its process has died");

@@ -1,27 +1,39 @@
 #!/bin/sh
 # Unpacks the pages and the migrations of a release: parts.sh ID TARBALL SHA256 KEPT|all [SERVING ...]
-# The folder appears whole or not at all; of the others the newest KEPT stay, and those that are SERVING. all: a backend besides,
-# which gets the whole and sees to the old ones itself.
+# The folder appears whole or not at all, and nothing half-made stays; of the others the newest KEPT stay, and those that are
+# SERVING. all: a backend besides, which gets the whole and sees to the old ones itself.
 set -eu
+umask 022
+export LC_ALL=C
 id=$1 file=$2 sum=$3 kept=$4
 shift 4
-echo "$sum  $file" | sha256sum --check --status || {
-  echo "$file is not what was built (its sha256 differs); run the playbook again" >&2
+new=/opt/halo/releases/.new
+die() {
+  echo "$*" >&2
   exit 1
 }
+trap 'rm -rf "$new" "$file"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+find /var/lib/halo-uploads -type f -mmin +60 -delete 2>/dev/null || true # of a run that was killed
+echo "$sum  $file" | sha256sum --check --status || die "$file is not what was built (its sha256 differs). Fix: run the playbook again"
 install -d -m 0755 /opt/halo/releases
 cd /opt/halo/releases
-rm -rf .new
+rm -rf "$new"
 parts='(RELEASE|app/migrations/.*[^/]|web/.*[^/])'
 [ "$kept" != all ] || parts='.*[^/]'
-install -d -m 0755 .new/app/migrations
-tar --list --gzip --file "$file" | grep -E "^(\./)?$parts\$" >.new/.list
-tar --extract --gzip --no-same-owner --file "$file" --directory .new --files-from .new/.list
-rm .new/.list "$file"
-chmod -R u=rwX,go=rX .new # whatever the umask where it was packed
-[ -d "$id" ] || mv .new "$id"
-rm -rf .new
+install -d -m 0755 "$new/app/migrations"
+if ! words=$({ tar --list --gzip --file "$file" | grep -E "^(\./)?$parts\$" >"$new/.list" \
+  && tar --extract --gzip --no-same-owner --file "$file" --directory "$new" --files-from "$new/.list"; } 2>&1); then
+  free=$(df --output=avail --human-readable . | tail -n 1 | tr -d ' ')
+  die "$id cannot be unpacked on $(uname -n): $(echo "$words" | head -n 1) (/opt/halo has $free free). Fix: make room there if it is full, then run this again"
+fi
+rm "$new/.list"
+chmod -R u=rwX,go=rX "$new" # whatever the umask where it was packed
+sync --file-system "$new"   # a power cut after the rename leaves no empty files
+[ -d "$id" ] || mv "$new" "$id"
 [ "$kept" != all ] || exit 0
-find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort | head -n "-$kept" | while read -r old; do
+find . -mindepth 1 -maxdepth 1 -type d -name '[!.]*' -printf '%f\n' | sort | head -n "-$kept" | while read -r old; do
   case " $id $* " in *" $old "*) ;; *) rm -rf "$old" ;; esac
 done
