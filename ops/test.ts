@@ -6,7 +6,9 @@ import { existingProvider } from "./lib/provider.ts";
 
 const lanes = ["lint", "unit", "integration", "life", "system"];
 const packages =
-  "ansible-lint yamllint shellcheck redis-tools postgresql prometheus chromium curl nftables iproute2 wrk".split(" ");
+  "ansible-lint yamllint shellcheck pyflakes3 redis-tools postgresql prometheus chromium curl nftables iproute2 wrk".split(
+    " ",
+  );
 
 await command(async () => {
   if (existingProvider())

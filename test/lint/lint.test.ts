@@ -17,13 +17,21 @@ async function clean(argv: string[]): Promise<void> {
 test("TypeScript holds its types (tsc, strict)", () => clean([bin("tsc"), "--noEmit"]));
 test("TypeScript and JSON are formatted and linted (biome)", () =>
   clean([bin("biome"), "check", "--error-on-warnings"]));
-test("shell scripts (shellcheck)", async () => {
+/** The committed files with such a name, or with such a first line. */
+async function programs(name: RegExp, shebang: RegExp): Promise<string[]> {
   const files = (await must(["git", "ls-files"])).split("\n").filter((file) => existsSync(join(root, file)));
-  const scripts = files.filter(
-    (file) => file.endsWith(".sh") || /^#!.*\b(ba)?sh\n/.test(readFileSync(join(root, file), "utf8")),
-  );
+  return files.filter((file) => name.test(file) || shebang.test(readFileSync(join(root, file), "utf8")));
+}
+
+test("shell scripts (shellcheck)", async () => {
+  const scripts = await programs(/\.sh$/, /^#!.*\b(ba)?sh\n/);
   expect(scripts).toContain("ansible/roles/node/files/pm2");
   await clean(["shellcheck", ...scripts]);
+});
+test("Python programs (pyflakes)", async () => {
+  const scripts = await programs(/\.py$/, /^#!.*\bpython3?\b/);
+  expect(scripts).toContain("ansible/roles/monitoring/files/halo-planned");
+  await clean(["pyflakes3", ...scripts]);
 });
 test("YAML (yamllint, strict)", () => clean(["yamllint", "--strict", "."]));
 test("Ansible (ansible-lint, profile production)", () =>

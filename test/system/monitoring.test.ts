@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { findHost, reach, ssh } from "../../ops/lib/cluster.ts";
 import { hosts, inGroup, inventoryFile, root } from "../../ops/lib/project.ts";
 import { query } from "../../ops/lib/prometheus.ts";
-import { backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
+import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { metricsLogin, metricsSite } from "../lib/prometheus.ts";
@@ -295,6 +295,71 @@ test("a wrong configuration is refused with promtool's words, and the old one go
   expect((await prometheus("status/config")).yaml).toContain("scrape_interval: 10s");
   const again = await role("monitoring", monitoring);
   expect([again.code, again.output]).toEqual([0, expect.not.stringContaining("CHANGED")]);
+});
+
+test("verify names rules that are not loaded and files of figures that are not read, and site.yml's role puts the rules' folder right", async () => {
+  const figures = "/var/lib/prometheus/node-exporter/halo-test.prom";
+  await on(
+    monitoring,
+    `chmod 0700 /etc/prometheus/rules; systemctl reload prometheus; umask 077; echo 'halo_test{a="b"} 1' >${figures}`,
+  );
+  try {
+    const unread = async () => (await query("node_textfile_scrape_error > 0")).length > 0;
+    await until("the exporter's complaint is scraped", 60_000, unread);
+    const { code, output } = await ansible("verify.yml");
+    expect([code, output]).toEqual([2, expect.stringMatching(/is not loaded and \d+ more.*site\.yml/)]);
+    expect(output).toMatch(new RegExp(`WRONG +${monitoring} +node exporters read.*not on ${monitoring}: `));
+    const { output: said } = await role("monitoring", monitoring);
+    expect(said).toMatch(/prometheus: reload/);
+    expect(await on(monitoring, "stat -c %a /etc/prometheus/rules")).toBe("755");
+  } finally {
+    await on(monitoring, `rm -f ${figures}; chmod 0755 /etc/prometheus/rules; systemctl reload prometheus`);
+  }
+  await until(
+    "nothing is left of it",
+    60_000,
+    async () => (await query("node_textfile_scrape_error > 0")).length === 0,
+  );
+});
+
+test("site.yml --check --diff shows exactly what would change on a host, and changes nothing", async () => {
+  const rules = "/etc/prometheus/rules/alerts.yml";
+  const state = () =>
+    on(
+      monitoring,
+      "find /etc /usr/local /opt/halo/current /var/lib/halo -xdev -type f -printf '%p %m %u %C@\\n' | sort | sha256sum; systemctl show -p ActiveEnterTimestamp prometheus prometheus-node-exporter nginx",
+    );
+  const check = async (settings: object) => {
+    const { code, output } = await ansible(
+      ...["site.yml", "--check", "--diff", "--limit", `${monitoring},localhost`],
+      ...["--extra-vars", JSON.stringify(settings)],
+    );
+    expect([code, output]).toEqual([0, expect.any(String)]);
+    return output;
+  };
+  const shown = (output: string) =>
+    [...output.matchAll(/^\+\+\+ after: (\S+)/gm)].map(([, path = ""]) =>
+      path.replace(/^.*[/]ansible-local-.*[/]/, ""),
+    );
+  await on(monitoring, `cp -p ${rules} /run/alerts.yml; sed -i 's/^groups:/# An older text\\n&/' ${rules}`);
+  try {
+    const before = await state();
+    const output = await check({ exporters_watched_units: "(halo|nginx)[.]service", nginx_keepalive_timeout: 21 });
+    expect(shown(output).sort()).toEqual(
+      [
+        "/etc/prometheus/rules/alerts.yml",
+        "/etc/systemd/system/prometheus-node-exporter.service.d/halo.conf",
+        "nginx.conf.j2",
+      ].sort(),
+    );
+    expect(output).toMatch(/^-# An older text$/m);
+    expect(output).toMatch(/^reload prometheus$/m);
+    expect(output).toMatch(/^restart prometheus-node-exporter$/m);
+    expect(await state()).toBe(before);
+  } finally {
+    await on(monitoring, `mv /run/alerts.yml ${rules}`);
+  }
+  expect(shown(await check({}))).toEqual([]);
 });
 
 test("of what a run that was cut short has left to restart, each role does its own", async () => {
