@@ -1,8 +1,9 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { hear, onHost, readBackup, storeHosts } from "./lib/backup.ts";
+import { onHost, readBackup, storeHosts } from "./lib/backup.ts";
 import { command, Problem } from "./lib/problem.ts";
+import { hear } from "./lib/process.ts";
 import { own, root } from "./lib/project.ts";
 
 await command((args) => {

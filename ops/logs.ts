@@ -4,9 +4,11 @@
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { Transform } from "node:stream";
 import { parseArgs } from "node:util";
-import { reach, ssh } from "./lib/cluster.ts";
+import { reach, remote } from "./lib/cluster.ts";
 import { parseDuration } from "./lib/duration.ts";
+import { outputOf } from "./lib/framing.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { sh } from "./lib/process.ts";
 import { type Host, hosts, inGroup } from "./lib/project.ts";
@@ -80,7 +82,7 @@ function split(output: string, host: Host, parse: Source["parse"]): Line[] {
 }
 
 function onHost(host: Host, script: string): Promise<string> {
-  return sh(ssh(host, "sudo", "bash", "-s"), script);
+  return sh(remote(host, "sudo", "bash", "-s"), script);
 }
 
 /** A source's lines; a host that cannot be reached is named, and the others' are shown. */
@@ -103,11 +105,17 @@ async function follow(sources: Source[], print: (line: Line) => void): Promise<n
     sources.map(({ host, script, parse }) => {
       // The far end lives as long as its input is open, which ends with ssh however that ends.
       const script2 = `${script} & reader=$!; cat >/dev/null; kill $reader`;
-      const [file = "", ...args] = ssh(host, "sudo", "bash", "-c", `'${script2.replaceAll("'", "'\\''")}'`);
-      const child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
+      const argv = remote(host, "sudo", "bash", "-c", `'${script2.replaceAll("'", "'\\''")}'`);
+      const [file = "", ...args] = argv;
+      const content = () => {
+        const framed = outputOf(argv);
+        return new Transform({ transform: (chunk, _, done) => done(null, framed.read(chunk)) });
+      };
+      const child = spawn(file, args, { stdio: ["pipe", "pipe", "pipe"] });
       child.stdin.on("error", () => {});
       ended.signal.addEventListener("abort", () => child.stdin.end(), { once: true });
-      createInterface({ input: child.stdout }).on("line", (line) => {
+      child.stderr.pipe(content()).pipe(process.stderr, { end: false });
+      createInterface({ input: child.stdout.pipe(content()) }).on("line", (line) => {
         const parsed = parse(host.name, line);
         if (parsed) print(parsed);
       });

@@ -2,9 +2,10 @@ import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
-import { hear, onHost, readBackup, storeHosts } from "./lib/backup.ts";
+import { onHost, readBackup, storeHosts } from "./lib/backup.ts";
+import { ssh } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { attach } from "./lib/process.ts";
+import { attach, hear } from "./lib/process.ts";
 
 await command(async (args) => {
   const { values, positionals } = parseArgs({ args, options: { yes: { type: "boolean" } }, allowPositionals: true });
@@ -27,7 +28,9 @@ await command(async (args) => {
     throw new Problem("not restored", "answer yes, or: npm run restore -- FILE --yes");
   for (const { host } of hosts) {
     const input = openSync(file, "r");
-    const status = await attach(onHost(host, "halo-backup", "restore", "-"), { stdio: [input, "inherit", "inherit"] });
+    const status = await attach(ssh(host, "sudo", "halo-backup", "restore", "-"), {
+      stdio: [input, "inherit", "inherit"],
+    });
     closeSync(input);
     if (status !== 0) return 1;
   }

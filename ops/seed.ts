@@ -4,7 +4,7 @@
  * Batch by batch, each a transaction of its own: cut short, the next run goes on where it was.
  */
 import { parseArgs } from "node:util";
-import { findHost, ssh } from "./lib/cluster.ts";
+import { findHost, remote } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { elapsed, sh } from "./lib/process.ts";
 import { inGroup } from "./lib/project.ts";
@@ -18,7 +18,7 @@ function psql(...statements: string[]): Promise<string> {
   const bounds = "SET statement_timeout = '3min'; SET lock_timeout = '10s'";
   const text = ["SET ROLE halo_owner", "SET search_path = workshop", bounds, ...statements].join(";\n");
   const client = "sudo -u postgres psql -X -A -t -v ON_ERROR_STOP=1 -1 -d halo -f -".split(" ");
-  return sh(ssh(findHost(inGroup("postgres")[0]?.name), ...client), `${text};\n`);
+  return sh(remote(findHost(inGroup("postgres")[0]?.name), ...client), `${text};\n`);
 }
 
 await command(async (args) => {

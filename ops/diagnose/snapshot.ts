@@ -1,7 +1,7 @@
 /** What `npm run diagnose` knows of the cluster: two seconds of every host, and the last hour as Prometheus has it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ssh } from "../lib/cluster.ts";
+import { remote } from "../lib/cluster.ts";
 import { Problem } from "../lib/problem.ts";
 import { sh } from "../lib/process.ts";
 import { type Host, hosts } from "../lib/project.ts";
@@ -172,7 +172,7 @@ export async function gather(window: number): Promise<Snapshot> {
     const quoted = `'${JSON.stringify(request).replaceAll("'", "'\\''")}'`;
     try {
       return JSON.parse(
-        await sh(ssh(all.find((each) => each.name === name) as Host, "sudo", "python3", "-", quoted), script),
+        await sh(remote(all.find((each) => each.name === name) as Host, "sudo", "python3", "-", quoted), script),
       );
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

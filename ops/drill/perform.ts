@@ -1,4 +1,4 @@
-import { findHost, ssh } from "../lib/cluster.ts";
+import { findHost, remote } from "../lib/cluster.ts";
 import { Problem } from "../lib/problem.ts";
 import { elapsed } from "../lib/process.ts";
 import { domains, hosts } from "../lib/project.ts";
@@ -131,7 +131,7 @@ const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [
 export async function refuseBeside(scene: Scene): Promise<void> {
   const looks = hosts().map(async (host) => {
     const ask = `date +%s; systemctl list-timers --output=json '${unit("*")}'`;
-    const { code, output } = await scene.sh(ssh(host, ask));
+    const { code, output } = await scene.sh(remote(host, "sh", "-c", `"${ask}"`));
     if (code !== 0) return; // others say what is wrong with it
     const [seconds, timers = ""] = output.split("\n");
     for (const { next, activates } of JSON.parse(timers) as { next: number; activates: string }[])

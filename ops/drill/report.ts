@@ -1,4 +1,4 @@
-import { findHost, ssh } from "../lib/cluster.ts";
+import { findHost, remote } from "../lib/cluster.ts";
 import { hosts } from "../lib/project.ts";
 import type { Shot } from "./load.ts";
 import type { Scene } from "./scene.ts";
@@ -77,7 +77,7 @@ export async function explain(scene: Scene, broken: string[], shots: Shot[], see
     const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
     // Not the requests: there are hundreds each second.
     const script = `journalctl --no-pager -n 2000 ${units} | grep -v '"path":' | tail -n 15`;
-    const { output } = await scene.sh(ssh(findHost(name), "sudo", "bash", "-s"), { input: script });
+    const { output } = await scene.sh(remote(findHost(name), "sudo", "bash", "-s"), { input: script });
     console.log(`  ${name}, journal of ${units}\n${output.replaceAll(/^/gm, "    ")}`);
   }
 }

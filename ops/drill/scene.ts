@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { findHost, playbook, reach, ssh } from "../lib/cluster.ts";
+import { findHost, playbook, reach, remote } from "../lib/cluster.ts";
+import { outputOf } from "../lib/framing.ts";
 import { Problem } from "../lib/problem.ts";
 import { inGroup, root } from "../lib/project.ts";
 import { existingProvider } from "../lib/provider.ts";
@@ -49,11 +50,16 @@ export function makeScene(
       const child = spawn(file, args, { cwd: root, detached: true, stdio: ["pipe", "pipe", "pipe"] });
       let output = "";
       let at = 0;
-      for (const stream of [child.stdout, child.stderr])
+      const framed = [child.stdout, child.stderr].map((stream) => {
+        const content = outputOf([file, ...args]);
         stream.on("data", (chunk) => {
+          const rest = content.read(chunk);
+          if (rest.length === 0) return;
           at ||= now();
-          output += chunk;
+          output += rest;
         });
+        return content;
+      });
       const end = () => child.pid && kill(child.pid);
       signal.addEventListener("abort", end, { once: true });
       child.on("spawn", () => started?.(child.pid ?? 0));
@@ -61,7 +67,10 @@ export function makeScene(
       child.on("close", (code) => {
         signal.removeEventListener("abort", end);
         if (signal.aborted) reject(late([file, ...args].join(" ")));
-        else resolve({ code: code ?? 1, output: output.trim(), at: at || now() });
+        else {
+          const noise = framed.map((content) => content.end().noise ?? "").join("");
+          resolve({ code: code ?? 1, output: `${noise}${output}`.trim(), at: at || now() });
+        }
       });
       child.stdin.on("error", () => {}); // it ended without reading
       child.stdin.end(input);
@@ -80,7 +89,7 @@ export function makeScene(
     on: async (host, script) =>
       fine(
         `on ${host}: ${script}`,
-        await sh(ssh(findHost(host), "sudo", "bash", "-s"), { input: `set -e\n${script}\n` }),
+        await sh(remote(findHost(host), "sudo", "bash", "-s"), { input: `set -e\n${script}\n` }),
       ),
     until: async (what, ask) => {
       for (;;) {

@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readFileSync } from "node:fs";
-import { findHost, ssh } from "./cluster.ts";
+import { readFileSync } from "node:fs";
+import { findHost, remote } from "./cluster.ts";
 import { Problem } from "./problem.ts";
 import { type Host, inGroup } from "./project.ts";
 
@@ -68,21 +67,4 @@ export function storeHosts(stores = Object.keys(files) as Store[]): { host: Host
 }
 
 /** The command that runs one as root on a host. */
-export const onHost = (host: Host, ...argv: string[]): string[] => ssh(host, "sudo", ...argv);
-
-/**
- * Runs a command to its end, with a file as its standard input or none; gives what it printed.
- * Throws a Problem with its last words when it fails.
- */
-export function hear(argv: string[], input?: string): Buffer {
-  const stdin = input === undefined ? "ignore" : openSync(input, "r");
-  const [program = "", ...args] = argv;
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    stdio: [stdin, "pipe", "pipe"],
-    maxBuffer: Number.POSITIVE_INFINITY,
-  });
-  if (stdin !== "ignore") closeSync(stdin);
-  if (status === 0) return stdout;
-  const words = error?.message ?? `${stdout}${stderr}`.trim();
-  throw new Problem(words || `exit status ${status} of ${argv.join(" ")}`, "npm run verify shows what is wrong");
-}
+export const onHost = (host: Host, ...argv: string[]): string[] => remote(host, "sudo", ...argv);

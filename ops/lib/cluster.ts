@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { frame } from "./framing.ts";
 import { Problem } from "./problem.ts";
 import { ask, attach } from "./process.ts";
 import { type Host, hosts, inventoryFile, own, root } from "./project.ts";
@@ -75,6 +76,12 @@ export function ssh(host: Host, ...command: string[]): string[] {
     ...command,
   ]);
 }
+
+/**
+ * The same for a command whose output is read by a program, not by a person: without the words of the host's login shell.
+ * `sh`, `hear` and a drill's session take the frame away again.
+ */
+export const remote = (host: Host, ...command: string[]): string[] => ssh(host, frame, ...command);
 
 /** The command that runs a playbook of ansible/ with the inventory in use, from any folder. */
 export const playbook = (name: string, ...args: string[]): string[] => {

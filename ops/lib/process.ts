@@ -1,6 +1,7 @@
 import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
+import { closeSync, createWriteStream, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { notRun, unframed } from "./framing.ts";
 import { Problem } from "./problem.ts";
 import { own, root } from "./project.ts";
 
@@ -25,28 +26,43 @@ export function sh(argv: string[], input = ""): Promise<string> {
   const [file = "", ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { cwd: root, stdio: ["pipe", "pipe", "pipe"], timeout: 600_000 });
-    let output = "";
-    let errors = "";
-    child.stdout.on("data", (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on("data", (chunk) => {
-      errors += chunk;
-    });
+    const chunks: Buffer[] = [];
+    const errors: Buffer[] = [];
+    child.stdout.on("data", (chunk) => chunks.push(chunk));
+    child.stderr.on("data", (chunk) => errors.push(chunk));
     child.on("error", (error) => reject(new Problem(`cannot run ${file}: ${error.message}`, `install ${file}`)));
-    child.on("close", (code, signal) =>
-      code === 0
-        ? resolve(output)
-        : reject(
-            new Problem(
-              `${argv.join(" ")}: ${(errors || output).trim() || `ended by ${signal ?? `exit status ${code}`}`}`,
-              "npm run verify shows what is wrong; then run this again",
-            ),
-          ),
-    );
+    child.on("close", (code, signal) => {
+      const { output, begun } = unframed(argv, Buffer.concat(chunks));
+      if (code === 0) return begun ? resolve(String(output)) : reject(notRun(argv, String(output)));
+      const words = `${unframed(argv, Buffer.concat(errors)).output}`.trim() || `${output}`.trim();
+      const ended = `ended by ${signal ?? `exit status ${code}`}`;
+      reject(
+        new Problem(`${argv.join(" ")}: ${words || ended}`, "npm run verify shows what is wrong; then run this again"),
+      );
+    });
     child.stdin.on("error", () => {}); // it ended early; its exit status says so
     child.stdin.end(input);
   });
+}
+
+/**
+ * Runs a command to its end, with a file as its standard input or none; gives what it printed.
+ * Throws a Problem with its last words when it fails.
+ */
+export function hear(argv: string[], input?: string): Buffer {
+  const stdin = input === undefined ? "ignore" : openSync(input, "r");
+  const [program = "", ...args] = argv;
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    stdio: [stdin, "pipe", "pipe"],
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
+  if (stdin !== "ignore") closeSync(stdin);
+  if (error) throw new Problem(`cannot run ${program}: ${error.message}`, `install ${program}`);
+  const { output, begun } = unframed(argv, stdout);
+  if (status === 0 && begun) return output;
+  if (status === 0) throw notRun(argv, String(output));
+  const words = `${output}${unframed(argv, stderr).output}`.trim();
+  throw new Problem(words || `exit status ${status} of ${argv.join(" ")}`, "npm run verify shows what is wrong");
 }
 
 /**

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { onTestFailed } from "vitest";
-import { findHost, playbook, reach, ssh } from "../../ops/lib/cluster.ts";
+import { findHost, playbook, reach, remote } from "../../ops/lib/cluster.ts";
+import { outputOf } from "../../ops/lib/framing.ts";
 import { hosts, inGroup, root } from "../../ops/lib/project.ts";
 
 export type Result = { code: number; output: string };
@@ -10,10 +11,15 @@ function begin(argv: string[], env: NodeJS.ProcessEnv) {
   const [file = "", ...args] = argv;
   const child = spawn(file, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  for (const stream of [child.stdout, child.stderr])
+  for (const stream of [child.stdout, child.stderr]) {
+    const content = outputOf(argv);
     stream.on("data", (chunk) => {
-      output += chunk;
+      output += content.read(chunk);
     });
+    stream.on("end", () => {
+      output += content.end().noise ?? "";
+    });
+  }
   const ended = new Promise<number | null>((resolve) => {
     child.on("error", (error) => {
       output = error.message;
@@ -43,7 +49,7 @@ export async function must(argv: string[], env?: NodeJS.ProcessEnv): Promise<str
 
 /** Runs a shell line as root on a host; throws with its output when it fails. */
 export const on = (host: string, line: string): Promise<string> =>
-  must(ssh(findHost(host), "sudo", "sh", "-c", `'${line.replaceAll("'", "'\\''")}'`));
+  must(remote(findHost(host), "sudo", "sh", "-c", `'${line.replaceAll("'", "'\\''")}'`));
 
 export const vagrant = (...args: string[]): Promise<string> => must(reach(["vagrant", ...args]));
 
@@ -73,7 +79,7 @@ export function explainByJournals(): void {
     for (const { name, groups } of hosts()) {
       const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
       const { output } = await sh(
-        ssh(findHost(name), "sudo", "journalctl", "--no-pager", "-n", "40", ...units.split(" ")),
+        remote(findHost(name), "sudo", "journalctl", "--no-pager", "-n", "40", ...units.split(" ")),
       );
       console.error(`--- ${name}: journal of ${units}\n${output}`);
     }
