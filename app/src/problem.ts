@@ -6,7 +6,8 @@ export function problemBody(status: number, detail: string, extra: Record<string
 }
 
 /**
- * Answers with an RFC 9457 problem. A request's unread body ends the connection, so nobody waits for it.
+ * Answers with an RFC 9457 problem. A request's unread body ends the connection, so nobody waits for it; what still arrives
+ * is thrown away (server.ts).
  *
  * @param extra members of the problem besides those of every one
  */

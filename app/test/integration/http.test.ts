@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisServer } from "./support/redis.ts";
 import { Service } from "./support/service.ts";
 import { until } from "./support/until.ts";
+import { upload } from "./support/upload.ts";
 
 let redis: RedisServer;
 let service: Service;
@@ -180,5 +181,31 @@ describe("a wrong request", () => {
   ])("%s is refused and the next request is answered", async (_name, bytes, status) => {
     expect(await raw(bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect((await service.get("/healthz")).status).toBe(200);
+  });
+});
+
+describe("an answer before the body was read reaches a client that goes on sending", () => {
+  it.each([
+    ["a method that is not possible", "POST / HTTP/1.1", 405],
+    ["a visit with a body", "GET / HTTP/1.1", 413],
+    ["a path that is not there", "POST /nope HTTP/1.1", 404],
+    ["a path that is malformed", "POST /%ff HTTP/1.1", 400],
+    ["a header that is malformed", "POST / HTTP/1.1\r\nX: a\u0001b", 400],
+    ["headers that are too large", `POST / HTTP/1.1\r\nX: ${"a".repeat(40_000)}`, 431],
+  ])("%s", async (_what, head, status) => {
+    expect(await upload(service.port, head)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it("as large as the balancer lets headers be, it is answered", async () => {
+    const padding = "a".repeat(15 * 1024);
+    expect((await service.get("/healthz", { headers: { "x-padding": padding } })).status).toBe(200);
+  });
+
+  it("also while the service stops", async () => {
+    const leaving = await Service.startConnected(redis, { LAME_DUCK_MS: "3000" });
+    leaving.signal("SIGTERM");
+    await until("the lame duck", () => leaving.log().some((line) => line.msg === "stopping"));
+    expect(await upload(leaving.port, "GET /healthz HTTP/1.1")).toMatch(/^HTTP\/1.1 200 /);
+    expect(await leaving.exit).toBe(0);
   });
 });

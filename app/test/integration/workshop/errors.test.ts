@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PostgresServer } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { until } from "../support/until.ts";
+import { upload } from "../support/upload.ts";
 import { aCustomer, aService, aVehicle, send } from "../support/workshop.ts";
 
 let postgres: PostgresServer;
@@ -78,6 +79,15 @@ describe("a wrong body", () => {
     { "content-type": "application/json", "content-encoding": "gzip" },
   ])("of another kind: %j", async (headers) => {
     expect((await raw("{}", headers as Record<string, string>)).status).toBe(415);
+  });
+
+  it.each([
+    ["too large", "POST /api/customers HTTP/1.1\r\nContent-Type: application/json", 413],
+    ["of another kind", "POST /api/customers HTTP/1.1\r\nContent-Type: text/plain", 415],
+    ["without a version", "PATCH /api/customers/1 HTTP/1.1\r\nContent-Type: application/json", 428],
+    ["for another method", "PUT /api/customers HTTP/1.1", 405],
+  ])("that is %s is answered though its client goes on sending", async (_what, head, status) => {
+    expect(await upload(service.port, head)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
   it("ends no connection that its answer could go on with", async () => {
