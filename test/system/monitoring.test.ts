@@ -157,6 +157,27 @@ describe("what the edge sees", () => {
 });
 
 describe("who may look", () => {
+  test("what only an administrator on the host needs is closed, and no other page may frame what is answered", async () => {
+    for (const name of ["prometheus", "alertmanager"]) {
+      for (const path of [
+        "debug/pprof/",
+        "debug/pprof/cmdline",
+        "//debug/pprof/heap",
+        "%64ebug/pprof/",
+        "-/reload",
+        "-/quit",
+      ])
+        expect([name, path, (await ask(`/${name}/${path}`)).status]).toEqual([name, path, 404]);
+      expect((await ask(`/${name}/-/ready`)).headers).toMatchObject({
+        "x-frame-options": "DENY",
+        "content-security-policy": expect.stringContaining("frame-ancestors 'none'"),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+      });
+    }
+    expect((await ask("/prometheus/api/v1/admin/tsdb/snapshot")).status).toBe(404);
+  });
+
   test("the pages ask for the password, and only theirs do", async () => {
     for (const path of ["/", "/prometheus/-/ready", "/alertmanager/-/ready"]) {
       for (const secret of ["", "wrong"]) {

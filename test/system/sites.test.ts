@@ -5,7 +5,7 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { root } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { type Answer, domain, request } from "../lib/http.ts";
+import { type Answer, balancerAddress, domain, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { deploy, pack } from "../lib/releases.ts";
 
@@ -28,7 +28,9 @@ describe("who answers where", () => {
     ["the workshop's page", workshop, 80],
     ["the workshop's page", workshop, 8080],
     ["the workshop's page", workshop, 8085],
-    ["the workshop's page, whatever the name,", "other.example", 8085],
+    ["the workshop's page, by the balancer's address,", balancerAddress, 8085],
+    ["the workshop's page, by an address of IPv6,", "[fd00::1]:8085", 8085],
+    ["the workshop's page, by a forwarded port,", "localhost:8085", 8085],
   ])("%s for %s on port %i", async (_, name, port) => {
     const page = await ask("/", { Host: name }, port);
     expect([page.status, page.headers["content-type"]]).toEqual([200, "text/html; charset=utf-8"]);
@@ -37,11 +39,9 @@ describe("who answers where", () => {
   });
 
   test.each([
-    [domain, 80],
-    [domain, 8080],
     [workshop, 80],
     [workshop, 8080],
-    ["other.example", 8085],
+    [balancerAddress, 8085],
   ])("the service for %s on port %i under /api/, by the backends in turn", async (name, port) => {
     const names: unknown[] = [];
     for (let i = 0; i < 2 * backends.length; i++) {
@@ -53,10 +53,39 @@ describe("who answers where", () => {
     expect(names.filter((each, i) => each === names[i - 1])).toEqual([]);
   });
 
-  test.each([80, 8080])("nobody for another name on port %i", async (port) => {
-    const answer = await ask("/", { Host: "other.example" }, port);
-    expect(answer.status).toBe(421);
-    expect(parts(answer.body)).toEqual([]);
+  test.each([80, 8080, 8085])("nobody for another name on port %i", async (port) => {
+    for (const name of ["evil.test", `${workshop}.evil.test`, "192.168.56.10.evil.test", "localhost.evil.test"])
+      for (const path of ["/", "/api/customers"]) {
+        const answer = await ask(path, { Host: name }, port);
+        expect([name, path, answer.status]).toEqual([name, path, 421]);
+        expect(parts(answer.body)).toEqual([]);
+      }
+  });
+
+  test("nobody for the workshop's API under the counter's name", async () => {
+    for (const path of [
+      "/api",
+      "/api/",
+      "/api/customers",
+      "/API/customers",
+      "/%61pi/customers",
+      "//api/customers",
+      "/x/../api/",
+    ]) {
+      const answer = await ask(path, { Host: domain });
+      expect([path, answer.status, answer.headers["x-served-by"]]).toEqual([path, 404, undefined]);
+    }
+  });
+
+  test("every answer of every site says that its type is not to be guessed, once", async () => {
+    const paths = ["/", "/nowhere", "/api/customers", "/api/nowhere", "/favicon.ico", "/prometheus/", "/alertmanager/"];
+    for (const { domain: name } of [...sites, { domain: "other.example" }])
+      for (const path of paths)
+        for (const method of ["GET", "FROB"])
+          for (const accept of ["text/html", "*/*"]) {
+            const { headers } = await ask(path, { Host: name, Accept: accept }, 80, method);
+            expect([name, path, method, headers["x-content-type-options"]]).toEqual([name, path, method, "nosniff"]);
+          }
   });
 
   test("nobody for the workshop's backends' own business", async () => {
@@ -244,7 +273,7 @@ echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --work
         return answer;
       };
       expect((await get("/", 80, third.domain)).body).toBe("a manual\n");
-      expect((await get("/", 8090, "other.example")).headers["cache-control"]).toBe("no-cache");
+      expect((await get("/", 8090, balancerAddress)).headers["cache-control"]).toBe("no-cache");
       expect((await get("/tools/saw", 80, third.domain)).body).toBe("a tool\n");
       expect(parts((await get("/", 80, workshop)).body).length).toBeGreaterThan(1);
       expect(await on(backends[0] ?? "", `getent ahostsv4 ${third.domain}`)).toContain("192.168.56.10");
