@@ -1,6 +1,7 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { freemem, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
+import { askAdvisories } from "./lib/advisories.ts";
 import { findHost, outerAddress } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { ask, programVersion } from "./lib/process.ts";
@@ -55,6 +56,19 @@ await command(() => {
     "node",
     process.version,
     "run it by npm run doctor: it finds the pinned Node",
+  );
+
+  const advisories = askAdvisories();
+  add(
+    "found" in advisories && advisories.found.length === 0,
+    "advisories",
+    "without" in advisories
+      ? `not checked: ${advisories.without}`
+      : advisories.found.join(", ") || "none for the packages of a release",
+    "without" in advisories
+      ? "run npm audit --omit=dev with a registry that has advisories"
+      : "npm audit --omit=dev names the fixed versions; then npm run deploy",
+    "without" in advisories ? "note" : "PROBLEM",
   );
 
   const up = machine.labRunning ?? machine.existing;

@@ -1,15 +1,19 @@
 /** Every release that a backend has, newest first: where it serves, whether it failed, who deployed it and why. */
-import { spawnSync } from "node:child_process";
-import { ssh } from "./lib/cluster.ts";
-import { command } from "./lib/problem.ts";
+import { remote } from "./lib/cluster.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { hear } from "./lib/process.ts";
 import { type Host, inGroup } from "./lib/project.ts";
 import { readLog, releaseTable } from "./lib/releases.ts";
 
-/** A command's output on a host, or null where it cannot be reached. */
+/** A command's output on a host, or null where it cannot be reached; the reason is printed. */
 function on(host: Host, line: string): string | null {
-  const [file = "", ...args] = ssh(host, "sudo", "sh", "-c", `'${line}'`);
-  const { status, stdout } = spawnSync(file, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-  return status === 0 ? stdout : null;
+  try {
+    return String(hear(remote(host, "sudo", "sh", "-c", `'${line}'`)));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    console.error(`${host.name}: ${error.message}`);
+    return null;
+  }
 }
 
 await command(() => {

@@ -3,7 +3,7 @@
 Argument: what to look at, as JSON (type Request in snapshot.ts). Prints JSON (type Seen there); a part that could not be
 looked at is {"error": why}.
 """
-import collections, concurrent.futures, contextlib, http.client, itertools, json, os, re, statistics, subprocess, sys, time
+import collections, concurrent.futures, contextlib, datetime, http.client, itertools, json, os, re, statistics, subprocess, sys, time
 import urllib.error, urllib.parse, urllib.request
 
 asked = json.loads(sys.argv[1])
@@ -216,7 +216,7 @@ def tail(path, most):
 
 
 def epoch(text):
-    return time.mktime(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    return datetime.datetime.fromisoformat(text).timestamp()
 
 
 def balancer():

@@ -44,7 +44,7 @@ export function parseJournal(host: string, line: string): Line | undefined {
   };
 }
 
-/** Reads a line of nginx's access log (JSON) or error log (the hosts' clock is UTC); undefined for what is none. */
+/** Reads a line of nginx's access log (JSON) or error log (in UTC, as its unit says); undefined for what is none. */
 export function parseNginx(host: string, line: string): Line | undefined {
   const text = line.replaceAll("\0", ""); // a power cut leaves NULs
   const fields = parseFields(text);

@@ -64,11 +64,14 @@ export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): 
     ]);
 }
 
-/** The shell line that prints nginx's line of a request; it waits some seconds for one that is just being written. */
-export const findRequest = (id: string): string =>
-  `cd /var/log/nginx
+/**
+ * The shell line that prints nginx's line of a request; it waits some seconds for one that is just being written. A client's
+ * bytes stand in it as they came, so each grep takes it for text.
+ */
+export const findRequest = (id: string, folder = "/var/log/nginx"): string =>
+  `cd ${folder}
 for i in 1 2 3 4 5 6; do
-  grep -ahsF -m 1 '"id":"${id}"' access.log access.log.1 | grep . && exit
+  grep -ahsF -m 1 '"id":"${id}"' access.log access.log.1 | grep -a . && exit
   sleep .4 # nginx writes its log once a second
 done
 zgrep -ahF -m 1 '"id":"${id}"' access.log.*.gz 2>/dev/null || true`;

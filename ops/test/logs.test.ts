@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parseDuration } from "../lib/duration.ts";
 import { hosts, root } from "../lib/project.ts";
 import { inOrder, type Line, parseJournal, parseNginx, render, serviceOf, tellRequest, tries } from "../logs/lines.ts";
-import { sourcesOf } from "../logs/sources.ts";
+import { findRequest, sourcesOf } from "../logs/sources.ts";
 
 const id = "0123456789abcdef0123456789abcdef";
 const access = (given = {}) =>
@@ -82,6 +84,22 @@ test("nginx's lines: JSON with ms, the error log in UTC, NULs left out", () => {
   expect(parseNginx("balancer", `\0\0${access()}`)?.fields?.id).toBe(id);
   expect(parseNginx("balancer", "2026/11/21 12:00:01 [warn] 1#1: *2 upstream")?.time).toBe(1795262401000);
   expect(parseNginx("balancer", "{half")).toBeUndefined();
+});
+
+test("nginx's line of a request is found whatever bytes its client has sent", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-logs-"));
+  const line = Buffer.from(access({ agent: "a?b" }));
+  line[line.indexOf("a?b") + 1] = 0xff;
+  writeFileSync(
+    join(folder, "access.log"),
+    Buffer.concat([Buffer.from(`${access({ id: "f".repeat(32) })}\n`), line, Buffer.from("\n")]),
+  );
+  const { stdout } = spawnSync("bash", ["-c", findRequest(id, folder)], {
+    encoding: "utf8",
+    env: { ...process.env, LC_ALL: "C.UTF-8" },
+  });
+  rmSync(folder, { recursive: true });
+  expect(parseNginx("balancer", stdout.trim())?.fields).toMatchObject({ id, agent: "a\ufffdb" });
 });
 
 test("every try of a request, also over two groups of upstreams and without any", () => {
