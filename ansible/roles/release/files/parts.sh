@@ -27,7 +27,7 @@ install -d -m 0755 "$new/app/migrations"
 if ! words=$({ tar --list --gzip --file "$file" | grep -E "^(\./)?$parts\$" >"$new/.list" \
   && tar --extract --gzip --no-same-owner --file "$file" --directory "$new" --files-from "$new/.list"; } 2>&1); then
   free=$(df --output=avail --human-readable . | tail -n 1 | tr -d ' ')
-  die "$id cannot be unpacked on $(uname -n): $(echo "$words" | head -n 1) (/opt/halo has $free free). Fix: make room there if it is full, then run this again"
+  die "$id cannot be unpacked on $(uname -n): $(echo "$words" | grep -m 1 "No space left" || echo "$words" | head -n 1) (/opt/halo has $free free). Fix: make room there if it is full, then run this again"
 fi
 rm "$new/.list"
 chmod -R u=rwX,go=rX "$new" # whatever the umask where it was packed
