@@ -24,6 +24,7 @@ CREATE TEMPORARY VIEW state AS SELECT md5(concat(
   (SELECT string_agg(each::text, ',' ORDER BY nspname) FROM (SELECT nspname, nspowner, nspacl FROM pg_namespace
      WHERE nspname IN ('public', 'workshop')) each),
   (SELECT string_agg(each::text, ',' ORDER BY defaclobjtype) FROM pg_default_acl each),
+  (SELECT string_agg(concat(oid::regprocedure, proacl), ',' ORDER BY oid) FROM pg_proc WHERE proname ~ '^lo_(creat|from)'),
   (SELECT string_agg(extname, ',' ORDER BY extname) FROM pg_extension))) AS state;
 SELECT state AS before FROM state \gset
 
@@ -42,6 +43,8 @@ REVOKE ALL ON DATABASE :"database" FROM PUBLIC;
 GRANT CONNECT ON DATABASE :"database" TO halo, prometheus;
 GRANT TEMPORARY ON DATABASE :"database" TO halo_owner;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+-- A large object belongs to no schema, so nothing above keeps the service from making one.
+REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC;
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
 
 CREATE SCHEMA IF NOT EXISTS workshop;

@@ -2,6 +2,7 @@
 # Brings PostgreSQL into service with its present settings, and puts database, roles and rights right: settle.sh VERSION STATEMENT_TIMEOUT IDLE_TIMEOUT
 # The service's password is the standard input. Prints a line for what it changed.
 set -eu
+export LC_ALL=C.UTF-8 LANGUAGE=
 cd /
 version=$1
 unit=postgresql@$version-main
@@ -21,8 +22,13 @@ systemctl daemon-reload
 systemctl is-enabled --quiet "$unit" || systemctl enable --quiet "$unit"
 if ! "/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | grep -q '^Data page checksum version: *1$'; then
   # The package has made its cluster without. In one with data this reads all of them, once.
+  stopped=$(systemctl is-active "$unit" || true)
+  # Whatever happens from here on: who was in service is so again.
+  [ "$stopped" != active ] || trap 'systemctl start "$unit"' EXIT
   systemctl stop "$unit"
-  runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" >/dev/null
+  said=$(runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" 2>&1) ||
+    die "the checksums could not be switched on, and PostgreSQL runs without: $said"
+  trap - EXIT
   echo "checksums are on"
 fi
 if ! systemctl is-active --quiet "$unit"; then

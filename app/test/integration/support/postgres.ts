@@ -15,8 +15,8 @@ const PASSWORD = "integration-secret";
 /** PostgreSQL refuses to run as root. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
-/** What makes database, roles and rights on the hosts. */
-const DATABASE = fileURLToPath(new URL("../../../../ansible/roles/postgres/files/database.sql", import.meta.url));
+/** The hosts' own: database.sql makes database, roles and rights, migrate.sql applies a migration. */
+const SCRIPTS = fileURLToPath(new URL("../../../../ansible/roles/postgres/files/", import.meta.url));
 
 function findPrograms(): string {
   const debian = globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
@@ -68,10 +68,7 @@ export class PostgresServer {
     );
     const server = new PostgresServer(await freePort(), dir, durable);
     await server.start({ fsync: "off" });
-    const variables = ["database=halo", "statement_timeout=5000", "idle_timeout=5000"].flatMap((each) => ["-v", each]);
-    const login = ["-h", "127.0.0.1", "-p", String(server.port), "-U", "tester", "-d", "postgres"];
-    const psql = ["--no-psqlrc", ...login, ...variables, "--file", DATABASE];
-    execFileSync(join(findPrograms(), "psql"), psql, { stdio: ["ignore", "ignore", "pipe"] });
+    server.#psql("postgres", "database.sql", { database: "halo", statement_timeout: 5000, idle_timeout: 5000 });
     await server.ask((client) => client.query(`ALTER ROLE halo PASSWORD '${PASSWORD}'`));
     await server.migrate();
     if (durable) {
@@ -171,27 +168,34 @@ export class PostgresServer {
     return (await this.ask((client) => client.query<T>(sql, values))).rows;
   }
 
+  /** Runs one of the hosts' SQL files as the superuser. @throws {Error} with psql's message */
+  #psql(database: string, file: string, variables: Record<string, string | number>, input = ""): void {
+    const set = Object.entries(variables).flatMap(([name, value]) => ["-v", `${name}=${value}`]);
+    const login = ["-h", "127.0.0.1", "-p", String(this.port), "-U", "tester", "-d", database];
+    const argv = ["--no-psqlrc", "--quiet", ...login, ...set, "--file", join(SCRIPTS, file)];
+    execFileSync(join(findPrograms(), "psql"), argv, { input, stdio: ["pipe", "ignore", "pipe"] });
+  }
+
   /** Applies the migrations that are not there yet, as halo-migrate does on the hosts. */
   async migrate(folder = MIGRATIONS): Promise<void> {
-    await this.ask(async (client) => {
-      await client.query("SET ROLE halo_owner; SET search_path = workshop");
-      await client.query(
-        "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY, sha256 text, release text, applied_at timestamptz)",
-      );
-      const { rows } = await client.query("SELECT name, sha256 FROM migrations");
-      for (const file of globSync(join(folder, "*.sql")).sort()) {
-        const name = basename(file);
-        const sql = await readFile(file, "utf8");
-        const sha256 = createHash("sha256").update(sql).digest("hex");
-        const applied = rows.find((row) => row.name === name);
-        if (applied && applied.sha256 !== sha256) throw new Error(`migration ${name} was changed after it was applied`);
-        if (applied) continue;
-        await client.query("BEGIN");
-        await client.query(sql);
-        await client.query("INSERT INTO migrations VALUES ($1, $2, 'test', now())", [name, sha256]);
-        await client.query("COMMIT");
-      }
-    });
+    const applied = new Map<string, string>();
+    if ((await this.rows("SELECT to_regclass('workshop.migrations') AS name"))[0]?.name)
+      for (const row of await this.rows("SELECT name, sha256 FROM migrations"))
+        applied.set(`${row.name}`, `${row.sha256}`);
+    for (const file of globSync(join(folder, "*.sql")).sort()) {
+      const name = basename(file);
+      const text = await readFile(file, "utf8");
+      const sha256 = createHash("sha256").update(text).digest("hex");
+      if ((applied.get(name) ?? sha256) !== sha256)
+        throw new Error(`migration ${name} was changed after it was applied`);
+      if (!applied.has(name)) this.apply(name, text);
+    }
+  }
+
+  /** Applies one migration. @throws {Error} with psql's message */
+  apply(name: string, text: string): void {
+    const sha256 = createHash("sha256").update(text).digest("hex");
+    this.#psql("halo", "migrate.sql", { name, sha256, release: "test" }, text);
   }
 
   /** Empties every table and starts their numbers at 1 again. */
