@@ -1,5 +1,6 @@
 #!/bin/sh
 # Prints what Ansible wants to know of a host, a key=value line each.
+export LC_ALL=C.UTF-8 LANGUAGE=
 echo "machine=$(uname -m)"
 echo "container=$(systemd-detect-virt --container)"
 echo "addresses=$(hostname -I)"

@@ -3,7 +3,7 @@
 # process.sh lives PID IDENTITY  checks that it still lives
 # IDENTITY is the boot and the kernel's start time (field 22 of /proc/PID/stat); on a Mac, which has no /proc, ps' date in UTC.
 set -eu
-export LC_ALL=C TZ=UTC
+export LC_ALL=C.UTF-8 LANGUAGE='' TZ=UTC
 identity() {
   if [ -e /proc/self/stat ]; then
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1

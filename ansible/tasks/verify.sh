@@ -2,6 +2,7 @@
 # Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), LOGINS (domains), BACKENDS (names), APPENDFSYNC, PROMETHEUS (its address).
 # Prints a line for each thing looked at: ok|what, WRONG|what|how to mend it, or note|what|why it may be so.
 set -u
+export LC_ALL=C.UTF-8 LANGUAGE=
 
 check() {
   what=$1 mend=$2
@@ -80,7 +81,7 @@ for group in "$@"; do
     postgres)
       check "postgresql answers, and the service's role can read" "see: journalctl -u 'postgresql@*'" sql "SET ROLE halo; SELECT count(*) FROM workshop.migrations"
       check "postgresql's role for the service makes and owns nothing" "$again" contains f sql "SELECT has_schema_privilege('halo', 'workshop', 'CREATE') OR has_database_privilege('halo', 'halo', 'CREATE')
-        OR EXISTS (SELECT FROM pg_class WHERE relowner = 'halo'::regrole)"
+        OR has_function_privilege('halo', 'lo_create(oid)', 'EXECUTE') OR EXISTS (SELECT FROM pg_class WHERE relowner = 'halo'::regrole)"
       check "postgresql has checksums, and none was wrong" "restore a backup: docs/operations.md" contains on/0 sql "SELECT current_setting('data_checksums') || '/' || sum(checksum_failures) FROM pg_stat_database"
       check "postgresql flushes what it acknowledges" "$again" contains on/on sql "SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')"
       left=$(sql "SELECT string_agg(datname, ', ') FROM pg_database WHERE datname LIKE 'halo\_%'" 2>/dev/null || true)

@@ -7,6 +7,8 @@ import collections, concurrent.futures, contextlib, datetime, http.client, itert
 import urllib.error, urllib.parse, urllib.request
 
 asked = json.loads(sys.argv[1])
+# Output is read here: not in the language of the host or the caller.
+os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="")
 SECONDS = 2
 SAMPLES = 20
 PATIENCE = 1  # seconds for one probe
@@ -173,7 +175,7 @@ def postgres():
     server = unit(units[0]) if units else None
     told = subprocess.run(
         ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "halo"],
-        input=LIMITS + SESSIONS, capture_output=True, text=True, timeout=20, cwd="/", env={**os.environ, "LC_ALL": "C"},
+        input=LIMITS + SESSIONS, capture_output=True, text=True, timeout=20, cwd="/",
     )
     if told.returncode:
         return {"unit": server, "error": told.stderr.strip()}

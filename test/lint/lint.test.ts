@@ -33,6 +33,17 @@ test("Python programs (pyflakes)", async () => {
   expect(scripts).toContain("ansible/roles/monitoring/files/halo-planned");
   await clean(["pyflakes3", ...scripts]);
 });
+test("scripts for the hosts read other programs' output untranslated, whatever the language of host and caller", async () => {
+  const files = (await must(["git", "ls-files", "ansible"])).split("\n").filter((file) => existsSync(join(root, file)));
+  const scripts = files.filter((file) => /^#!.*\bsh\n/.test(readFileSync(join(root, file), "utf8")));
+  expect(scripts).toContain("ansible/roles/postgres/files/settle.sh");
+  // The first command, but for `set` and `umask`.
+  const without = scripts.filter(
+    (file) =>
+      !/^(#.*\n)+((set|umask) .*\n)*export LC_ALL=C\.UTF-8 LANGUAGE=/.test(readFileSync(join(root, file), "utf8")),
+  );
+  expect(without).toEqual([]);
+});
 test("YAML (yamllint, strict)", () => clean(["yamllint", "--strict", "."]));
 test("Ansible (ansible-lint, profile production)", () =>
   clean(["ansible-lint", "--offline", "--profile", "production", "ansible"]));

@@ -117,9 +117,26 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     return again(() => this.#kysely.transaction().execute(work));
   }
 
-  /** Asks whether the workshop can be used: PostgreSQL is there, and so are its tables. @throws {Error} within a second */
+  /**
+   * Asks whether the workshop can be used: PostgreSQL lets the service in, takes writes, and its tables may be used.
+   *
+   * @throws {Error} within a second; its message ends with the SQLSTATE where PostgreSQL gave the reason
+   */
   async check(): Promise<void> {
-    await this.run((db) => sql`select from customers limit 1`.execute(db));
+    try {
+      const { rows } = await this.run((db) =>
+        sql<{ writes: boolean; allowed: boolean }>`
+          select current_setting('transaction_read_only') = 'off' as writes,
+            has_table_privilege('customers', 'insert') and has_table_privilege('customers', 'update') as allowed,
+            exists (select from customers) as readable`.execute(db),
+      );
+      if (!rows[0]?.writes)
+        throw new Error("it takes no writes, as a standby or by default_transaction_read_only (25006)");
+      if (!rows[0].allowed) throw new Error("the service may not write into its tables (42501)");
+    } catch (error) {
+      const { message, cause = error } = error as Error;
+      throw cause instanceof pg.DatabaseError ? new Error(`${message} (${cause.code})`, { cause: error }) : error;
+    }
   }
 
   /** Ends the connections, and waits a moment for them. */

@@ -3,6 +3,7 @@
 #   reach.sh load   for now: if nobody says `keep`, both are as before Halo after 5 minutes
 #   reach.sh keep   for good, because the controller has come back through them
 set -eu
+export LC_ALL=C.UTF-8 LANGUAGE=
 undo=halo-firewall-undo
 ssh=/etc/ssh/sshd_config.d/00-halo.conf
 case $1 in

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs Grafana from its apt repository, or leaves everything as it was and says why.
 # Usage: sh -c "$(cat install.sh)" install REPOSITORY KEY SECONDS
+export LC_ALL=C.UTF-8 LANGUAGE=
 key=/etc/apt/keyrings/grafana.asc
 list=/etc/apt/sources.list.d/grafana.list
 export DEBIAN_FRONTEND=noninteractive

@@ -3,6 +3,7 @@
 #   web.sh add ID      its hashed files can be had, beside those of the other releases
 #   web.sh switch ID   all of it is served, from one request to the next
 set -eu
+export LC_ALL=C.UTF-8 LANGUAGE=
 releases=/opt/halo/releases
 www=/var/www/halo
 web=$releases/$2/web

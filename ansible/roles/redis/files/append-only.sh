@@ -1,6 +1,7 @@
 #!/bin/sh
 # Has a running Redis write its data into an append-only file, and waits until it is complete.
 set -eu
+export LC_ALL=C.UTF-8 LANGUAGE=
 systemctl start redis-server
 until redis-cli ping | grep -q PONG; do sleep 0.2; done
 redis-cli config set appendonly yes

@@ -4,7 +4,7 @@
 # SERVING. all: a backend besides, which gets the whole and sees to the old ones itself.
 set -eu
 umask 022
-export LC_ALL=C
+export LC_ALL=C.UTF-8 LANGUAGE=
 id=$1 file=$2 sum=$3 kept=$4
 shift 4
 new=/opt/halo/releases/.new

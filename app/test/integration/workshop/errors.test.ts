@@ -302,6 +302,40 @@ describe("the process", () => {
     }
   });
 
+  it.each([
+    ["28P01", "ALTER ROLE halo PASSWORD 'another'", "ALTER ROLE halo PASSWORD 'integration-secret'"],
+    ["28000", "ALTER ROLE halo NOLOGIN", "ALTER ROLE halo LOGIN"],
+    ["53300", "ALTER ROLE halo CONNECTION LIMIT 0", "ALTER ROLE halo CONNECTION LIMIT -1"],
+    ["42501", "REVOKE INSERT ON customers FROM halo", "GRANT INSERT ON customers TO halo"],
+    ["42P01", "REVOKE USAGE ON SCHEMA workshop FROM halo", "GRANT USAGE ON SCHEMA workshop TO halo"],
+    [
+      "25006",
+      "ALTER ROLE halo SET default_transaction_read_only = on",
+      "ALTER ROLE halo RESET default_transaction_read_only",
+    ],
+  ])(
+    "is not ready where PostgreSQL refuses the service (%s: %s), and is so again after it",
+    async (state, harm, undo) => {
+      const other = await Service.startWorkshop(postgres, { HALO_NAME: "refused" });
+      const reason = async () => String(((await (await other.get("/readyz")).json()) as { reason?: string }).reason);
+      // A setting or a password counts for the next login.
+      const apply = (statement: string) =>
+        postgres.rows(
+          `${statement}; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'refused'`,
+        );
+      try {
+        expect(await reason()).not.toContain("postgres");
+        await apply(harm);
+        await until("the reason", async () => (await reason()).includes("postgres: "));
+        expect(await reason()).toMatch(new RegExp(`postgres: .*\\(${state}\\)`));
+      } finally {
+        await apply(undo);
+      }
+      await until("readiness", async () => !(await reason()).includes("postgres"), 5000);
+      await other.kill();
+    },
+  );
+
   it("is not ready without its tables, and stops in order with connections open", async () => {
     const other = await Service.startWorkshop(postgres, { HALO_NAME: "leaving" });
     await send(`${other.url}/api/customers`);
