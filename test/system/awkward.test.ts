@@ -19,7 +19,22 @@ const get = (path: string, headers = "", host = workshop) =>
 const post = (path: string, body: string, headers = "Content-Type: application/json\r\n", host = workshop) =>
   `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
 const byte = (code: number) => String.fromCharCode(code);
-const bytes = [...Array.from({ length: 32 }, (_, i) => i + 1), 34, 35, 60, 92, 94, 96, 123, 124, 127, 128, 160, 255];
+// Without the line feed, which ends the line.
+const bytes = [
+  ...Array.from({ length: 32 }, (_, i) => i + 1).filter((code) => code !== 10),
+  34,
+  35,
+  60,
+  92,
+  94,
+  96,
+  123,
+  124,
+  127,
+  128,
+  160,
+  255,
+];
 
 const echoed = around(1000, 1815, 2048, 4096, 6900).flatMap((length): Shot[] => [
   [`a search with ${length} spaces`, get(`/api/customers?q=a${"+".repeat(length)}`), [200]],
@@ -28,7 +43,7 @@ const echoed = around(1000, 1815, 2048, 4096, 6900).flatMap((length): Shot[] => 
 ]);
 const heads = around(1024, 4096, 7168, 8192, 14_336, 15_360, 16_384, 32_768).flatMap((length): Shot[] => [
   [`a path of ${length} bytes`, get(`/${"a".repeat(length)}`, "", domain), [404, 414]],
-  [`a header of ${length} bytes`, get("/", `X-A: ${"a".repeat(length)}\r\n`), [200, 431]],
+  [`a header of ${length} bytes`, get("/api/", `X-A: ${"a".repeat(length)}\r\n`), [200, 431]],
   [
     `cookies of ${length} bytes`,
     get("/api/", `Cookie: a=${"a".repeat(length / 2)}\r\nCookie: b=${"b".repeat(length / 2)}\r\n`),
@@ -136,7 +151,11 @@ test("awkward requests of one client cost another nothing: no failure, no backen
   const since = (i: number) => on("balancer", `tail -c +${(sizes[i] ?? 0) + 1} ${logs[i]}`);
   await until("the log is complete", 10_000, async () => (await since(0)).includes(mark));
   const lines = (await since(0)).split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
-  const failed = lines.filter((line) => line.status >= 500 || /,|502|504/.test(line.upstream_status));
+  // 501 is nginx's own answer to a transfer coding that it does not know.
+  const failed = lines.filter(
+    (line) =>
+      (line.status >= 500 && !(line.status === 501 && line.upstream === "")) || /,|502|504/.test(line.upstream_status),
+  );
   const slowest = Math.max(...lines.flatMap(({ upstream_seconds }) => Number(upstream_seconds) || 0));
   const errors = (await since(1)).split("\n").filter((line) => /upstream/.test(line));
   const served = visits.reduce((total, { count }) => total + count, 0);
