@@ -68,7 +68,11 @@ test("a healthy cluster: nothing is wrong", async () => {
   expect([code, output.trim()]).toEqual([0, "Nothing is wrong."]);
 });
 
-test.each(faults)("$name: $what", async (fault) => {
+/** Each takes about a minute: three a day, others tomorrow, and all with `npm run test:all`. */
+const today = Math.floor(Date.now() / 86_400_000);
+const chosen = process.env.HALO_TEST_ALL ? faults : [0, 1, 2].map((i) => faults[(today * 3 + i) % faults.length] ?? []);
+
+test.each(chosen.flat())("$name: $what", async (fault) => {
   await arm(scene(), { ...fault, limit: 120 }, 1);
   let named: Awaited<ReturnType<typeof lookFor>>;
   try {
