@@ -11,7 +11,7 @@ import { makeScene } from "./drill/scene.ts";
 import { findHost } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
-import { domains, inGroup, own, root } from "./lib/project.ts";
+import { domainOf, inGroup, own, root } from "./lib/project.ts";
 import { firstId } from "./lib/seed.ts";
 import { needWrk, wrk } from "./lib/wrk.ts";
 
@@ -86,7 +86,7 @@ await command(async (args) => {
       interrupted.abort(new Problem("interrupted; the example data are out again", "run it again")),
     );
   const scene = makeScene(() => [], console.log, interrupted.signal);
-  const host = domains().find((domain) => domain.startsWith("workshop.")) ?? "";
+  const host = domainOf("/api/customers");
   const url = `http://${findHost(inGroup("balancers")[0]?.name).address}/`;
   const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
   const lines = ["| list | requests/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|"];

@@ -11,7 +11,7 @@ import { backends, balancer, makeScene, type Scene } from "./drill/scene.ts";
 import { findHost, reach } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
-import { domains, own, root } from "./lib/project.ts";
+import { domainOf, own, root } from "./lib/project.ts";
 import { cores, readCpu, removal, removeRows, rowPrefix, snapshot } from "./load/cluster.ts";
 import { drive, knee } from "./load/drive.ts";
 import { bySecond, clientFigures, p95Like, prometheusFigures } from "./load/figures.ts";
@@ -54,8 +54,7 @@ await command(async (args) => {
 
 /** One run from the look before it until its rows are gone again. */
 async function load(plan: Plan): Promise<Report> {
-  const workshop = domains().find((name) => name.startsWith("workshop."));
-  const domain = (plan.path.startsWith("/api") && workshop) || (domains()[0] ?? "");
+  const domain = domainOf(plan.path);
   const host = findHost(balancer).address;
   // Not the interruption's: what is begun is put right.
   const scene = () => makeScene(() => [], console.log, AbortSignal.timeout(120_000));

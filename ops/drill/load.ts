@@ -22,6 +22,9 @@ export type LoadOptions = {
   clients?: { count: number; times: number };
 };
 
+/** Where a load's writes go. */
+export const writesPath = "/api/customers";
+
 /** One request of a load. Times are milliseconds of the clock `now`. */
 export type Shot = {
   /** When it was due; `ms` counts from here to the last byte, so a generator that is late hides nothing. */

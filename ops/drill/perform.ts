@@ -1,9 +1,9 @@
 import { findHost, remote } from "../lib/cluster.ts";
 import { Problem } from "../lib/problem.ts";
 import { elapsed } from "../lib/process.ts";
-import { domains, hosts } from "../lib/project.ts";
+import { domainOf, domains, hosts } from "../lib/project.ts";
 import type { Drill, Outcome } from "./drills.ts";
-import { type Load, startLoad } from "./load.ts";
+import { type Load, startLoad, writesPath } from "./load.ts";
 import { explain, type Row } from "./report.ts";
 import {
   backends,
@@ -55,7 +55,7 @@ export async function perform(drill: Drill, rate: number, slow: number, interrup
       const prefix = `${drillRows}-${Date.now().toString(36)}`;
       writing = startLoad({
         host: findHost(balancer).address,
-        domain: domains()[0] ?? "",
+        domain: domainOf(writesPath),
         rate: rate * writesPerRead,
         writes: prefix,
       });

@@ -1,7 +1,7 @@
 /** The thread behind startLoad: sends each request when it is due, whatever became of those before it. */
 import { Agent, type IncomingMessage, request } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
-import { type LoadOptions, now, type Shot } from "./load.ts";
+import { type LoadOptions, now, type Shot, writesPath } from "./load.ts";
 import { isWritten } from "./tally.ts";
 
 const options: LoadOptions = workerData;
@@ -32,7 +32,7 @@ let ended: Shot[] = [];
 /** What a write sends besides. */
 const post = (key: string) => ({
   method: "POST",
-  path: "/api/customers",
+  path: writesPath,
   headers: { ...headers, "Content-Type": "application/json", ...(path ? {} : { "Idempotency-Key": key }) },
 });
 const nextKey = () => writes && `${writes}-${written++}`;

@@ -1,9 +1,9 @@
 import { get } from "node:http";
-import { startLoad } from "../drill/load.ts";
+import { startLoad, writesPath } from "../drill/load.ts";
 import { drillRows } from "../drill/perform.ts";
 import { balancer } from "../drill/scene.ts";
 import { findHost } from "../lib/cluster.ts";
-import { domains } from "../lib/project.ts";
+import { domainOf, domains } from "../lib/project.ts";
 
 /**
  * A modest load, so that a fault has somebody to meet: visits, writes and reads of the workshop, sent by the clock.
@@ -14,9 +14,9 @@ export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promi
   const [domain = ""] = domains();
   const loads = [
     startLoad({ host, domain, rate: visits }),
-    startLoad({ host, domain, rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
+    startLoad({ host, domain: domainOf(writesPath), rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
   ];
-  const asked = { host, path: "/api/customers?limit=20", headers: { Host: domain } };
+  const asked = { host, path: `${writesPath}?limit=20`, headers: { Host: domainOf(writesPath) } };
   const ignore = () => {}; // what becomes of it is for others to see
   const read = () =>
     get({ ...asked, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume()).on(

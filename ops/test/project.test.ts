@@ -56,10 +56,10 @@ describe("a wrong inventory is refused with the host and the key", () => {
 
 test("a site has its name and every port, those for any name too", () => {
   const text =
-    "sites: [{domain: a.test, ports: [80, 8080]}, {domain: b.test, ports: [80], any_name_ports: [80, 8085]}]";
+    "sites: [{domain: a.test, ports: [80, 8080]}, {domain: b.test, ports: [80], any_name_ports: [80, 8085], paths: {/api/: {service: app}}}]";
   expect(parseSites(text)).toEqual([
-    { domain: "a.test", ports: [80, 8080] },
-    { domain: "b.test", ports: [80, 8085] },
+    { domain: "a.test", ports: [80, 8080], paths: [] },
+    { domain: "b.test", ports: [80, 8085], paths: ["/api/"] },
   ]);
 });
 

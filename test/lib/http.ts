@@ -1,6 +1,6 @@
 import http from "node:http";
 import { connect } from "node:net";
-import { domains, inGroup } from "../../ops/lib/project.ts";
+import { domainOf, domains, inGroup } from "../../ops/lib/project.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
 export const [domain = ""] = domains();
@@ -25,7 +25,7 @@ export function request(path = "/", options: http.RequestOptions = {}, body?: st
         timeout: 15_000,
         agent: false,
         ...options,
-        headers: { Host: domain, ...options.headers },
+        headers: { Host: domainOf(path), ...options.headers },
       },
       (incoming) => {
         const chunks: Buffer[] = [];

@@ -4,12 +4,12 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
-import { domains, root } from "../../ops/lib/project.ts";
+import { domainOf, root } from "../../ops/lib/project.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, domain, raw, request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
-const workshop = domains().find((name) => name.startsWith("workshop.")) ?? "";
+const workshop = domainOf("/api/");
 
 /** What is sent, and the statuses that are right; a request without any is given up by its client. */
 type Shot = [what: string, bytes: string, right: number[]];
