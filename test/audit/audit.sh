@@ -8,14 +8,18 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# unpack PACKAGE: as apt trusts it
+# unpack PACKAGE: as apt trusts it. A mirror may be out of reach for a moment.
 unpack() {
   chown _apt . 2>/dev/null || true
-  apt-get download -qq "$1" >/dev/null 2>&1 || {
-    apt-get update -qq
-    apt-get download -qq "$1"
+  for _ in 1 2 3 4 5; do
+    apt-get download -qq "$1" >said 2>&1 && break
+    sleep 2
+    apt-get update -qq >>said 2>&1 || true
+  done
+  dpkg-deb --extract "$1"_*.deb . || {
+    cat said >&2
+    exit 1
   }
-  dpkg-deb --extract "$1"_*.deb .
   chown root .
 }
 
