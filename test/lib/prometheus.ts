@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { own, sites } from "../../ops/lib/project.ts";
+import { domainOf, own, sites } from "../../ops/lib/project.ts";
 import { request } from "./http.ts";
 
 /** The name of the site with the figures, and what opens it: user and password. */
@@ -11,7 +11,7 @@ export const metricsLogin = () => ({
 
 /** Visits the site, reads the workshop and writes to it, 12 requests a second, until the returned function is called. */
 export function traffic(): () => Promise<void> {
-  const workshop = sites().find(({ domain }) => domain.startsWith("workshop."))?.domain ?? "";
+  const workshop = domainOf("/api/");
   const made: number[] = [];
   const ask = async (method: string, path: string, body?: string) => {
     const headers = {

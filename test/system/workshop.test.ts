@@ -1,12 +1,12 @@
 import http from "node:http";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { domains } from "../../ops/lib/project.ts";
+import { domainOf } from "../../ops/lib/project.ts";
 import { firstId } from "../../ops/lib/seed.ts";
 import { backends, explainByJournals, must, until } from "../lib/hosts.ts";
 import { type Answer, request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
-const site = domains().find((name) => name.startsWith("workshop.")) ?? "";
+const site = domainOf("/api/");
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks at what it expects there
 type Told = Answer & { json: any };

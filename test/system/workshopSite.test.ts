@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { domains, own } from "../../ops/lib/project.ts";
+import { domainOf, own } from "../../ops/lib/project.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
-const site = domains().find((name) => name.startsWith("workshop.")) ?? "";
+const site = domainOf("/api/");
 const home = `http://${site}/`;
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const shots = own("reports", "screenshots");
