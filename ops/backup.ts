@@ -6,6 +6,14 @@ import { command, Problem } from "./lib/problem.ts";
 import { hear } from "./lib/process.ts";
 import { own, root } from "./lib/project.ts";
 
+const usage = {
+  backup: `backs up Redis and PostgreSQL, on their host and in .halo/backups
+
+No options.
+
+Example: npm run backup`,
+};
+
 await command((args) => {
   parseArgs({ args, options: {} });
   const folder = own("backups");
@@ -22,4 +30,4 @@ await command((args) => {
     renameSync(`${file}.part`, file);
     console.log(`${relative(root, file)}: ${what}, ${size} bytes`);
   }
-});
+}, usage);

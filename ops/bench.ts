@@ -13,6 +13,16 @@ import { elapsed } from "./lib/process.ts";
 import { domains, hosts, own, root } from "./lib/project.ts";
 import { needWrk, wrk } from "./lib/wrk.ts";
 
+const usage = {
+  bench: `measures GET / beside a bare server on the same hosts; about three minutes
+
+Options:
+  --rounds N    how often each of the two is measured (default 8)
+  --seconds N   how long (default 5)
+
+Example: npm run bench -- --rounds 4`,
+};
+
 const barePort = 3001; // a candidate's port; none is started meanwhile
 const connections = 64; // enough to keep two cores busy; reliability figures in docs/decisions.md use the same
 const warmUp = 15; // s; a JIT that has just begun serves a third less
@@ -232,4 +242,4 @@ await command(async (args) => {
   writeFileSync(own("reports", "bench.json"), JSON.stringify({ rounds, redis }, null, 2));
   writeFileSync(own("reports", "bench.md"), report);
   console.log(`\n${report}\nAlso in .halo/reports/bench.md and bench.json.`);
-});
+}, usage);

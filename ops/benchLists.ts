@@ -15,6 +15,17 @@ import { domainOf, inGroup, own, root } from "./lib/project.ts";
 import { firstId } from "./lib/seed.ts";
 import { needWrk, wrk } from "./lib/wrk.ts";
 
+const usage = {
+  "bench:lists": `measures the workshop's lists with many customers; about five minutes
+
+Options:
+  --customers N   example customers, removed again at the end (default 100000)
+  --clients N     clients at once (default 20)
+  --seconds N     for each list (default 8)
+
+Example: npm run bench:lists -- --customers 20000`,
+};
+
 const seed = 79;
 const first = firstId(seed);
 const seeding = [join(root, "ops/run"), "seed", "--seed", String(seed)];
@@ -114,4 +125,4 @@ await command(async (args) => {
   mkdirSync(own("reports"), { recursive: true });
   writeFileSync(own("reports", "lists.md"), report);
   console.log(`\n${report}\nAlso in .halo/reports/lists.md.`);
-});
+}, usage);

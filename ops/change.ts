@@ -5,6 +5,25 @@ import { withExtraVars } from "./lib/extraVars.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
 
+const usage = {
+  deploy: `builds a release and takes it into service, one backend after the other
+
+Options:
+  -m, --message TEXT   why, for npm run releases
+  --break-lock         take over the lock of a deploy that was killed
+
+Example: npm run deploy -- -m 'Shorter titles'`,
+  rollback: `takes the previous release, or a named one, into service again
+
+Usage: npm run rollback [-- RELEASE]
+
+Options:
+  -m, --message TEXT   why, for npm run releases
+  --break-lock         take over the lock of a deploy that was killed
+
+Example: npm run rollback -- -m 'Titles are cut off'`,
+};
+
 const longest = 2000; // of a message, in characters: it travels as an argument, and stands in one line of the log
 
 await command(async ([what, ...args]) => {
@@ -31,4 +50,4 @@ await command(async ([what, ...args]) => {
   const not = `Not ${done.toLowerCase()} everywhere, see above;`;
   console.log(`${status === 0 ? done : not} in ${elapsed()}. All releases: npm run releases`);
   return status;
-});
+}, usage);

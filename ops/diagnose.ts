@@ -9,6 +9,18 @@ import { reach } from "./lib/cluster.ts";
 import { parseDuration } from "./lib/duration.ts";
 import { command, Problem } from "./lib/problem.ts";
 
+const usage = {
+  diagnose: `names the likely cause of a problem, with the evidence and the next steps
+
+Exit status 0 if nothing is wrong.
+
+Options:
+  --window TIME   how far back the figures reach, 20s to 60m (default 2m)
+  --json          print an object for programs
+
+Example: npm run diagnose -- --window 5m`,
+};
+
 await command(async (args) => {
   const { values } = parseArgs({
     args,
@@ -30,7 +42,7 @@ await command(async (args) => {
     );
   else console.log([...preface(prometheus, dark, noticed), ...body(findings, status === 0)].join("\n"));
   return status;
-});
+}, usage);
 
 function preface(prometheus: string | null, dark: string[], noticed: string[]): string[] {
   const alone = `Without Prometheus (${prometheus}): the hosts say how it is now, nobody says since when.`;

@@ -1,6 +1,7 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { freemem, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { askAdvisories } from "./lib/advisories.ts";
 import { findHost, outerAddress } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
@@ -8,10 +9,19 @@ import { ask, programVersion } from "./lib/process.ts";
 import { domains, hosts, inGroup, root } from "./lib/project.ts";
 import { choose, look } from "./lib/provider.ts";
 
+const usage = {
+  doctor: `shows which hosts this machine can boot, and each problem with its fix
+
+No options.
+
+Example: npm run doctor`,
+};
+
 type Row = { state: "ok" | "note" | "PROBLEM"; what: string; found: string; mend?: string };
 const GiB = 1024 ** 3;
 
-await command(() => {
+await command((args) => {
+  parseArgs({ args, options: {} });
   const machine = look();
   const rows: Row[] = [];
   const add = (good: boolean, what: string, found: string, mend: string, otherwise: Row["state"] = "PROBLEM") =>
@@ -119,7 +129,7 @@ await command(() => {
     if (row.mend) console.log(`${" ".repeat(width + 11)}-> ${row.mend}`);
   }
   return rows.some((row) => row.state === "PROBLEM") ? 1 : 0;
-});
+}, usage);
 
 function subnet(up: boolean): Row {
   const network = hosts()[0]?.address.replace(/\d+$/, "") ?? "";

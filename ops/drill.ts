@@ -14,6 +14,19 @@ import { attach, elapsed } from "./lib/process.ts";
 import { own } from "./lib/project.ts";
 import { existingProvider } from "./lib/provider.ts";
 
+const usage = {
+  drill: `causes failures under constant load and judges each by its budget
+
+Usage: npm run drill [-- NAME ...]
+Without a name: all, in about ten minutes. Exit status 0 if every budget held.
+
+Options:
+  --list     name the drills, and do nothing
+  --rate N   requests a second, 5 to 2000 (default 200)
+
+Example: npm run drill -- worker --rate 100`,
+};
+
 const provider = existingProvider();
 const slow = provider === "docker" ? 1 : 5; // a VM boots for longer, an emulated one for much longer
 const interrupted = new AbortController();
@@ -48,7 +61,7 @@ await command(async (args) => {
   report(rows, rate);
   await verify("the drills left it so");
   return rows.length < chosen.length || rows.some(({ broken }) => broken.length > 0) ? 1 : 0;
-});
+}, usage);
 
 function choose(names: string[]): Drill[] {
   const here = drills.filter(({ providers }) => !providers || (provider && providers.includes(provider)));

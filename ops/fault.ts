@@ -13,6 +13,18 @@ import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
+const usage = {
+  fault: `causes one of the faults that diagnose knows, and undoes it
+
+Usage: npm run fault -- NAME
+
+Options:
+  --list        name the faults, and do nothing
+  --seconds N   how long, 10 to 3600 (default 60)
+
+Example: npm run fault -- starvation --seconds 120`,
+};
+
 const slow = existingProvider() === "docker" ? 1 : 5;
 const interrupted = new AbortController();
 
@@ -59,4 +71,4 @@ await command(async (args) => {
     await plan(limited(30), "end", fault);
     say("everything is put back");
   }
-});
+}, usage);

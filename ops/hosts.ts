@@ -5,6 +5,16 @@ import { withLines } from "./lib/hostsFile.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { domains, inGroup } from "./lib/project.ts";
 
+const usage = {
+  hosts: `prints the line for /etc/hosts on this machine, adds it or removes it
+
+Options:
+  --write    add the line to /etc/hosts (needs root)
+  --remove   remove it again (needs root)
+
+Example: npm run hosts -- --write`,
+};
+
 const file = "/etc/hosts";
 
 await command((args) => {
@@ -23,4 +33,4 @@ await command((args) => {
     throw new Problem(`cannot write ${file} (${error})`, `run it as root, or add by hand: ${lines.join("; ")}`);
   }
   console.log(`${file}: ${lines.length ? lines.join("; ") : "removed Halo's lines"}`);
-});
+}, usage);

@@ -7,17 +7,56 @@ import { command } from "./lib/problem.ts";
 import { attach } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
-await command(async ([lane = "unit", ...args]) => {
-  const up = { system: ["up"], vm: ["up", "--provider=libvirt"] }[lane];
-  const mine = up !== undefined && existingProvider() === null;
-  if (mine) refuseForeignLab();
-  let count: Count;
-  try {
-    if (up && (await attach(["ops/run", ...up])) !== 0) return 1;
-    count = await runLane(lane, args);
-  } finally {
-    if (mine) await attach(["ops/run", "destroy", "--keep-image"]);
-  }
-  console.log(total(count));
-  return count.failures.length > 0 ? 1 : 0;
-});
+const usage = {
+  "test:lint": `runs the linters of every language; needs no hosts
+
+Usage: npm run test:lint [-- FILTER ...]
+Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
+
+Example: npm run test:lint -- -t shellcheck`,
+  "test:unit": `runs the unit tests; needs no hosts
+
+Usage: npm run test:unit [-- FILTER ...]
+Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
+
+Example: npm run test:unit -- releases`,
+  "test:integration": `runs the service's tests with real servers on loopback; needs no hosts
+
+Usage: npm run test:integration [-- FILTER ...]
+Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
+
+Example: npm run test:integration -- crud`,
+  "test:system": `runs the whole-system tests on the hosts that are up, or on its own
+
+On hosts that are up it replaces their visits and customers.
+
+Usage: npm run test:system [-- FILTER ...]
+Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
+
+Example: npm run test:system -- contract`,
+  "test:vm": `runs the tests that need a real kernel, on libvirt VMs; about an hour if emulated
+
+Usage: npm run test:vm [-- FILTER ...]
+Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
+
+Example: npm run test:vm`,
+};
+
+await command(
+  async ([lane = "unit", ...args]) => {
+    const up = { system: ["up"], vm: ["up", "--provider=libvirt"] }[lane];
+    const mine = up !== undefined && existingProvider() === null;
+    if (mine) refuseForeignLab();
+    let count: Count;
+    try {
+      if (up && (await attach(["ops/run", ...up])) !== 0) return 1;
+      count = await runLane(lane, args);
+    } finally {
+      if (mine) await attach(["ops/run", "destroy", "--keep-image"]);
+    }
+    console.log(total(count));
+    return count.failures.length > 0 ? 1 : 0;
+  },
+  usage,
+  { passThrough: true },
+);

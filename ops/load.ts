@@ -18,6 +18,22 @@ import { bySecond, clientFigures, p95Like, prometheusFigures } from "./load/figu
 import { compare, notes, page, type Report, readReport, table } from "./load/report.ts";
 import { list, makePlan, type Plan } from "./load/scenarios.ts";
 
+const usage = {
+  load: `sends load by a scenario; reports the client's figures beside Prometheus'
+
+Usage: npm run load -- SCENARIO
+
+Options:
+  --list            name the scenarios, and do nothing
+  --rate N          requests a second
+  --duration TIME   such as 90s or 5m
+  --connections N   at most so many at once
+  --path PATH       ask for this path
+  --compare FILE    print an earlier report's figures (.halo/reports/load-*.json) beside these
+
+Example: npm run load -- spike --rate 100 --duration 30s`,
+};
+
 const interrupted = new AbortController();
 const hurried = new AbortController();
 let left: string | undefined; // why the rows are still there
@@ -50,7 +66,7 @@ await command(async (args) => {
   if (other) console.log(`\n${compare(report, other)}`);
   console.log(`\nReport: ${save(report)}`);
   return left ? 1 : report.interrupted ? 130 : 0;
-});
+}, usage);
 
 /** One run from the look before it until its rows are gone again. */
 async function load(plan: Plan): Promise<Report> {

@@ -15,9 +15,25 @@ import { type Host, hosts, inGroup } from "./lib/project.ts";
 import { inOrder, type Line, parseJournal, parseNginx, render, tellRequest, tries } from "./logs/lines.ts";
 import { findRequest, type Source, searchJournal, sourcesOf } from "./logs/sources.ts";
 
-const all = hosts();
+const usage = {
+  logs: `shows the logs of all hosts in one, or one request's way through them
+
+Usage: npm run logs [-- HOST|SERVICE]
+
+Options:
+  -f, --follow    go on with new lines until Ctrl-C
+  --since TIME    90s, 10m, 2h or 3d (default 10m)
+  -n, --lines N   at most so many lines of each host (default 1000; 10 with --follow)
+  --request ID    every line about one request: the X-Request-Id of its answer
+  --json          print an object for each line
+
+Example: npm run logs -- nginx --since 2m`,
+};
+
+let all: Host[] = [];
 
 await command(async (args): Promise<number> => {
+  all = hosts();
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -58,7 +74,7 @@ await command(async (args): Promise<number> => {
   if (cut.length > 0)
     console.error(`only the last ${lines} lines of ${[...new Set(cut)].join(", ")}; --lines shows more`);
   return 0;
-});
+}, usage);
 
 /** How lines are printed; a reader that has gone away (head) ends this quietly. */
 function printer(json: boolean): (line: Line) => void {

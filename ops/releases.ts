@@ -1,9 +1,18 @@
 /** Every release that a backend has, newest first: where it serves, whether it failed, who deployed it and why. */
+import { parseArgs } from "node:util";
 import { remote } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { hear } from "./lib/process.ts";
 import { type Host, inGroup } from "./lib/project.ts";
 import { readLog, releaseTable } from "./lib/releases.ts";
+
+const usage = {
+  releases: `lists every release of the backends: where it serves, its deploy, its state
+
+No options.
+
+Example: npm run releases`,
+};
 
 /** A command's output on a host, or null where it cannot be reached; the reason is printed. */
 function on(host: Host, line: string): string | null {
@@ -16,7 +25,8 @@ function on(host: Host, line: string): string | null {
   }
 }
 
-await command(() => {
+await command((args) => {
+  parseArgs({ args, options: {} });
   const [balancer] = inGroup("balancers");
   const log = balancer && on(balancer, "cat /var/lib/halo-cluster/deploys.log 2>/dev/null || true");
   const { lines, torn } = readLog(log ?? "");
@@ -29,4 +39,4 @@ await command(() => {
   const away = backends.filter(({ list }) => list === null).map(({ name }) => name);
   if (log === null) away.push("the balancer, which has the log");
   if (away.length > 0) console.log(`Not asked, because unreachable: ${away.join(", ")}`);
-});
+}, usage);

@@ -7,6 +7,17 @@ import { ssh } from "./lib/cluster.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, hear } from "./lib/process.ts";
 
+const usage = {
+  restore: `replaces the data of Redis and PostgreSQL by a backup's, after a question
+
+Usage: npm run restore -- FILE
+
+Options:
+  --yes   do not ask
+
+Example: npm run restore -- .halo/backups/FILE.tar`,
+};
+
 await command(async (args) => {
   const { values, positionals } = parseArgs({ args, options: { yes: { type: "boolean" } }, allowPositionals: true });
   const [given] = positionals;
@@ -35,7 +46,7 @@ await command(async (args) => {
     if (status !== 0) return 1;
   }
   return 0;
-});
+}, usage);
 
 async function confirmed(): Promise<boolean> {
   if (!process.stdin.isTTY)

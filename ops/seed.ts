@@ -10,6 +10,17 @@ import { elapsed, sh } from "./lib/process.ts";
 import { inGroup } from "./lib/project.ts";
 import { countStatement, MAX_CUSTOMERS, MAX_SEED, removeStatements, seedStatements } from "./lib/seed.ts";
 
+const usage = {
+  seed: `adds example customers with vehicles and services, or removes them
+
+Options:
+  --customers N   how many the seed has then (default 1000)
+  --seed N        which customers (default 1)
+  --remove        remove all of that seed
+
+Example: npm run seed -- --customers 5000 --seed 2`,
+};
+
 const BATCH = 10_000; // customers; some seconds' work
 const kinds = ["customers", "vehicles", "services"] as const;
 
@@ -55,4 +66,4 @@ await command(async (args) => {
   console.log(`${values.remove ? "Removed" : "Added"} ${said} (${elapsed()})`);
   const [, left = 0] = values.remove ? await present() : [];
   if (left > 0) console.log(`${left} customers stay: somebody has added vehicles or services to them`);
-});
+}, usage);

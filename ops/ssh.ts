@@ -2,7 +2,15 @@ import { findHost, ssh } from "./lib/cluster.ts";
 import { command } from "./lib/problem.ts";
 import { attach } from "./lib/process.ts";
 
+const usage = {
+  ssh: `opens a shell on a host, or runs one command there
+
+Usage: npm run ssh -- HOST [COMMAND ...]
+
+Example: npm run ssh -- backend1 sudo systemctl status halo`,
+};
+
 // A person's command gets a terminal, as with vagrant ssh; a pipe gets its bytes untouched.
 const terminal = process.stdin.isTTY && process.stdout.isTTY ? ["-t"] : [];
 
-await command(([name, ...remote]) => attach(ssh(findHost(name), ...terminal, ...remote)));
+await command(([name, ...remote]) => attach(ssh(findHost(name), ...terminal, ...remote)), usage, { passThrough: true });

@@ -1,8 +1,24 @@
 /** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
+import { parseArgs } from "node:util";
 import { type Count, refuseForeignLab, runLane, total } from "./lib/lanes.ts";
 import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed, step } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
+
+const usage = {
+  test: `runs everything that CI checks, on hosts of its own, and removes them again
+
+It does not begin while hosts are up.
+
+No options.
+
+Example: npm test`,
+  "test:all": `runs npm test with every fault and every slow file, for a night
+
+No options.
+
+Example: npm run test:all`,
+};
 
 const lanes = ["lint", "unit", "integration", "life", "system"];
 const packages =
@@ -10,7 +26,9 @@ const packages =
     " ",
   );
 
-await command(async () => {
+await command(async ([which, ...args]) => {
+  parseArgs({ args: which === undefined || which === "all" ? args : [which], options: {} });
+  if (which === "all") process.env.HALO_TEST_ALL = "1"; // vitest.config.ts and the tests read it
   if (existingProvider())
     throw new Problem(
       "hosts are up, and these tests begin with nothing",
@@ -35,4 +53,4 @@ await command(async () => {
   }
   console.log(total(all));
   return all.failures.length > 0 ? 1 : 0;
-});
+}, usage);

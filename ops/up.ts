@@ -7,6 +7,17 @@ import { elapsed, programVersion, sh, step } from "./lib/process.ts";
 import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
 import { type Choice, choose, look } from "./lib/provider.ts";
 
+const usage = {
+  up: `boots the hosts, configures them and prints the next steps
+
+On a running cluster it changes nothing.
+
+Options:
+  --provider NAME   virtualbox, libvirt or docker; without it the one that made the hosts, or the first that works here
+
+Example: npm run up -- --provider=libvirt`,
+};
+
 await command(async (args) => {
   const { values } = parseArgs({ args, options: { provider: { type: "string" } } });
   hosts(); // a wrong inventory stops here, before anything is made
@@ -27,7 +38,7 @@ await command(async (args) => {
   const recap = await step("Configure the hosts", "ansible", playbook("site.yml"));
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
   nextSteps(choice);
-});
+}, usage);
 
 /** Builds what site.yml would build, while this machine waits for the hosts. What goes wrong here is said there. */
 async function build(): Promise<void> {

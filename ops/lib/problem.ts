@@ -1,6 +1,8 @@
+import { askHelp, asksForHelp, helpOf, scriptOf, type Usage, usageElsewhere } from "./usage.ts";
+
 /** What stands in a person's way, with what to do about it; printed without a stack trace. */
 export class Problem extends Error {
-  /** How to mend it: a sentence or a command. */
+  /** The fix: a sentence or a command. */
   mend: string;
   constructor(message: string, mend: string) {
     super(message);
@@ -8,17 +10,30 @@ export class Problem extends Error {
   }
 }
 
-/** Runs a command's main function, whose number is the exit status; a Problem becomes two readable lines and 1. */
-export async function command(main: (args: string[]) => unknown): Promise<void> {
+/**
+ * Runs a command's main function, whose number is the exit status; a Problem becomes two readable lines and 1.
+ * `--help` prints the usage, and main does not run.
+ *
+ * @param usage of the scripts that run this file; programs that people do not start have none
+ * @param passThrough main hands its arguments on, so only a first `--help` is this command's
+ */
+export async function command(
+  main: (args: string[]) => unknown,
+  usage: Usage | undefined = usageElsewhere(),
+  { passThrough = false } = {},
+): Promise<void> {
+  const args = process.argv.slice(2);
+  const { script, own } = scriptOf(usage ?? {}, args);
+  if (usage && asksForHelp(own, passThrough)) return console.log(helpOf(usage, script));
   try {
-    const status = await main(process.argv.slice(2));
+    const status = await main(args);
     process.exitCode = typeof status === "number" ? status : 0;
   } catch (error) {
-    if (error instanceof Problem)
-      console.error(`halo: ${error.message}
-Mend: ${error.mend}`);
-    else if (isArgumentError(error)) console.error(`halo: ${error.message}`);
-    else throw error;
+    if (error instanceof Problem) console.error(`halo: ${error.message}\nFix: ${error.mend}`);
+    else if (isArgumentError(error)) {
+      const [message] = error.message.split(". ");
+      console.error(`halo: ${message}${usage ? `\nFix: ${askHelp(script)}` : ""}`);
+    } else throw error;
     process.exitCode = 1;
   }
 }

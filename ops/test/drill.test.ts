@@ -366,5 +366,5 @@ test("npm run drill -- nonsense says which drills there are", () => {
     encoding: "utf8",
   });
   expect(status).toBe(1);
-  expect(stderr).toMatch(/there is no drill nonsense\nMend: name some of worker, .*blackhole.*overload/);
+  expect(stderr).toMatch(/there is no drill nonsense\nFix: name some of worker, .*blackhole.*overload/);
 });

@@ -46,8 +46,8 @@ afterEach(() => rmSync(clone, { recursive: true }));
 
 test("the lab of another clone is not taken away", async () => {
   stand("lab/lab", "echo docker");
-  for (const name of ["test", "lane"])
-    expect([name, await run(name, "system")]).toEqual([
+  for (const [name, ...args] of [["test"], ["lane", "system"]] as const)
+    expect([name, await run(name, ...args)]).toEqual([
       name,
       { code: 1, output: expect.stringMatching(/a lab is running[\s\S]*npm run destroy/) },
     ]);

@@ -80,7 +80,7 @@ describe("a plan", () => {
     const { status, stderr } = run("nonsense");
     expect([status, stderr]).toEqual([
       1,
-      expect.stringMatching(/no scenario nonsense\nMend: name one of normal, high, spike/),
+      expect.stringMatching(/no scenario nonsense\nFix: name one of normal, high, spike/),
     ]);
     expect(run("--list").stdout.trim()).toBe(list());
     expect(run("normal", "--compare", "package.json").stderr).toMatch(/package\.json is no report/);

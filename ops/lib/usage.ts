@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+
+/**
+ * The help of a command's file: a text for each npm script that runs it, under the script's name. The first line of a text
+ * is the script's line in `npm run help`.
+ */
+export type Usage = Record<string, string>;
+
+/** The help of commands whose own file has none. */
+const elsewhere: Record<string, Usage> = {
+  destroy: {
+    destroy: `removes the hosts, the lab and the generated files
+
+Backups, reports and the addresses for alerts (.halo/secrets/alert_*) stay.
+
+Options:
+  --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster
+
+Example: npm run destroy -- --keep-image`,
+  },
+};
+
+/** The help for the command file that runs now, where it hands over none. */
+export const usageElsewhere = (): Usage | undefined => elsewhere[basename(process.argv[1] ?? "", ".ts")];
+
+/** As a person types it. */
+const typed = (script: string) => (script === "test" ? "npm test" : `npm run ${script}`);
+
+/** Which script a command was started by, and the arguments without the one that package.json puts in front to tell scripts apart. */
+export function scriptOf(usage: Usage, args: string[]): { script: string; own: string[] } {
+  const scripts = Object.keys(usage);
+  const named = scripts.find((name) => scripts.length > 1 && name.split(":").at(-1) === args[0]);
+  return named ? { script: named, own: args.slice(1) } : { script: scripts[0] ?? "", own: args };
+}
+
+/** The help of one script, as `--help` prints it. */
+export const helpOf = (usage: Usage, script: string): string => `${typed(script)}: ${usage[script]}`;
+
+/** What to type for a script's help. */
+export const askHelp = (script: string): string => `${typed(script)} -- --help`;
+
+/**
+ * Whether the arguments ask for help.
+ *
+ * @param passThrough for a command that hands its arguments on: only the first one is its own
+ */
+export function asksForHelp(args: string[], passThrough: boolean): boolean {
+  const end = args.indexOf("--");
+  const own = passThrough ? args.slice(0, 1) : args.slice(0, end === -1 ? undefined : end);
+  return own.some((each) => each === "--help" || each === "-h");
+}
+
+/**
+ * The help of every command file in a folder, read from the files' text: to import one would run it.
+ * The constant is called `usage`, and each of its texts is a template literal without a value in it.
+ */
+export function readUsages(folder: string): Usage {
+  const all: Usage = Object.assign({}, ...Object.values(elsewhere));
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
+    const [constant = ""] = readFileSync(join(folder, file), "utf8").match(/^const usage = \{\n[\s\S]*?^\};$/m) ?? [];
+    for (const [, script = "", text = ""] of constant.matchAll(/^ {2}"?([\w:]+)"?: `([^`]*)`,$/gm)) all[script] = text;
+  }
+  return all;
+}
