@@ -34,7 +34,7 @@ Usage: npm run test:system [-- FILTER ...]
 Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
 
 Example: npm run test:system -- contract`,
-  "test:vm": `runs the tests that need a real kernel, on libvirt VMs; about an hour if emulated
+  "test:vm": `runs the tests that need a real kernel; about an hour on emulated VMs
 
 Usage: npm run test:vm [-- FILTER ...]
 Arguments go to vitest: a part of a file's path, -t and a part of a test's name.

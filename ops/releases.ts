@@ -7,7 +7,7 @@ import { type Host, inGroup } from "./lib/project.ts";
 import { readLog, releaseTable } from "./lib/releases.ts";
 
 const usage = {
-  releases: `lists every release of the backends: where it serves, its deploy, its state
+  releases: `lists every release: where it serves, when and why it was deployed
 
 No options.
 

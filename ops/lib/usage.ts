@@ -63,3 +63,13 @@ export function readUsages(folder: string): Usage {
   }
   return all;
 }
+
+/** Every script with the first line of its help, in groups. */
+export function overview(groups: Record<string, string[]>, usages: Usage): string {
+  const width = Math.max(...Object.values(groups).flatMap((scripts) => scripts.map((script) => typed(script).length)));
+  const line = (script: string) => `  ${typed(script).padEnd(width)}  ${usages[script]?.split("\n")[0]}`;
+  return Object.entries(groups)
+    .map(([title, scripts]) => [title, ...scripts.map(line)].join("\n"))
+    .concat("Options and an example: npm run COMMAND -- --help")
+    .join("\n\n");
+}

@@ -48,6 +48,17 @@ test.each(Object.entries(scripts))(
   },
 );
 
+test("npm run help has every script once, in one line of at most 100 characters", async () => {
+  const { code, output, errors } = await run(`${scripts.help}`);
+  expect([code, errors]).toEqual([0, ""]);
+  const lines = output.split("\n").filter((line) => line.startsWith("  "));
+  const named = lines.map((line) => line.trim().split(/ {2,}/));
+  expect(named.map(([command = ""]) => command).sort()).toEqual(Object.keys(scripts).map(typed).sort());
+  for (const [command, text] of named)
+    expect(usages[`${command?.replace(/^npm (run )?/, "")}`]?.split("\n")[0]).toBe(text);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(100);
+});
+
 test.each([
   ["down", "halo: Unknown option '--nonsense'\nFix: npm run down -- --help\n"],
   ["rollback", "halo: Unknown option '--nonsense'\nFix: npm run rollback -- --help\n"],

@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { command } from "./lib/problem.ts";
+import { root } from "./lib/project.ts";
+import { overview, readUsages } from "./lib/usage.ts";
+
+const usage = {
+  help: `lists every command with one line each
+
+No options. Every command has --help, which prints its options and an example.
+
+Example: npm run help`,
+};
+
+const groups = {
+  Run: ["up", "down", "destroy", "hosts", "exec", "ssh", "doctor"],
+  Release: ["deploy", "rollback", "releases", "drain", "undrain"],
+  "Look into": ["verify", "diagnose", "logs", "backup", "restore"],
+  Test: [
+    "test",
+    "test:all",
+    "test:lint",
+    "test:unit",
+    "test:integration",
+    "test:system",
+    "test:vm",
+    "drill",
+    "fault",
+    "load",
+  ],
+  Develop: ["seed", "bench", "bench:lists", "help"],
+};
+
+await command((args) => {
+  parseArgs({ args, options: {} });
+  console.log(overview(groups, readUsages(join(root, "ops"))));
+}, usage);
