@@ -14,7 +14,7 @@ import { domains, hosts, own, root } from "./lib/project.ts";
 import { needWrk, wrk } from "./lib/wrk.ts";
 
 const usage = {
-  bench: `measures GET / beside a bare server on the same hosts; about three minutes
+  bench: `measures GET / beside a bare server on the same hosts; three minutes
 
 Options:
   --rounds N    how often each of the two is measured (default 8)

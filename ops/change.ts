@@ -6,7 +6,7 @@ import { command, Problem } from "./lib/problem.ts";
 import { attach, elapsed } from "./lib/process.ts";
 
 const usage = {
-  deploy: `builds a release and takes it into service on one backend after the other
+  deploy: `builds a release and takes it into service, backend by backend
 
 Options:
   -m, --message TEXT   why, for npm run releases

@@ -10,7 +10,7 @@ import { parseDuration } from "./lib/duration.ts";
 import { command, Problem } from "./lib/problem.ts";
 
 const usage = {
-  diagnose: `names the likely cause of a problem, with the evidence and the next steps
+  diagnose: `names the likely cause of a problem, the evidence and the next steps
 
 Exit status 0 if nothing is wrong.
 

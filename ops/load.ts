@@ -19,7 +19,7 @@ import { compare, notes, page, type Report, readReport, table } from "./load/rep
 import { list, makePlan, type Plan } from "./load/scenarios.ts";
 
 const usage = {
-  load: `sends load by a scenario; reports the client's figures beside Prometheus'
+  load: `sends load by a scenario; compares the client's figures with Prometheus'
 
 Usage: npm run load -- SCENARIO
 

@@ -8,7 +8,7 @@ import { command, Problem } from "./lib/problem.ts";
 import { attach, hear } from "./lib/process.ts";
 
 const usage = {
-  restore: `replaces the data of Redis and PostgreSQL by a backup's, after a question
+  restore: `replaces the data of Redis and PostgreSQL by a backup's; asks first
 
 Usage: npm run restore -- FILE
 

@@ -6,9 +6,9 @@ import { attach, elapsed, step } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 const usage = {
-  test: `runs everything that CI checks, on hosts of its own, and removes them again
+  test: `runs everything that CI checks, on hosts of its own
 
-It does not begin while hosts are up.
+It removes them at the end, and does not begin while hosts are up.
 
 No options.
 
