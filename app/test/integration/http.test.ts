@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { RedisServer } from "./support/redis.ts";
+import { RedisServer } from "../../../ops/loopback/redis.ts";
+import { until } from "../../../ops/loopback/until.ts";
 import { Service } from "./support/service.ts";
-import { until } from "./support/until.ts";
 import { upload } from "./support/upload.ts";
 
 let redis: RedisServer;

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../../ops/loopback/port.ts";
+import { PostgresServer } from "../../../ops/loopback/postgres.ts";
+import { RedisServer } from "../../../ops/loopback/redis.ts";
+import { until } from "../../../ops/loopback/until.ts";
 import { readMetrics } from "./support/metrics.ts";
-import { freePort } from "./support/port.ts";
-import { PostgresServer } from "./support/postgres.ts";
-import { RedisServer } from "./support/redis.ts";
 import { Service } from "./support/service.ts";
-import { until } from "./support/until.ts";
 import { aCustomer, send } from "./support/workshop.ts";
 
 let redis: RedisServer;

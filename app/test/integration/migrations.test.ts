@@ -2,7 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PostgresServer } from "./support/postgres.ts";
+import { PostgresServer } from "../../../ops/loopback/postgres.ts";
 
 let postgres: PostgresServer;
 beforeAll(async () => {

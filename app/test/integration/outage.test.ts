@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RedisServer } from "../../../ops/loopback/redis.ts";
+import { until } from "../../../ops/loopback/until.ts";
 import { RECONNECT_MS } from "../../src/visits/store.ts";
 import { type Seen, startLoad } from "./support/load.ts";
-import { RedisServer } from "./support/redis.ts";
 import { Service } from "./support/service.ts";
-import { until } from "./support/until.ts";
 
 let redis: RedisServer;
 let service: Service;

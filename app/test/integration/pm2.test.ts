@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePair, freePort } from "../../../ops/loopback/port.ts";
+import { RedisServer, SERVICE_LOGIN } from "../../../ops/loopback/redis.ts";
+import { until } from "../../../ops/loopback/until.ts";
 import { startLoad } from "./support/load.ts";
 import { readMetrics } from "./support/metrics.ts";
-import { freePair, freePort } from "./support/port.ts";
-import { RedisServer, SERVICE_LOGIN } from "./support/redis.ts";
 import { ROOT } from "./support/service.ts";
-import { until } from "./support/until.ts";
 
 const BIN = join(ROOT, "node_modules/.bin");
 
@@ -118,7 +118,7 @@ describe("under pm2-runtime", () => {
     const [victim] = await workers();
     const listening = output.split('"msg":"listening"').length;
     process.kill(victim?.pid as number, "SIGKILL");
-    await until("a new worker", () => output.split('"msg":"listening"').length > listening, 3000);
+    await until("a new worker", () => output.split('"msg":"listening"').length > listening, 30_000);
     expect((await workers()).every((worker) => worker.pm2_env.status === "online")).toBe(true);
     expect(new Set(await until("its port for metrics", starts)).size).toBe(2);
   });

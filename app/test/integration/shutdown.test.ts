@@ -1,9 +1,9 @@
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { RedisServer } from "../../../ops/loopback/redis.ts";
+import { until } from "../../../ops/loopback/until.ts";
 import { startLoad } from "./support/load.ts";
-import { RedisServer } from "./support/redis.ts";
 import { Service } from "./support/service.ts";
-import { until } from "./support/until.ts";
 
 let redis: RedisServer;
 let service: Service;

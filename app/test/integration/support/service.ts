@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { freePort } from "./port.ts";
-import type { PostgresServer } from "./postgres.ts";
-import { type RedisServer, SERVICE_LOGIN } from "./redis.ts";
-import { until } from "./until.ts";
+import { freePort } from "../../../../ops/loopback/port.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { type RedisServer, SERVICE_LOGIN } from "../../../../ops/loopback/redis.ts";
+import { until } from "../../../../ops/loopback/until.ts";
 
 export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const pinned = `${ROOT}node_modules/.bin/node`;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { PostgresServer } from "../support/postgres.ts";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { until } from "../../../../ops/loopback/until.ts";
 import { Service } from "../support/service.ts";
-import { until } from "../support/until.ts";
 import { aCustomer, aVehicle, type Reply, send, tally } from "../support/workshop.ts";
 
 let postgres: PostgresServer;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { PostgresServer } from "../support/postgres.ts";
-import { RedisServer } from "../support/redis.ts";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { RedisServer } from "../../../../ops/loopback/redis.ts";
 import { Service } from "../support/service.ts";
 
 let redis: RedisServer;

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { PostgresServer } from "../support/postgres.ts";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { until } from "../../../../ops/loopback/until.ts";
 import { Service } from "../support/service.ts";
-import { until } from "../support/until.ts";
 import { upload } from "../support/upload.ts";
 import { aCustomer, aService, aVehicle, send } from "../support/workshop.ts";
 

@@ -2,7 +2,7 @@ import { request } from "node:http";
 import fc, { type Arbitrary } from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
-import { PostgresServer } from "../support/postgres.ts";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { Service } from "../support/service.ts";
 import { aCustomer, aService, aVehicle, send } from "../support/workshop.ts";
 

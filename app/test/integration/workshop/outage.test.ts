@@ -2,11 +2,11 @@ import { sql } from "kysely";
 import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { until } from "../../../../ops/loopback/until.ts";
 import { PostgresMeter } from "../../../src/metrics/postgres.ts";
 import { type Connection, Database, type DatabaseSettings } from "../../../src/workshop/database.ts";
-import { PostgresServer } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
-import { until } from "../support/until.ts";
 import { aCustomer, type Reply, send, tally } from "../support/workshop.ts";
 
 /** Among many, an answer also waits for this process to read it. */

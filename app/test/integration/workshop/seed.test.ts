@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Batch, countStatement, removeStatements, seedStatements } from "../../../../ops/lib/seed.ts";
-import { PostgresServer } from "../support/postgres.ts";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 
 let postgres: PostgresServer;
 beforeAll(async () => {

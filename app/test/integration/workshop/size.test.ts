@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { seedStatements } from "../../../../ops/lib/seed.ts";
-import { PostgresServer } from "../support/postgres.ts";
+import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { until } from "../../../../ops/loopback/until.ts";
 import { Service } from "../support/service.ts";
-import { until } from "../support/until.ts";
 import { p95, type Reply, send } from "../support/workshop.ts";
 
 const CUSTOMERS = 100_000;

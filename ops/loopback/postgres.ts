@@ -1,37 +1,32 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { accessSync, globSync } from "node:fs";
+import { globSync } from "node:fs";
 import { appendFile, chown, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, delimiter, join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { Problem } from "../lib/problem.ts";
+import { missing, postgresFolder } from "../lib/programs.ts";
 import { freePort } from "./port.ts";
 import { until } from "./until.ts";
 
-const MIGRATIONS = fileURLToPath(new URL("../../../migrations/", import.meta.url));
+const MIGRATIONS = fileURLToPath(new URL("../../app/migrations/", import.meta.url));
 const PASSWORD = "integration-secret";
 /** PostgreSQL refuses to run as root. */
 const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
 /** The hosts' own: database.sql makes database, roles and rights, migrate.sql applies a migration. */
-const SCRIPTS = fileURLToPath(new URL("../../../../ansible/roles/postgres/files/", import.meta.url));
+const SCRIPTS = fileURLToPath(new URL("../../ansible/roles/postgres/files/", import.meta.url));
 
 function findPrograms(): string {
-  const debian = globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
-  for (const folder of [...debian, ...(process.env.PATH ?? "").split(delimiter)]) {
-    try {
-      for (const program of ["initdb", "postgres", "psql"]) accessSync(join(folder, program));
-      return folder;
-    } catch {}
-  }
-  throw new Error(
-    "These tests need a PostgreSQL server with pg_trgm: apt-get install --no-install-recommends postgresql",
-  );
+  const folder = postgresFolder();
+  if (folder) return folder;
+  throw new Problem("there is no PostgreSQL server (with pg_trgm) on this machine", missing(["postgres"]).install);
 }
 
-/** A PostgreSQL of the test's own, with the roles, the schema and the migrations of the hosts. */
+/** A PostgreSQL of the caller's own, with the roles, the schema and the migrations of the hosts. */
 export class PostgresServer {
   readonly port: number;
   readonly #dir: string;

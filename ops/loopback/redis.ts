@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { Redis } from "ioredis";
+import { Problem } from "../lib/problem.ts";
+import { missing, redisServer } from "../lib/programs.ts";
 import { freePort } from "./port.ts";
 import { until } from "./until.ts";
 
@@ -12,19 +13,13 @@ const SERVICE_ACL =
   "resetkeys ~total_visits ~v:* resetchannels -@all +evalsha +eval +time +get +set +hmget +hset +expire +ping +info +hello";
 export const SERVICE_LOGIN = { REDIS_USERNAME: "halo", REDIS_PASSWORD: "integration-secret" };
 
-/** Debian's redis-tools holds the whole server, under the name of a tool that is the same program. */
 function findServer(): string {
-  const candidates = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "redis-server"));
-  for (const file of [...candidates, "/usr/bin/redis-check-rdb"]) {
-    try {
-      accessSync(file);
-      return file;
-    } catch {}
-  }
-  throw new Error("These tests need a Redis server: apt-get install --no-install-recommends redis-tools");
+  const file = redisServer();
+  if (file) return file;
+  throw new Problem("there is no Redis server on this machine", missing(["redis-server"]).install);
 }
 
-/** A Redis of the test's own, with the durability of the real one and the service's user. */
+/** A Redis of the caller's own, with the durability of the real one and the service's user. */
 export class RedisServer {
   readonly port: number;
   readonly #dir: string;
