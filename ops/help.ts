@@ -17,6 +17,7 @@ const groups = {
   Release: ["deploy", "rollback", "releases", "drain", "undrain"],
   "Look into": ["verify", "diagnose", "logs", "backup", "restore"],
   Test: [
+    "check",
     "test",
     "test:all",
     "test:lint",
@@ -28,7 +29,7 @@ const groups = {
     "fault",
     "load",
   ],
-  Develop: ["seed", "bench", "bench:lists", "help"],
+  Develop: ["fix", "seed", "bench", "bench:lists", "help"],
 };
 
 await command((args) => {

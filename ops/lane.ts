@@ -2,13 +2,13 @@
  * One lane of tests by itself: `npm run test:system -- FILTER`; a cluster is brought up where the lane
  * needs one, and destroyed afterwards, whatever happened, if it was not there before.
  */
-import { type Count, refuseForeignLab, runLane, total } from "./lib/lanes.ts";
+import { type Count, type PartName, refuseForeignLab, runPart, total } from "./lib/lanes.ts";
 import { command } from "./lib/problem.ts";
 import { attach } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
 
 const usage = {
-  "test:lint": `runs the linters of every language; needs no hosts
+  "test:lint": `checks types and format and runs the linters of every language
 
 Usage: npm run test:lint [-- FILTER ...]
 Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
@@ -42,15 +42,22 @@ Arguments go to vitest: a part of a file's path, -t and a part of a test's name.
 Example: npm run test:vm`,
 };
 
+const all: Record<string, PartName[]> = { lint: ["types", "format", "lint"] };
+
 await command(
   async ([lane = "unit", ...args]) => {
+    const names = args.length === 0 ? (all[lane] ?? [lane as PartName]) : [lane as PartName];
     const up = { system: ["up"], vm: ["up", "--provider=libvirt"] }[lane];
     const mine = up !== undefined && existingProvider() === null;
     if (mine) refuseForeignLab();
-    let count: Count;
+    const count: Count = { passed: 0, failures: [] };
     try {
       if (up && (await attach(["ops/run", ...up])) !== 0) return 1;
-      count = await runLane(lane, args);
+      for (const name of names) {
+        const { passed, failures } = await runPart(name, { args });
+        count.passed += passed;
+        count.failures.push(...failures);
+      }
     } finally {
       if (mine) await attach(["ops/run", "destroy", "--keep-image"]);
     }

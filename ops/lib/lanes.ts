@@ -1,12 +1,47 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { join, relative } from "node:path";
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { reach } from "./cluster.ts";
 import { Problem } from "./problem.ts";
 import { ask, attach, elapsed } from "./process.ts";
+import { missing } from "./programs.ts";
 import { own, root } from "./project.ts";
 
-/** How many tests of a lane passed; of each that failed its file, its name and the first line of why. */
+/** One part of the tests: a vitest project, or a command that checks the source. */
+type Part = {
+  /** Seconds on 2 cores of the machine on which Halo is developed. */
+  budget: number;
+  /** The programs that it starts. */
+  needs?: string[];
+  /** Instead of the vitest project of the same name. */
+  command?: string[];
+};
+
+/** The budgets are the project's promise: a part that takes longer fails. Each is about twice the part's usual time. */
+export const parts = {
+  types: { budget: 20, command: ["tsc", "--noEmit"] },
+  format: { budget: 15, command: ["biome", "check", "--error-on-warnings"] },
+  lint: { budget: 120, needs: ["ansible-lint", "pyflakes3", "promtool", "shellcheck", "vagrant", "yamllint"] },
+  unit: { budget: 120, needs: ["ansible"] },
+  integration: { budget: 170, needs: ["postgres", "redis-server"] },
+  life: { budget: 420 },
+  system: { budget: 720 },
+  vm: { budget: 7200 },
+} satisfies Record<string, Part>;
+export type PartName = keyof typeof parts;
+
+/** Seconds of all parts together, for `npm run check` and `npm test`. */
+export const totals = { check: 180, test: 1200 };
+
+/** What `npm run check` does, in two rows side by side: the integration tests wait most of their time. */
+export const checks: PartName[][] = [["types", "format", "lint", "unit"], ["integration"]];
+
+/** How many tests of a part passed; of each that failed its file, its name and the first line of why. */
 export type Count = { passed: number; failures: string[] };
+
+/** One test with the seconds that it took. */
+type Timed = { name: string; seconds: number };
 
 /** What is printed last: the failures once more, for they may be thousands of lines above, and how many there were. */
 export const total = ({ passed, failures }: Count): string =>
@@ -28,36 +63,137 @@ export function refuseForeignLab(): void {
     );
 }
 
+/** Milliseconds of {@link slowness}'s work on a core of the machine on which the budgets were set, at rest. */
+const WORK_MS = 200;
+const WORK_ROUNDS = 400;
+
 /**
- * Runs the tests of one vitest project on the caller's terminal, those that need hosts where these can be reached.
- * Throws a Problem when a signal has ended them.
+ * How much longer than the budgets the tests may take here and now: 1, or more on a slower or busier machine, or one with a
+ * single core. HALO_SLOWNESS sets it.
  */
-export async function runLane(lane: string, args: string[] = []): Promise<Count> {
-  const report = own("reports", `${lane}.json`);
-  rmSync(report, { force: true });
-  const vitest = [
-    join(root, "node_modules/.bin/vitest"),
-    "run",
-    "--project",
-    lane,
-    "--reporter=default",
-    "--reporter=json",
-    `--outputFile=${report}`,
+export function slowness(): number {
+  const given = process.env.HALO_SLOWNESS;
+  if (given !== undefined) {
+    if (Number(given) > 0) return Number(given);
+    throw new Problem(`HALO_SLOWNESS is ${given}`, "set it to a number such as 2: every budget is twice as long then");
+  }
+  const since = performance.now();
+  let text = "halo";
+  for (let i = 0; i < WORK_ROUNDS; i++) {
+    const rows = Array.from({ length: 500 }, (_, row) => ({ row, text: `${text}${(row * 7919) % 500}` }));
+    rows.sort((a, b) => a.text.localeCompare(b.text));
+    text = createHash("md5").update(JSON.stringify(rows)).digest("hex");
+  }
+  return Math.max(1, (performance.now() - since) / WORK_MS) * Math.max(1, 2 / availableParallelism());
+}
+
+/** One failure where a time is over its budget, with the slowest ten tests; else none. */
+export function overBudget(name: string, seconds: number, budget: number, slow: number, tests: Timed[]): string[] {
+  if (seconds <= budget * slow) return [];
+  const slowest = tests.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
+  const here = slow > 1 ? ` x ${slow.toFixed(1)} on this machine` : "";
+  const lines = slowest.map((each) => `\n    ${each.seconds.toFixed(1)} s  ${each.name}`);
+  return [
+    `${name}: took ${Math.round(seconds)} s, and its budget is ${budget} s${here}${lines.length > 0 ? "; the slowest tests:" : ""}${lines.join("")}`,
   ];
-  const code = await attach(["system", "vm"].includes(lane) ? reach([...vitest, ...args]) : [...vitest, ...args], {
+}
+
+/**
+ * Runs one part on the caller's terminal or into a file, where it needs hosts there where these can be reached.
+ * Throws a Problem when a signal has ended it, or when a program that it needs is not on this machine.
+ *
+ * @param args for vitest; a part of a part has no budget
+ */
+export async function runPart(
+  name: PartName,
+  { args = [], log, slow = slowness() }: { args?: string[]; log?: string; slow?: number } = {},
+): Promise<Count & { seconds: number; tests: Timed[] }> {
+  const part: Part = parts[name];
+  const absent = missing(part.needs ?? []);
+  if (absent.programs.length > 0)
+    throw new Problem(
+      `${name} needs ${absent.programs.join(", ")}, which this machine has not`,
+      `as root on Debian or Ubuntu: ${absent.install}`,
+    );
+  const bin = (program: string) => join(root, "node_modules/.bin", program);
+  const report = own("reports", `${name}.json`);
+  rmSync(report, { force: true });
+  const vitest = ["run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile=${report}`];
+  const [program = "vitest", ...rest] = part.command ?? [];
+  const argv = [bin(program), ...(part.command ? rest : [...vitest, ...args])];
+  if (log) mkdirSync(dirname(log), { recursive: true });
+  const out = log ? openSync(log, "w") : "inherit";
+  const since = performance.now();
+  const code = await attach(["system", "vm"].includes(name) ? reach(argv) : argv, {
     cwd: root,
+    stdio: [log ? "ignore" : "inherit", out, out],
   });
-  if ([129, 130, 143].includes(code)) throw new Problem(`the lane ${lane} was interrupted`, "run it again");
-  if (!existsSync(report)) return { passed: 0, failures: [`${lane}: vitest ended without a report`] };
+  const seconds = (performance.now() - since) / 1000;
+  if (typeof out === "number") closeSync(out);
+  if ([129, 130, 143].includes(code)) throw new Problem(`${name} was interrupted`, "run it again");
+  const count = part.command
+    ? {
+        passed: code === 0 ? 1 : 0,
+        failures: code === 0 ? [] : [`${name}: ${part.command.join(" ")} failed`],
+        tests: [],
+      }
+    : readReport(name, report, code);
+  const budgeted = args.length === 0 && !process.env.HALO_TEST_ALL;
+  if (budgeted && seconds > part.budget * slow)
+    // The machine may have become busier meanwhile.
+    count.failures.push(...overBudget(name, seconds, part.budget, Math.max(slow, slowness()), count.tests));
+  return { ...count, seconds };
+}
+
+function readReport(name: string, report: string, code: number): Count & { tests: Timed[] } {
+  if (!existsSync(report)) return { passed: 0, failures: [`${name}: vitest ended without a report`], tests: [] };
   const { numPassedTests, testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
-  const failures = testResults.flatMap(({ name, status, message, assertionResults }) => {
-    const told = (test: string, why = "") => `${relative(root, name)} > ${test}: ${why.split("\n")[0]}`;
+  const place = (file: string, test: string) => `${relative(root, file)} > ${test}`;
+  const failures = testResults.flatMap(({ name: file, status, message, assertionResults }) => {
+    const told = (test: string, why = "") => `${place(file, test)}: ${why.split("\n")[0]}`;
     const failed = assertionResults.filter((each) => each.status === "failed");
     if (status === "failed" && failed.length === 0) return [told("the file itself", message)];
     return failed.map((each) => told(each.fullName, each.failureMessages[0]));
   });
-  if (code !== 0 && failures.length === 0) failures.push(`${lane}: vitest ended with exit status ${code}`);
-  return { passed: numPassedTests, failures };
+  if (code !== 0 && failures.length === 0) failures.push(`${name}: vitest ended with exit status ${code}`);
+  const tests = testResults.flatMap(({ name: file, assertionResults }) =>
+    assertionResults.map(({ fullName, duration }) => ({
+      name: place(file, fullName),
+      seconds: (duration ?? 0) / 1000,
+    })),
+  );
+  return { passed: numPassedTests, failures, tests };
+}
+
+/**
+ * Runs every part that needs no hosts, prints each part's time as it ends and the output of one that failed. A part that
+ * cannot run here is a failure; the others run all the same.
+ */
+export async function runChecks(slow: number): Promise<Count & { tests: Timed[] }> {
+  const all: Count & { tests: Timed[] } = { passed: 0, failures: [], tests: [] };
+  const say = (name: string, result: string) => console.log(`  ${name.padEnd(12)} ${result}`);
+  const row = async (names: PartName[]) => {
+    for (const name of names) {
+      const log = own("reports", `${name}.log`);
+      try {
+        const { passed, failures, seconds, tests } = await runPart(name, { log, slow });
+        all.passed += passed;
+        all.failures.push(...failures);
+        all.tests.push(...tests);
+        if (failures.length > 0) console.log(readFileSync(log, "utf8").trimEnd());
+        say(
+          name,
+          `${Math.round(seconds)} s of ${Math.round(parts[name].budget * slow)} s${failures.length > 0 ? ", FAILED" : ""}`,
+        );
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        all.failures.push(`${error.message}\n    Fix: ${error.mend}`);
+        say(name, "not run");
+      }
+    }
+  };
+  await Promise.all(checks.map(row));
+  return all;
 }
 
 type Report = {
@@ -66,6 +202,6 @@ type Report = {
     name: string;
     status: string;
     message: string;
-    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+    assertionResults: { fullName: string; status: string; duration?: number; failureMessages: string[] }[];
   }[];
 };

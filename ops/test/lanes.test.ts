@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sh } from "../../test/lib/hosts.ts";
+import { overBudget } from "../lib/lanes.ts";
 import { root } from "../lib/project.ts";
 
 // A clone in which the lab, vitest and the commands that make hosts are stand-ins, which write down that they were called.
@@ -25,11 +26,28 @@ function stand(file: string, script: string): void {
   writeFileSync(join(clone, file), `#!/bin/sh\n${script}\n`);
   chmodSync(join(clone, file), 0o755);
 }
-/** Runs one of the commands there, not as CI. */
-const run = (name: string, ...args: string[]) =>
-  sh(["sh", "-c", 'cd "$0" && exec "$@"', clone, process.execPath, `ops/${name}.ts`, ...args], {
+/** Runs one of the commands there, not as CI, with budgets that no stand-in exceeds. */
+const run = (name: string, ...args: string[]) => runWith({}, name, ...args);
+const runWith = (env: NodeJS.ProcessEnv, name: string, ...args: string[]) =>
+  sh(["/bin/sh", "-c", 'cd "$0" && exec "$@"', clone, process.execPath, `ops/${name}.ts`, ...args], {
     CI: "",
     HALO_LAB: "",
+    HALO_SLOWNESS: "100",
+    HALO_TEST_ALL: "",
+    ...env,
+  });
+/** A report of vitest with one test that passed in so many seconds. */
+const passed = (name: string, seconds: number) =>
+  JSON.stringify({
+    numPassedTests: 1,
+    testResults: [
+      {
+        name: join(clone, "a.test.ts"),
+        status: "passed",
+        message: "",
+        assertionResults: [{ fullName: name, status: "passed", duration: seconds * 1000, failureMessages: [] }],
+      },
+    ],
   });
 
 beforeEach(() => {
@@ -95,8 +113,65 @@ test("a lane that is interrupted says so, and nothing goes on", async () => {
   stand("node_modules/.bin/vitest", "kill -INT $$");
   expect(await run("lane", "unit")).toEqual({
     code: 1,
-    output: expect.stringContaining("the lane unit was interrupted"),
+    output: expect.stringContaining("unit was interrupted"),
   });
+});
+
+test("a lane over its budget fails, and its slowest tests are named", async () => {
+  writeFileSync(join(clone, "report.json"), passed("adds slowly", 7));
+  stand("node_modules/.bin/vitest", "mkdir -p .halo/reports; cp report.json .halo/reports/unit.json");
+  expect(await runWith({ HALO_SLOWNESS: "0.00001" }, "lane", "unit")).toEqual({
+    code: 1,
+    output: expect.stringMatching(
+      /unit: took \d+ s, and its budget is \d+ s; the slowest tests:\n +7\.0 s {2}a\.test\.ts > adds slowly\n/,
+    ),
+  });
+  expect((await run("lane", "unit")).code).toBe(0);
+  expect((await runWith({ HALO_SLOWNESS: "0.00001" }, "lane", "unit", "a.test.ts")).code).toBe(0); // a part has no budget
+});
+
+test("ten tests are named at most, and the machine's slowness where it has one", () => {
+  const tests = Array.from({ length: 12 }, (_, i) => ({ name: `t${i}`, seconds: i }));
+  expect(overBudget("unit", 100, 60, 2, tests)).toEqual([]);
+  const [said = ""] = overBudget("unit", 130, 60, 2, tests);
+  expect(said.split("\n")[0]).toBe(
+    "unit: took 130 s, and its budget is 60 s x 2.0 on this machine; the slowest tests:",
+  );
+  expect(
+    said
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim()),
+  ).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2].map((i) => `${i}.0 s  t${i}`));
+});
+
+test("npm run check runs what it can, and fails with the fix for what this machine has not", async () => {
+  for (const file of ["tsc", "biome"]) stand(`node_modules/.bin/${file}`, "");
+  writeFileSync(join(clone, "report.json"), passed("counts", 0));
+  stand("node_modules/.bin/vitest", "cp report.json .halo/reports/$3.json");
+  mkdirSync(join(clone, "bin"));
+  for (const tool of ["sh", "cp"]) symlinkSync(`/bin/${tool}`, join(clone, "bin", tool));
+  const { code, output } = await runWith({ PATH: join(clone, "bin") }, "check");
+  expect(output).toMatch(/^ {2}types +\d+ s of \d+ s$/m);
+  expect(output).toMatch(/^ {2}integration +\d+ s of \d+ s$/m);
+  expect(output).toMatch(/^ {2}lint +not run$/m);
+  expect(output).toMatch(
+    /lint needs ansible-lint, .*yamllint, which this machine has not\n +Fix: .*apt-get install .*shellcheck/,
+  );
+  expect(output).toMatch(/\n3 passed, 2 failed\n$/);
+  expect(code).toBe(1);
+});
+
+test("a check that fails prints the part's output, and the others run all the same", async () => {
+  for (const file of ["tsc", "biome"]) stand(`node_modules/.bin/${file}`, "");
+  stand("node_modules/.bin/tsc", "echo a.ts is wrong; exit 2");
+  writeFileSync(join(clone, "report.json"), passed("counts", 0));
+  stand("node_modules/.bin/vitest", "cp report.json .halo/reports/$3.json");
+  const { code, output } = await run("check");
+  expect(output).toMatch(/a\.ts is wrong\n {2}types +\d+ s of \d+ s, FAILED\n/);
+  expect(output).toMatch(/Failed:\n {2}types: tsc --noEmit failed\n/);
+  expect(output).toMatch(/\n4 passed, 1 failed\n$/);
+  expect(code).toBe(1);
 });
 
 test("destroy keeps the addresses that a person has put beside the generated passwords, backups and reports", async () => {

@@ -5,8 +5,6 @@ import { parse } from "yaml";
 import { root } from "../../ops/lib/project.ts";
 import { must, sh } from "../lib/hosts.ts";
 
-const bin = (name: string) => join(root, "node_modules/.bin", name);
-
 /** Runs a linter; its findings are the failure's text. */
 async function clean(argv: string[]): Promise<void> {
   const { code, output } = await sh(argv);
@@ -14,9 +12,6 @@ async function clean(argv: string[]): Promise<void> {
   expect(code).toBe(0);
 }
 
-test("TypeScript holds its types (tsc, strict)", () => clean([bin("tsc"), "--noEmit"]));
-test("TypeScript and JSON are formatted and linted (biome)", () =>
-  clean([bin("biome"), "check", "--error-on-warnings"]));
 /** The committed files with such a name, or with such a first line. */
 async function programs(name: RegExp, shebang: RegExp): Promise<string[]> {
   const files = (await must(["git", "ls-files"])).split("\n").filter((file) => existsSync(join(root, file)));

@@ -1,0 +1,24 @@
+import { parseArgs } from "node:util";
+import { overBudget, runChecks, slowness, total, totals } from "./lib/lanes.ts";
+import { command } from "./lib/problem.ts";
+
+const usage = {
+  check: `checks types, format, lint, unit and integration tests; needs no root and no hosts
+
+Each part has a budget of time, and all together 3 minutes on 2 cores. A part over its budget fails, and its slowest tests
+are named. The budgets grow with the time that this machine takes for a fixed piece of work; HALO_SLOWNESS=2 doubles them.
+
+No options.
+
+Example: npm run check`,
+};
+
+await command(async (args) => {
+  parseArgs({ args, options: {} });
+  const slow = slowness();
+  if (slow > 1) console.log(`This machine takes ${slow.toFixed(1)} times as long now as the one that set the budgets`);
+  const all = await runChecks(slow);
+  all.failures.push(...overBudget("npm run check", performance.now() / 1000, totals.check, slow, all.tests));
+  console.log(total(all));
+  return all.failures.length > 0 ? 1 : 0;
+}, usage);
