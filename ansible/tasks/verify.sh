@@ -91,7 +91,9 @@ for group in "$@"; do
       ;;
     backends)
       check "service runs" "see: journalctl -u halo" systemctl is-active halo
-      check "release $(cat /opt/halo/current/RELEASE 2>/dev/null) is ready" "see: journalctl -u halo; $again" halo-release check
+      # The reason is the gate's last line, /readyz's own words among it.
+      said=$(halo-release check 2>&1) && ready=true || ready=false
+      check "release $(cat /opt/halo/current/RELEASE 2>/dev/null) is ready" "$(echo "$said" | tail -n 1); see: npm run diagnose, journalctl -u halo; $again" "$ready"
       ;;
     balancers)
       check "nginx runs" "see: journalctl -u nginx" systemctl is-active nginx
@@ -116,7 +118,7 @@ def say(right, what, mend):
 
 def drained():
     try:
-        with open("/var/lib/halo/drained") as file:
+        with open("/var/lib/halo-cluster/drained") as file:
             return file.read().split()
     except OSError:
         return []

@@ -48,6 +48,7 @@ export const causeNames = [
   "backend-down",
   "redis-down",
   "database-down",
+  "database-login",
   "disk",
   "redis-persistence",
   "connections",
@@ -159,6 +160,40 @@ export const causes: Record<CauseName, Cause> = {
         return [{ host, says: [`it lets nobody in: ${postgres.error}`] }];
       }),
   },
+  "database-login": {
+    title: "PostgreSQL refuses the service's login",
+    runbook: "postgreslogin",
+    next: [
+      "cd ansible && ansible-playbook site.yml",
+      "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50",
+    ],
+    symptomOf: {},
+    look: (s) => {
+      const backends = inGroup(s, "backends");
+      const servers = inGroup(s, "postgres").flatMap((host) => {
+        const postgres = seenOf(s, host)?.postgres;
+        return isThere(postgres) ? [{ host, ...postgres }] : [];
+      });
+      const told = servers.flatMap(({ refused }) =>
+        Object.entries(refused.words).map(
+          ([words, count]) => `PostgreSQL has refused ${plural(count, "login")} in the last ${s.window} s: ${words}`,
+        ),
+      );
+      const why =
+        "the password or the rights of the role halo are not those of the service's settings (.halo/secrets/postgres_halo)";
+      const unready = backends.flatMap((host) => {
+        const service = seenOf(s, host)?.service;
+        const [reason] = ((isThere(service) && service.unready) || "").match(loginRefused) ?? [];
+        return reason ? [{ host, says: [`its /readyz answers: ${reason}`, why, ...told] }] : [];
+      });
+      if (unready.length > 0) return unready;
+      // Where a service is too slow to say so, its server does: it still refuses, and has nobody of the service's.
+      return servers.flatMap(({ host, refused, sessions }) => {
+        const lasts = refused.last !== null && s.at - refused.last <= Math.max(10, s.window / 4);
+        return lasts && !sessions.some(({ app }) => backends.includes(app)) ? [{ host, says: [...told, why] }] : [];
+      });
+    },
+  },
   disk: {
     title: "Disk filling",
     runbook: "disklow",
@@ -215,7 +250,12 @@ export const causes: Record<CauseName, Cause> = {
       `npm run ssh -- HOST "cd /; sudo -u postgres psql halo -c 'SELECT application_name, client_addr, state, count(*) FROM pg_stat_activity GROUP BY 1, 2, 3 ORDER BY 4 DESC'"`,
       `npm run ssh -- HOST "cd /; sudo -u postgres psql halo -c \\"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'WHO'\\""`,
     ],
-    symptomOf: { "slow-queries": "anywhere", starvation: "anywhere", cpu: "anywhere" },
+    symptomOf: {
+      "database-login": "anywhere",
+      "slow-queries": "anywhere",
+      starvation: "anywhere",
+      cpu: "anywhere",
+    },
     look: (s) =>
       inGroup(s, "postgres").flatMap((host) => {
         const postgres = seenOf(s, host)?.postgres;
@@ -527,6 +567,8 @@ const isThere = <T>(part: T | Failed | undefined): part is Exclude<T, Failed> =>
 /** What PostgreSQL says when it has no session left even for its superuser. */
 const full = (part: Postgres | Failed | undefined): string | undefined =>
   part && "error" in part && /too many clients|remaining connection slots/.test(part.error) ? part.error : undefined;
+/** The part of /readyz's reason in which PostgreSQL refuses a login or the role's rights: classes 28 and 3D000, and 42501. */
+const loginRefused = /postgres: [^;]*\((28...|3D000|42501)\)/;
 /** Whether the disk below a folder is one of the bad ones. */
 function onFullDisk(s: Snapshot, host: string, folder: string): boolean {
   const { disks } = seenOf(s, host) ?? {};

@@ -49,6 +49,18 @@ def probe(address, port):
         connection.close()
 
 
+def readiness(address, port):
+    """Why the service is not ready, in its own words; None where it is, and where it gives no reason."""
+    connection = http.client.HTTPConnection(address, port, timeout=3 * PATIENCE)
+    try:
+        connection.request("GET", "/readyz")
+        return json.loads(connection.getresponse().read()).get("reason")
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
 def disks():
     found = {}
     for line in read("/proc/self/mounts").splitlines():
@@ -135,6 +147,7 @@ def service():
         "cpu": cpu,
         "waited": waited,
         "probes": probes,
+        "unready": readiness(asked["address"], asked["port"]),
         "throttled": (after["seconds"] - before["seconds"]) / seconds,
         "quota": after.get("quota"),
     }
@@ -170,6 +183,17 @@ SESSIONS = f"""SELECT coalesce(jsonb_agg(s), '[]') FROM (
 LIMITS = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int;\n"
 
 
+def refused_logins():
+    """What PostgreSQL said to the service's role in the window instead of letting it in, how often, and when for the last time."""
+    said = run("journalctl", "-u", "postgresql@*", f"--since=-{asked['window']}s", "-o", "short-unix", "-g", "^halo@halo FATAL: ")
+    login = "password authentication failed|not permitted to log in|no pg_hba.conf entry|permission denied for database"
+    lines = [line for line in said.splitlines() if re.search(login, line)]
+    return {
+        "words": dict(collections.Counter(line.split("FATAL: ", 1)[1].strip() for line in lines)),
+        "last": max((float(line.split()[0]) for line in lines), default=None),
+    }
+
+
 def postgres():
     units = run("systemctl", "list-units", "--all", "--plain", "--no-legend", "postgresql@*").split()
     server = unit(units[0]) if units else None
@@ -179,6 +203,7 @@ def postgres():
     )
     if told.returncode:
         return {"unit": server, "error": told.stderr.strip()}
+    refused = refused_logins()
     # \watch puts its title, with the time, before each sample.
     lines = [line for line in told.stdout.splitlines() if line.startswith("[")]
     samples = [json.loads(line) for line in lines]
@@ -202,6 +227,7 @@ def postgres():
     return {
         "unit": server,
         "most": int(told.stdout.split("\n", 1)[0]),
+        "refused": refused,
         "sessions": [{"app": app, "state": state, "count": count} for (app, state), count in sessions.items()],
         "samples": len(samples),
         "long": long,
@@ -260,7 +286,7 @@ def balancer():
         probes = {name: pool.map(probe, [address] * 3, [port] * 3) for name, address, port in asked["backends"]}
         probes = {name: list(each) for name, each in probes.items()}
     weights = re.findall(r"server ([\d.]+:\d+) [^;]*weight=(\d+)", read("/etc/nginx/nginx.conf"))
-    drained = read("/var/lib/halo/drained").split() if os.path.exists("/var/lib/halo/drained") else []
+    drained = read("/var/lib/halo-cluster/drained").split() if os.path.exists("/var/lib/halo-cluster/drained") else []
     times.sort()
     return {
         "unit": nginx,

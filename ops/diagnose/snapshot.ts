@@ -26,6 +26,8 @@ export type Service = {
   waited: number;
   /** Of /healthz, from the backend itself. */
   probes: Probe[];
+  /** Why /readyz says that it is not ready. */
+  unready?: string | null;
   /** Share of the time in which its cgroup, or one above, was not let run. */
   throttled: number;
   quota?: string;
@@ -54,6 +56,8 @@ export type Postgres = {
   /** Sessions that it takes from the service. */
   most: number;
   sessions: { app: string; state: string; count: number }[];
+  /** Logins of the service's role that it refused in the window: how many, by what it said, and when the last one. */
+  refused: { words: Record<string, number>; last: Time | null };
   samples: number;
   /** Samples in which a statement of the service had run for `limits.statement`, or waited for a lock. */
   long: number;

@@ -173,6 +173,37 @@ const persistence: Fault = {
   },
 };
 
+const verifier = "/run/halo-fault-verifier";
+const superuser = "runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 halo";
+
+const login: Fault = {
+  name: "database-login",
+  what: "somebody gives the service's role in PostgreSQL another password",
+  make: (scene) =>
+    scene.on(
+      postgres,
+      `cd /
+umask 077
+[ -s ${verifier} ] || ${superuser} -c "SELECT rolpassword FROM pg_authid WHERE rolname = 'halo'" >${verifier}
+${superuser} <<'SQL'
+ALTER ROLE halo PASSWORD 'another';
+DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'halo'; END $$;
+SQL`,
+    ),
+  // What PostgreSQL keeps of the password is a password to it as well.
+  mend: {
+    on: [postgres],
+    script: `cd /
+if [ -s ${verifier} ]; then
+  VERIFIER=$(cat ${verifier}) ${superuser} <<'SQL'
+\\getenv verifier VERIFIER
+ALTER ROLE halo PASSWORD :'verifier';
+SQL
+  rm ${verifier}
+fi`,
+  },
+};
+
 const small = "/var/lib/halo-fault";
 
 const disk: Fault = {
@@ -243,4 +274,16 @@ NFT`,
 };
 
 /** Every fault, those that are over at once first. */
-export const faults: Fault[] = [down, persistence, disk, uneven, connections, slow, starvation, cpu, timeouts, leak];
+export const faults: Fault[] = [
+  down,
+  persistence,
+  login,
+  disk,
+  uneven,
+  connections,
+  slow,
+  starvation,
+  cpu,
+  timeouts,
+  leak,
+];

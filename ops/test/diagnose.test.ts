@@ -45,6 +45,7 @@ const postgres = (given: Partial<Postgres> = {}): Postgres => ({
   waiting: 0,
   longest: null,
   blockers: [],
+  refused: { words: {}, last: null },
   ...given,
 });
 const redis = (given: Partial<Redis> = {}): Redis => ({
@@ -136,6 +137,9 @@ const unheard = {
 const lopsided = { peers: { backend1: { ...peer, answers: 900 }, backend2: { ...peer, answers: 100 } } };
 const idle = (count: number, state = "idle") => [{ app: "cron", state, count }];
 const broken = { persistence: { aof_enabled: "1", aof_last_write_status: "ok", aof_last_bgrewrite_status: "err" } };
+const wrongPassword = 'password authentication failed for user "halo"';
+const refused = { unready: `redis: silent; postgres: ${wrongPassword} (28P01)` };
+const notAllowed = 'postgres: role "halo" is not permitted to log in (28000)';
 const climbing: Curve = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
 const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as Curve } };
 
@@ -171,6 +175,26 @@ describe("what is named, and nothing else", () => {
       ["connections balancer"],
     ],
     ["PostgreSQL is away", { postgres: { error: "connection refused" } }, ["database-down balancer"]],
+    ["another password in PostgreSQL", { backend1: refused, backend2: refused }, ["database-login backend1+backend2"]],
+    ["another password in a backend's settings", { backend1: refused }, ["database-login backend1"]],
+    ["the service's role may not log in", { backend2: { unready: notAllowed } }, ["database-login backend2"]],
+    [
+      "the rights are gone",
+      { backend1: { unready: "postgres: permission denied for table customers (42501)" } },
+      ["database-login backend1"],
+    ],
+    ["PostgreSQL starts", { backend1: { unready: "postgres: the database system is starting up (57P03)" } }, []],
+    ["refused logins that are over", { postgres: { refused: { words: { [wrongPassword]: 9 }, last: at - 30 } } }, []],
+    [
+      "refused logins of somebody beside the service",
+      { postgres: { refused: { words: { [wrongPassword]: 9 }, last: at - 2 } } },
+      [],
+    ],
+    [
+      "refused logins, and a service that is too slow to say so",
+      { postgres: { sessions: [], refused: { words: { [wrongPassword]: 9 }, last: at - 2 } } },
+      ["database-login balancer"],
+    ],
     ["a blocked event loop", { backend1: blocked }, ["starvation backend1"]],
     [
       "a frozen worker",
@@ -222,6 +246,12 @@ describe("a symptom is not named beside its cause", () => {
       "a pool that is used up by slow queries",
       { postgres: locked, figures: { refused: { backend1: flat(9) } } },
       "slow-queries balancer",
+      /connections/,
+    ],
+    [
+      "requests that get no connection because none can log in",
+      { backend1: refused, backend2: refused, figures: { refused: { backend1: flat(9) } } },
+      "database-login backend1,backend2",
       /connections/,
     ],
     ["timeouts of a blocked worker", { backend1: blocked, balancer: unheard }, "starvation backend1", /timeouts/],
@@ -313,6 +343,16 @@ test("a curve that has ended says nothing of how it is now", { timeout: 30_000 }
   }
 });
 
+test("a refused login is named with PostgreSQL's own words and their count", () => {
+  const [finding] = diagnose(
+    cluster({ backend1: refused, postgres: { refused: { words: { [wrongPassword]: 9 }, last: at } } }),
+  );
+  expect(finding?.evidence.join()).toMatch(
+    /readyz answers: postgres: password .*28P01.*refused 9 logins in the last 60 s: password/s,
+  );
+  expect(finding?.next[0]).toContain("site.yml");
+});
+
 test("what could not be looked at is said, unless a finding says it", () => {
   const error = "No such process";
   const dark = (given: Given) => unseen(cluster(given), diagnose(cluster(given)));
@@ -380,7 +420,7 @@ test("what visitors notice is said, also without a cause", () => {
   ]);
 });
 
-test("every cause has a section in the runbook, and each of the ten a fault", () => {
+test("every cause has a section in the runbook, and each but two a fault", () => {
   const text = readFileSync(join(root, "docs/runbook.md"), "utf8");
   const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   for (const name of causeNames) expect(anchors, name).toContain(causes[name].runbook);

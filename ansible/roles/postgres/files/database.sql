@@ -18,7 +18,7 @@ SET client_min_messages = warning;
 
 CREATE TEMPORARY VIEW state AS SELECT md5(concat(
   (SELECT string_agg(each::text, ',' ORDER BY rolname) FROM (SELECT rolname, rolsuper, rolcreaterole, rolcreatedb,
-     rolcanlogin, rolreplication, rolbypassrls, rolconfig, rolconnlimit FROM pg_roles WHERE rolname ~ '^(halo|prometheus)') each),
+     rolcanlogin, rolreplication, rolbypassrls, rolconfig, rolconnlimit, rolvaliduntil FROM pg_roles WHERE rolname ~ '^(halo|prometheus)') each),
   (SELECT string_agg(roleid::regrole::text, ',' ORDER BY roleid) FROM pg_auth_members WHERE member = to_regrole('prometheus')),
   (SELECT datacl::text FROM pg_database WHERE datname = current_database()),
   (SELECT string_agg(each::text, ',' ORDER BY nspname) FROM (SELECT nspname, nspowner, nspacl FROM pg_namespace
@@ -30,7 +30,7 @@ SELECT state AS before FROM state \gset
 
 ALTER ROLE halo_owner NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 ALTER ROLE halo_owner SET search_path = workshop;
-ALTER ROLE halo LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE halo LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1 VALID UNTIL 'infinity';
 ALTER ROLE halo SET search_path = workshop;
 ALTER ROLE halo SET statement_timeout = :statement_timeout;
 ALTER ROLE halo SET idle_in_transaction_session_timeout = :idle_timeout;
