@@ -8,9 +8,12 @@ echo "addresses=$(hostname -I)"
 (. /etc/os-release && echo "os=$ID $VERSION_ID")
 echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"
 echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
-echo "drained=$(cat /var/lib/halo/drained 2>/dev/null)"
+# An earlier version kept it in a folder that may be the service's.
+echo "drained=$(cat /var/lib/halo-cluster/drained 2>/dev/null || find /var/lib/halo/drained -maxdepth 0 -type f -user root -exec cat {} + 2>/dev/null)"
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
+# Packages that are neither installed nor gone, or dpkg's own journal of a run that was cut short: apt refuses to go on.
+{ dpkg-query --show --showformat '${db:Status-Abbrev}\n' | grep -qE '^(.[HUFWt]|..R)' || [ -n "$(ls /var/lib/dpkg/updates)" ]; } && echo dpkg=unfinished
 # Services that have not read what was written for them: the run that wrote it was cut short. Any rename is a new ctime.
 unread() {
   since=$(systemctl show --property=StateChangeTimestamp --value --timestamp=us+utc "$1" 2>/dev/null)
