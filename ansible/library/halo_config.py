@@ -380,7 +380,8 @@ class Config:
             self.run("systemctl", "daemon-reload")
         state = self.states(running + stopped)
         off = [unit for unit in stopped if state[unit]["UnitFileState"] == "enabled" or state[unit]["ActiveState"] == "active"]
-        on = [unit for unit in running if state[unit]["UnitFileState"] != "enabled"]
+        # What is static needs nobody to enable it.
+        on = [unit for unit in running if state[unit]["UnitFileState"] not in ("enabled", "static")]
         for how, units in (("stop", off), ("enable", on)):
             self.act(how, *units)
             if units and not self.check:

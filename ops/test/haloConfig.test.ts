@@ -188,7 +188,8 @@ test("a run that was cut short leaves what the next one restarts, each its own",
 test("units are enabled and started, others disabled and stopped, where that is needed", () => {
   writeFileSync(at("new.state"), "UnitFileState=disabled\nActiveState=inactive\n");
   writeFileSync(at("absent.state"), "UnitFileState=\nActiveState=inactive\n");
-  const said = run({ running: ["runs", "new"], stopped: ["absent", "on"] });
+  writeFileSync(at("static.state"), "UnitFileState=static\nActiveState=active\n");
+  const said = run({ running: ["runs", "new", "static"], stopped: ["absent", "on"] });
   expect(said).toMatchObject({ changed: true, units: { new: "start", on: "stop" } });
   expect(calls()).toEqual(["disable --now --quiet on", "enable --quiet new", "start new"]);
 });

@@ -48,7 +48,7 @@ case $1 in
       echo "ssl-certificate-paths=/etc/halo"
       echo "$2" | tr ',' '\n' | sed -n 's/./skip-test=&/p'
     } >profile
-    (cd usr/share/lynis && sh ../../sbin/lynis audit system --quick --no-colors --quiet --profile "$work/profile" --logfile "$work/log" --report-file "$work/report") >"$work/said" 2>&1 || true
+    (cd usr/share/lynis && sh ../../sbin/lynis audit system --quick --no-colors --quiet --profile "$work/profile" --plugindir "$work/etc/lynis/plugins" --logfile "$work/log" --report-file "$work/report") >"$work/said" 2>&1 || true
     cat "$work/report" || cat "$work/said"
     ;;
 esac
