@@ -39,7 +39,9 @@ test.each([
     expect.stringMatching(/^halo_event_timestamp_seconds\{kind="drill",text=".*",edge="begin"\} \d{10}$/),
   ]);
   expect(lines()[0]).toContain(`text="${text}",`);
-  expect((statSync(events()).mode & 0o777).toString(8)).toBe("644");
+  const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+  const locks = join(folder, "run/halo-locks");
+  expect([events(), locks, join(locks, "planned")].map(mode)).toEqual(["644", "700", "600"]);
 });
 
 test("a bad line goes and takes no other with it; 20 are kept, the newest of those that say the same", () => {

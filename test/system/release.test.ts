@@ -319,6 +319,9 @@ test("a drained backend gets no requests, also after site.yml, until it is put b
   try {
     const drained = await npm("drain", "--", first);
     expect(drained.code, drained.output).toBe(0);
+    // In a folder of root's alone: nobody else can put a backend back, or take one out.
+    const flag = "stat -c '%U %a' /var/lib/halo-cluster; cat /var/lib/halo-cluster/drained";
+    expect(await on("balancer", flag)).toBe(`root 700\n${first}`);
     expect(await names()).not.toContain(first);
     const last = await npm("drain", "--", second);
     expect(last.code).not.toBe(0);
