@@ -159,6 +159,48 @@ describe("migrations", () => {
     expect((await create()).status).toBe(201);
   });
 
+  test("one that has to wait says for whom, for a bounded time, and leaves nothing", async () => {
+    const before = await applied();
+    /** What halo-migrate says of a migration that needs a table for itself. */
+    const migrate = (more = "") =>
+      on(
+        host,
+        `cd "$(mktemp -d)"; mkdir -p app/migrations
+echo 'LOCK TABLE customers IN ACCESS EXCLUSIVE MODE' >app/migrations/9001-wait.sql
+${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
+      );
+    const holding = sql("SET application_name = 'holder'; BEGIN; LOCK TABLE workshop.customers; SELECT pg_sleep(60)");
+    holding.catch(() => {}); // it is ended below
+    const locks =
+      "SELECT count(*) FROM pg_locks WHERE relation = 'workshop.customers'::regclass AND mode ~ '^AccessExcl'";
+    try {
+      await until("the table is locked", 10_000, async () => (await sql(locks)) === "1");
+      const said = await migrate();
+      const holder = /process \d+ \(role postgres, holder, active\) since \d+ s: /;
+      expect(said).toMatch(new RegExp(`9001-wait.sql waits \\(at most 5 s for a lock\\) for ${holder.source}`));
+      expect(said).toMatch(new RegExp(`nothing of 9001-wait.sql remains.\\s.*Fix: it waited for ${holder.source}`));
+    } finally {
+      await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'");
+    }
+    const unit = "systemd-run --quiet --collect --unit=halo-test-lock";
+    await on(
+      host,
+      `${unit} flock /run/halo-migrate-halo.lock sh -c 'echo somebody >/run/halo-migrate-halo.lock; sleep 60'`,
+    );
+    try {
+      await until(
+        "the lock is taken",
+        10_000,
+        async () => (await on(host, "cat /run/halo-migrate-halo.lock")) === "somebody",
+      );
+      const said = await migrate("HALO_MIGRATE_PATIENCE=2");
+      expect(said).toMatch(/another halo-migrate has been at work for 2 s: somebody\n.*Fix: /);
+    } finally {
+      await on(host, "systemctl stop halo-test-lock");
+    }
+    expect(await applied()).toBe(before);
+  });
+
   test("one that is right is there before the release serves, the service may use it, and the release before bears it", async () => {
     const [before] = await serving();
     const release = await migrating(
