@@ -62,13 +62,18 @@ export class PostgresServer {
       "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlogging_collector = off\n",
     );
     const server = new PostgresServer(await freePort(), dir, durable);
-    await server.start({ fsync: "off" });
-    server.#psql("postgres", "database.sql", { database: "halo", statement_timeout: 5000, idle_timeout: 5000 });
-    await server.ask((client) => client.query(`ALTER ROLE halo PASSWORD '${PASSWORD}'`));
-    await server.migrate();
-    if (durable) {
-      await server.signal("SIGINT");
-      await server.start();
+    try {
+      await server.start({ fsync: "off" });
+      server.#psql("postgres", "database.sql", { database: "halo", statement_timeout: 5000, idle_timeout: 5000 });
+      await server.ask((client) => client.query(`ALTER ROLE halo PASSWORD '${PASSWORD}'`));
+      await server.migrate();
+      if (durable) {
+        await server.signal("SIGINT");
+        await server.start();
+      }
+    } catch (error) {
+      await server.destroy();
+      throw error;
     }
     return server;
   }
