@@ -10,6 +10,7 @@ import {
   type Postgres,
   type Probe,
   type QueryName,
+  type Redis,
   type Seen,
   type Snapshot,
   slowStatement,
@@ -42,6 +43,8 @@ export const limits = {
   leak: 32 * 2 ** 20,
   /** Share of the service's MemoryMax. */
   memory: 0.85,
+  /** Share of Redis' maxmemory: from there on it refuses writes at any moment. */
+  redisMemory: 0.95,
 };
 
 export const causeNames = [
@@ -50,6 +53,9 @@ export const causeNames = [
   "database-down",
   "database-login",
   "disk",
+  "redis-data",
+  "redis-replica",
+  "redis-memory",
   "redis-persistence",
   "connections",
   "cpu",
@@ -70,6 +76,8 @@ export type Evidence = {
   since?: number | undefined;
   /** Nothing else explains this one. */
   stands?: boolean;
+  /** Commands for exactly this, instead of the cause's. */
+  next?: string[];
 };
 
 /** A cause: what it is called, what to do about it, and when it is only the consequence of another one. */
@@ -131,7 +139,7 @@ export const causes: Record<CauseName, Cause> = {
       "npm run ssh -- HOST sudo journalctl -u redis-server -n 50",
       "npm run ssh -- HOST sudo systemctl restart redis-server",
     ],
-    symptomOf: { disk: "here", "redis-persistence": "here" },
+    symptomOf: { disk: "here", "redis-data": "here", "redis-persistence": "here" },
     look: (s) =>
       inGroup(s, "redis").flatMap((host) => {
         const seen = seenOf(s, host);
@@ -220,6 +228,58 @@ export const causes: Record<CauseName, Cause> = {
         });
       }),
   },
+  "redis-data": {
+    title: "Redis cannot read its data",
+    runbook: "redisdown",
+    next: ["npm run ssh -- HOST sudo journalctl -u redis-server -n 50", "npm run restore -- FILE"],
+    symptomOf: {},
+    look: (s) =>
+      inGroup(s, "redis").flatMap((host) => {
+        const redis = seenOf(s, host)?.redis;
+        if (!isThere(redis) || (redis.answers && redis.persistence.loading !== "1")) return [];
+        const damage = damageOf(redis);
+        return damage ? [{ host, since: redis.unit.since, ...damage }] : [];
+      }),
+  },
+  "redis-replica": {
+    title: "Redis is a replica",
+    runbook: "redisrefuses",
+    next: [
+      "npm run ssh -- HOST sudo halo-redis-cli info replication",
+      "npm run ssh -- HOST sudo halo-redis-cli replicaof no one",
+    ],
+    symptomOf: {},
+    look: (s) =>
+      inGroup(s, "redis").flatMap((host) => {
+        const redis = seenOf(s, host)?.redis;
+        if (!isThere(redis) || !redis.replicaOf) return [];
+        return [{ host, says: [`it follows ${redis.replicaOf}, and refuses every visit (READONLY)`] }];
+      }),
+  },
+  "redis-memory": {
+    title: "Redis has no memory left",
+    runbook: "redisrefuses",
+    next: [
+      "npm run ssh -- HOST sudo halo-redis-cli info memory",
+      "npm run ssh -- HOST sudo halo-redis-cli --bigkeys",
+      "cd ansible && ansible-playbook site.yml # after raising redis_max_memory",
+    ],
+    symptomOf: {},
+    look: (s) =>
+      inGroup(s, "redis").flatMap((host) => {
+        const redis = seenOf(s, host)?.redis;
+        const { used = 0, limit = 0 } = (isThere(redis) && redis.memory) || {};
+        if (limit === 0 || used < limits.redisMemory * limit) return [];
+        return [
+          {
+            host,
+            says: [
+              `it holds ${megabytes(used)} of maxmemory ${megabytes(limit)} (${percent(limits.redisMemory)} is bad), and evicts nothing: it refuses visits (OOM)`,
+            ],
+          },
+        ];
+      }),
+  },
   "redis-persistence": {
     title: "Redis persistence failing",
     runbook: "redispersistencefailing",
@@ -228,7 +288,7 @@ export const causes: Record<CauseName, Cause> = {
       "npm run ssh -- HOST sudo ls -ld /var/lib/redis /var/lib/redis/appendonlydir",
       "npm run ssh -- HOST sudo halo-redis-cli bgrewriteaof",
     ],
-    symptomOf: { disk: "here" },
+    symptomOf: { disk: "here", "redis-data": "here" },
     look: (s) =>
       inGroup(s, "redis").flatMap((host) => {
         const redis = seenOf(s, host)?.redis;
@@ -236,7 +296,9 @@ export const causes: Record<CauseName, Cause> = {
         const { persistence, folder, writeErrors } = redis;
         const wrong = Object.entries(persistence).filter(([key, value]) => key.endsWith("_status") && value !== "ok");
         const says = wrong.map(([key, value]) => `${key} is ${value} (folder ${folder})`);
-        if (persistence.aof_enabled === "0") says.push("the append-only file is off: a restart loses visits");
+        // While it loads the file it is not switched on yet.
+        if (persistence.aof_enabled === "0" && persistence.loading !== "1")
+          says.push("the append-only file is off: a restart loses visits");
         if (writeErrors > 0)
           says.push(`it has ended itself at ${plural(writeErrors, "write error")} in the last ${s.window} s`);
         const stands = !onFullDisk(s, host, folder); // else it is the disk
@@ -444,6 +506,47 @@ export const causes: Record<CauseName, Cause> = {
   },
 };
 
+/** Why Redis cannot read its data, by its own words, and the repair; undefined where it says nothing of that. */
+function damageOf({ words, manifest, left, folder }: Redis): { says: string[]; next: string[] } | undefined {
+  const aof = `${folder}/appendonlydir`;
+  const keep = [
+    "npm run ssh -- HOST sudo systemctl stop redis-server",
+    `npm run ssh -- HOST sudo cp -a ${aof} ${aof}.damaged`,
+  ];
+  const start = ["npm run ssh -- HOST sudo systemctl start redis-server"];
+  const restore = ["npm run restore -- FILE # the newest of .halo/backups, or of /var/backups/halo on HOST"];
+  const said = words.map((each) => `it says: ${each}`);
+  const has = (pattern: RegExp) => words.find((each) => pattern.test(each));
+  if (!manifest && left.length > 0)
+    return {
+      says: [`${aof} has no manifest, but ${left.join(", ")}: Redis would begin with nothing`, ...said],
+      next: [...keep, ...restore],
+    };
+  if (has(/permission denied/i))
+    return {
+      says: [`it may not read or write ${folder}`, ...said],
+      next: [
+        `npm run ssh -- HOST sudo ls -lR ${folder}`,
+        `npm run ssh -- HOST sudo chown -R redis:redis ${folder}`,
+        ...start,
+      ],
+    };
+  const incr = has(
+    /(bad file format|unexpected end of file|unrecoverable error) reading the append only file \S*\.incr\.aof/i,
+  );
+  const file = incr?.match(/\S*\.incr\.aof/)?.[0];
+  if (file)
+    return {
+      says: [`the end of ${aof}/${file} is damaged`, ...said],
+      next: [
+        ...keep,
+        `npm run ssh -- HOST "yes | sudo redis-check-aof --fix ${aof}/${file}" # says what it cuts off`,
+        ...start,
+      ],
+    };
+  return words.length > 0 ? { says: [`${aof} is damaged`, ...said], next: [...keep, ...restore] } : undefined;
+}
+
 /** Statements that run long in PostgreSQL's own eyes, and who keeps them waiting. */
 function inPostgres(s: Snapshot): Evidence[] {
   return inGroup(s, "postgres").flatMap((host) => {
@@ -519,8 +622,8 @@ export function diagnose(s: Snapshot): Finding[] {
         hosts,
         evidence: mine.flatMap(({ host, says }) => says.map((each) => (hosts.length > 1 ? `${host}: ${each}` : each))),
         ...(since !== undefined && { since }),
-        next: hosts
-          .flatMap((host) => next.map((each) => fill(each, host, s)))
+        next: (hosts.length > 0 ? mine : [])
+          .flatMap((one) => (one.next ?? next).map((each) => fill(each, one.host ?? "", s)))
           .filter((each, i, list) => list.indexOf(each) === i),
         runbook: `docs/runbook.md#${runbook}`,
         explains: [...new Set(explained.map((one) => `${causes[one.cause].title}${one.host ? ` (${one.host})` : ""}`))],

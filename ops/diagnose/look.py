@@ -23,6 +23,11 @@ def read(path):
         return file.read()
 
 
+MANIFEST = "/var/lib/redis/appendonlydir/appendonly.aof.manifest"
+# Redis' words for data that it cannot read, or may not.
+UNREADABLE = r"# .*(append.only|AOF|manifest|RDB|Short read|checksum|[Pp]ermission denied)|asserts? failed|[Aa]ssertion failed"
+
+
 def unit(name):
     properties = "ActiveState,SubState,MainPID,StateChangeTimestamp,NRestarts"
     lines = run("systemctl", "show", "--timestamp=unix", "-p", properties, name).splitlines()
@@ -159,17 +164,26 @@ def service():
 
 
 def redis():
-    said = run("halo-redis-cli", "info", "persistence", timeout=3).replace("\r", "")
+    said = run("halo-redis-cli", "info", "persistence", "replication", "memory", timeout=3).replace("\r", "")
     of = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
     wanted = ("loading", "aof_enabled", "aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
     errors = run("journalctl", "-u", "redis-server", f"--since=-{asked['window']}s", "-o", "cat", "-g", "AOF write error")
     folder = run("halo-redis-cli", "config", "get", "dir", timeout=3).split("\n")[-1]
+    state = unit("redis-server")
+    # What it said when it started last, and systemd of it. Redis warns of much that hinders nothing.
+    told = run("journalctl", "-u", "redis-server", "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
+    last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in told]
     return {
-        "unit": unit("redis-server"),
+        "unit": state,
         "answers": bool(of),
         "persistence": {key: of[key] for key in wanted if key in of},
-        "folder": folder,
+        "folder": folder or "/var/lib/redis",
         "writeErrors": len(errors.splitlines()),
+        "words": [line.removeprefix("# ") for line in last if re.search(UNREADABLE, line) and "No space left" not in line][-3:],
+        "manifest": os.path.exists(MANIFEST),
+        "left": sorted(os.listdir(os.path.dirname(MANIFEST))) if os.path.isdir(os.path.dirname(MANIFEST)) else [],
+        "replicaOf": f"{of['master_host']}:{of['master_port']}" if of.get("role") == "slave" else None,
+        "memory": {"used": int(of["used_memory"]), "limit": int(of["maxmemory"])} if "maxmemory" in of else None,
     }
 
 

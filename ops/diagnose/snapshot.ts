@@ -41,6 +41,15 @@ export type Redis = {
   folder: string;
   /** In the window. */
   writeErrors: number;
+  /** Where it does not answer: its last words on data that it cannot read. */
+  words: string[];
+  /** Whether its append-only folder has its manifest, and what is in there. */
+  manifest: boolean;
+  left: string[];
+  /** The address of its master, where it is a replica. */
+  replicaOf: string | null;
+  /** Bytes; a limit of 0 is none. */
+  memory: { used: number; limit: number } | null;
 };
 export type Session = {
   pid: number;

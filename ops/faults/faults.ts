@@ -2,11 +2,13 @@
 import type { CauseName } from "../diagnose/causes.ts";
 import type { Drill } from "../drill/drills.ts";
 import { backends, balancer, postgres, redis, type Scene } from "../drill/scene.ts";
+import { disk as diskDrill, memory as memoryDrill } from "../drill/state.ts";
 import { findHost } from "../lib/cluster.ts";
 
-/** A cause and how it is made; `npm run diagnose` has to name it and nothing else. */
+/** A fault and how it is made; `npm run diagnose` has to name its cause and nothing else. */
 export type Fault = {
-  name: CauseName;
+  name: string;
+  cause: CauseName;
   what: string;
   /** Ends with `mend`, which harms nothing where nothing is wrong; for what needs it, after these seconds by itself. */
   make: (scene: Scene, seconds: number) => Promise<unknown>;
@@ -29,6 +31,7 @@ const start = (host: string, seconds: number, properties: string[], command: str
 
 const down: Fault = {
   name: "backend-down",
+  cause: "backend-down",
   what: "a backend's service is stopped",
   make: (scene) => scene.on(peer, "systemctl stop halo"),
   mend: { on: [peer], script: "systemctl start halo" },
@@ -49,6 +52,7 @@ for (let i = 0; i < 5; i++) take();`;
 
 const connections: Fault = {
   name: "connections",
+  cause: "connections",
   what: "somebody takes every session that PostgreSQL has for the service",
   make: async (scene, seconds) => {
     const properties = ["User=halo", "WorkingDirectory=/opt/halo/current", "EnvironmentFile=/etc/halo/halo.env"];
@@ -118,6 +122,7 @@ const endInside = { on: [peer], script: inspect(["globalThis.haloFault?.end()", 
 
 const starvation: Fault = {
   name: "starvation",
+  cause: "starvation",
   what: "a worker computes for 0.4 s of each half second",
   make: (scene, seconds) =>
     scene.on(peer, inside(500, seconds, "for (const end = Date.now() + 400; Date.now() < end; );")),
@@ -126,6 +131,7 @@ const starvation: Fault = {
 
 const leak: Fault = {
   name: "leak",
+  cause: "leak",
   what: "a worker keeps 4 MiB more each second, 200 MiB at most",
   make: (scene, seconds) =>
     scene.on(peer, inside(250, seconds, "if (kept.length < 200) kept.push(new Array(131072).fill(Math.random()));")),
@@ -134,6 +140,7 @@ const leak: Fault = {
 
 const slow: Fault = {
   name: "slow-queries",
+  cause: "slow-queries",
   what: "a session locks the table of customers for 0.4 s of each half second",
   make: (scene, seconds) =>
     scene.on(
@@ -165,6 +172,7 @@ timeout 20 sh -c 'until halo-redis-cli info persistence | grep -q aof_last_bgrew
 
 const persistence: Fault = {
   name: "redis-persistence",
+  cause: "redis-persistence",
   what: "Redis may not write into its folder; its append-only file goes on, a rewrite of it fails",
   make: (scene) => scene.on(redis, `stat -c %a ${folder} >${mode}\nchmod 0550 ${folder}\n${rewrite("err")}`),
   mend: {
@@ -178,6 +186,7 @@ const superuser = "runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 halo";
 
 const login: Fault = {
   name: "database-login",
+  cause: "database-login",
   what: "somebody gives the service's role in PostgreSQL another password",
   make: (scene) =>
     scene.on(
@@ -204,10 +213,69 @@ fi`,
   },
 };
 
+const replica: Fault = {
+  name: "redis-replica",
+  cause: "redis-replica",
+  what: "Redis is made a replica of nobody: it keeps its data and refuses writes",
+  make: (scene) => scene.on(redis, "halo-redis-cli replicaof 127.0.0.1 1"),
+  mend: { on: [redis], script: "halo-redis-cli replicaof no one" },
+};
+
+const memory: Fault = {
+  name: "redis-memory",
+  cause: "redis-memory",
+  what: "Redis' maxmemory is reached",
+  make: async (scene) => {
+    await memoryDrill.prepare?.(scene);
+    await scene.on(redis, "halo-redis-cli config set maxmemory 1mb");
+  },
+  mend: memoryDrill.mend as Fault["mend"],
+};
+
+const redisDisk: Fault = {
+  name: "redis-disk",
+  cause: "disk",
+  what: "Redis' disk is full: it ends itself rather than lose a visit",
+  make: async (scene) => {
+    await diskDrill.prepare?.(scene);
+    await scene.on(redis, `head -c 1G /dev/zero >${folder}/fill || true`);
+  },
+  mend: diskDrill.mend as Fault["mend"],
+};
+
+const before = "/run/halo-fault-aof";
+
+const data: Fault = {
+  name: "redis-data",
+  cause: "redis-data",
+  what: "12 NUL bytes are at the end of Redis' append-only file: it cannot start",
+  make: (scene) =>
+    scene.on(
+      redis,
+      `systemctl stop redis-server
+cd ${folder}/appendonlydir
+file=$(sed -n 's/^file \\(.*\\) seq .* type i$/\\1/p' appendonly.aof.manifest | tail -n 1)
+stat -c '%s %n' $file >${before}
+head -c 12 /dev/zero >>$file
+systemctl start --no-block redis-server`,
+    ),
+  mend: {
+    on: [redis],
+    script: `if [ -e ${before} ]; then
+  systemctl stop redis-server
+  read -r size file <${before}
+  truncate -s $size ${folder}/appendonlydir/$file
+  rm ${before}
+  systemctl start redis-server
+fi`,
+  },
+};
+
 const small = "/var/lib/halo-fault";
 
 const disk: Fault = {
   name: "disk",
+  cause: "disk",
   what: "a small file system of the balancer's is 95 % full",
   make: (scene) =>
     scene.on(
@@ -219,6 +287,7 @@ const disk: Fault = {
 
 const cpu: Fault = {
   name: "cpu",
+  cause: "cpu",
   what: "a backend's service gets a twentieth of a CPU, or shares one with 24 others where there are no quotas",
   make: (scene, seconds) =>
     scene.on(
@@ -246,6 +315,7 @@ const server = `server ${findHost(peer).address}:3000`;
 
 const uneven: Fault = {
   name: "uneven",
+  cause: "uneven",
   what: "a backend has nine times the weight of another",
   make: (scene) =>
     scene.on(
@@ -260,6 +330,7 @@ const uneven: Fault = {
 
 const timeouts: Fault = {
   name: "timeouts",
+  cause: "timeouts",
   what: "what a balancer sends to a backend's service is dropped on the way",
   make: (scene) =>
     scene.on(
@@ -277,7 +348,14 @@ NFT`,
 export const faults: Fault[] = [
   down,
   persistence,
+<<<<<<< HEAD
   login,
+=======
+  replica,
+  memory,
+  redisDisk,
+  data,
+>>>>>>> 5a7be25 (Count visits by a Redis function, shorten its loading, say why it refuses)
   disk,
   uneven,
   connections,

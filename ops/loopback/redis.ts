@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { COUNT_LIBRARY } from "../../app/src/visits/function.ts";
 import { Problem } from "../lib/problem.ts";
 import { missing, redisServer } from "../lib/programs.ts";
 import { freePort } from "./port.ts";
@@ -10,7 +11,7 @@ import { until } from "./until.ts";
 
 /** All that the service may do in Redis; the ACL of the hosts must allow exactly this. */
 const SERVICE_ACL =
-  "resetkeys ~total_visits ~v:* resetchannels -@all +evalsha +eval +time +get +set +hmget +hset +expire +ping +info +hello";
+  "resetkeys ~total_visits ~v:* resetchannels -@all +fcall +time +get +set +hmget +hset +expire +ping +info +hello";
 export const SERVICE_LOGIN = { REDIS_USERNAME: "halo", REDIS_PASSWORD: "integration-secret" };
 
 function findServer(): string {
@@ -44,8 +45,11 @@ export class RedisServer {
     return new RedisServer(await freePort(), dir);
   }
 
-  /** @param more options besides those of the hosts */
-  async start(more: Record<string, string | number> = {}): Promise<void> {
+  /**
+   * @param more options besides those of the hosts
+   * @param load whether the function that counts is loaded when it runs, as the hosts' unit does
+   */
+  async start(more: Record<string, string | number> = {}, { load = true } = {}): Promise<void> {
     const options = {
       port: this.port,
       bind: "127.0.0.1",
@@ -59,6 +63,14 @@ export class RedisServer {
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     this.#process = spawn(findServer(), args, { argv0: "redis-server", stdio: "ignore" });
     await until("Redis to answer", () => this.ask((redis) => redis.ping()));
+    if (load) await this.load();
+  }
+
+  /** Gives it the function that counts, as `halo-redis-cli load-functions` does on the hosts. */
+  async load(): Promise<void> {
+    await this.ask((redis) => redis.call("FUNCTION", "LOAD", COUNT_LIBRARY)).catch((error) => {
+      if (!/already exists/.test(`${error}`)) throw error;
+    });
   }
 
   /** Sends a signal; resolves when the process is gone where the signal ends it. */

@@ -54,6 +54,11 @@ const redis = (given: Partial<Redis> = {}): Redis => ({
   persistence: { aof_enabled: "1", aof_last_write_status: "ok", aof_last_bgrewrite_status: "ok" },
   folder: "/var/lib/redis",
   writeErrors: 0,
+  words: [],
+  manifest: true,
+  left: ["appendonly.aof.1.incr.aof"],
+  replicaOf: null,
+  memory: { used: 2 ** 22, limit: 2 ** 27 },
   ...given,
 });
 const peer = { tries: 1000, answers: 1000, timeouts: 0, errors: 0, lastTimeout: null };
@@ -205,6 +210,10 @@ describe("what is named, and nothing else", () => {
     ["a lock on a table", { postgres: locked }, ["slow-queries balancer"]],
     ["a slow statement now and then", { postgres: { long: 4, longest: slowest } }, []],
     ["Redis cannot rewrite its file", { redis: broken }, ["redis-persistence balancer"]],
+    ["Redis is a replica", { redis: { replicaOf: "127.0.0.1:1" } }, ["redis-replica balancer"]],
+    ["Redis has no memory", { redis: { memory: { used: 2 ** 27, limit: 2 ** 27 } } }, ["redis-memory balancer"]],
+    ["Redis without a bound", { redis: { memory: { used: 2 ** 27, limit: 0 } } }, []],
+    ["Redis loads its file", { redis: { persistence: { loading: "1", aof_enabled: "0" } } }, []],
     ["Redis ends itself", { redis: { writeErrors: 3 } }, ["redis-persistence balancer"]],
     ["Redis is stopped", { redis: { answers: false, unit: dead, persistence: {} } }, ["redis-down balancer"]],
     ["Redis is frozen", { redis: { error: "timed out" } }, ["redis-down balancer"]],
@@ -232,6 +241,30 @@ describe("what is named, and nothing else", () => {
       ["leak backend1"],
     ],
   ])("%s", (_, given, names) => expect(found(given)).toEqual(names));
+});
+
+describe("Redis that cannot read its data", () => {
+  const starting = { ...dead, state: "activating", sub: "auto-restart" };
+  const refuses =
+    "Bad file format reading the append only file appendonly.aof.7.incr.aof: make a backup of your AOF file";
+  test.each<[string, Partial<Redis>, RegExp, RegExp]>([
+    [
+      "a damaged tail",
+      { words: [refuses] },
+      /end of .*7\.incr\.aof is damaged/,
+      /redis-check-aof --fix .*7\.incr\.aof/,
+    ],
+    ["a damaged base", { words: ["Short read or OOM loading DB"] }, /is damaged/, /npm run restore/],
+    ["no manifest", { manifest: false }, /has no manifest/, /npm run restore/],
+    ["no right", { words: ["Can't open the append-only file: Permission denied"] }, /may not read/, /chown/],
+  ])("%s", (_, given, says, next) => {
+    const [first, ...others] = diagnose(
+      cluster({ redis: { answers: false, unit: starting, persistence: {}, ...given } }),
+    );
+    expect([first?.cause, others]).toEqual(["redis-data", []]);
+    expect(first?.evidence.join("\n")).toMatch(says);
+    expect(first?.next.join("\n")).toMatch(next);
+  });
 });
 
 describe("a symptom is not named beside its cause", () => {
@@ -424,6 +457,6 @@ test("every cause has a section in the runbook, and each but two a fault", () =>
   const text = readFileSync(join(root, "docs/runbook.md"), "utf8");
   const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   for (const name of causeNames) expect(anchors, name).toContain(causes[name].runbook);
-  const without = causeNames.filter((name) => !faults.some((fault) => fault.name === name));
+  const without = causeNames.filter((name) => !faults.some((fault) => fault.cause === name));
   expect(without).toEqual(["redis-down", "database-down"]); // npm run drill has these
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 
 const LOOK_MS = 100;
-/** More than the balancer gives one request (7 s), less than an id is remembered for (15 s, visits/script.ts). */
+/** More than the balancer gives one request (7 s), less than an id is remembered for (10 s, visits/count.lua). */
 const STALE_MS = 8000;
 /** In which what has waited is read, connections that were not accepted yet included. */
 const BACKLOG_MS = 1000;

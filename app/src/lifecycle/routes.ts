@@ -7,20 +7,24 @@ export type Needs = Record<string, { check(): Promise<void> }>;
 
 /** /healthz (the process lives), /readyz (it can do its work and is not stopping), /version, and /metrics of this worker. */
 export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: string, metrics: Metrics): Router {
-  const missing = async () => {
+  const unready = async (): Promise<{ reason: string; missing?: string[] } | undefined> => {
+    if (lifecycle.stopping) return { reason: "shutting down" };
     const asked = Object.entries(needs).map(([name, need]) =>
       need.check().then(
         () => [],
-        (error: Error) => [`${name}: ${error.message}`],
+        (error: Error) => [{ name, reason: `${name}: ${error.message}` }],
       ),
     );
-    return (await Promise.all(asked)).flat().join("; ") || undefined;
+    const failed = (await Promise.all(asked)).flat();
+    if (failed.length === 0) return undefined;
+    return { reason: failed.map(({ reason }) => reason).join("; "), missing: failed.map(({ name }) => name) };
   };
 
+  // `missing` names what the release itself cannot help: a gate can tell a bad release from a store that is away.
   const ready: RequestHandler = async (_req, res) => {
-    const reason = lifecycle.stopping ? "shutting down" : await missing();
-    if (reason === undefined) res.json({ status: "ready" });
-    else res.status(503).json({ status: "unready", reason });
+    const why = await unready();
+    if (why === undefined) res.json({ status: "ready" });
+    else res.status(503).json({ status: "unready", ...why });
   };
 
   const router = Router();

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 
-const COMMANDS = ["evalsha", "eval", "ping"] as const;
+const COMMANDS = ["fcall"] as const;
 const BUCKETS_S = [0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 type Command = (typeof COMMANDS)[number];
@@ -16,7 +16,7 @@ export class RedisMeter {
     const labelNames = ["command"] as const;
     this.#duration = new Histogram({
       name: "redis_command_duration_seconds",
-      help: "From sending a command to its answer or failure; one script call counts many visits.",
+      help: "From sending a command to its answer or failure; one call counts many visits.",
       labelNames,
       buckets: BUCKETS_S,
       registers,
@@ -37,8 +37,7 @@ export class RedisMeter {
     try {
       return await send();
     } catch (error) {
-      // With this Redis asks for a script that it does not have yet.
-      if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) this.#errors.inc({ command });
+      this.#errors.inc({ command });
       throw error;
     } finally {
       this.#duration.observe({ command }, (performance.now() - startedAt) / 1000);

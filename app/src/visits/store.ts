@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { type Redis, ReplyError } from "ioredis";
 import type { RedisMeter } from "../metrics/redis.ts";
-import { COUNT_SCRIPT, COUNT_SHA, SPAN_S, TOTAL_KEY } from "./script.ts";
+import { COUNT_FUNCTION, idInRedis, TOTAL_KEY } from "./function.ts";
 
 /** A visit waits this long (ms) for Redis; with one tick and the answer itself that stays under the promised second. */
 export const PATIENCE_MS = 750;
@@ -11,13 +11,30 @@ export const PATIENCE_MS = 750;
  */
 export const RECONNECT_MS = 500;
 const TICK_MS = 50;
-/** Visits in one script call: bounds the time Redis is busy with one of them. */
+/** Visits in one call: bounds the time Redis is busy with one of them. */
 const MAX_BATCH = 256;
 
 /** The visit was not counted, or nobody knows whether it was. */
 export class StoreAway extends Error {
   override name = "StoreAway";
 }
+
+/** What Redis' refusals mean, by their first words, and what helps. Any other one is told in Redis' own words. */
+const REFUSALS: [RegExp, string][] = [
+  [/^READONLY/, "it is a replica. Fix: halo-redis-cli replicaof no one"],
+  [/^OOM/, "its memory is full. Fix: raise redis_max_memory"],
+  [/^MISCONF/, "it cannot write to its disk. Fix: npm run diagnose"],
+  [
+    /^ERR Function not found/,
+    `it lacks the function ${COUNT_FUNCTION}. Fix: systemctl restart redis-server, or npm run up`,
+  ],
+  [/^NOPERM/, "its user may not count. Fix: npm run up"],
+];
+
+const refusal = ({ message }: Error): string => {
+  const known = REFUSALS.find(([words]) => words.test(message));
+  return `Redis refuses to count: ${known ? `${known[1]} (${message})` : message}`;
+};
 
 /** How a connection attempt ends that nobody answered. */
 const SILENT = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"]);
@@ -33,9 +50,9 @@ interface Visit {
 /**
  * Counts visits in Redis, each exactly once.
  *
- * One script call is under way at a time; the visits that arrive meanwhile travel together in the next one, which
+ * One call is under way at a time; the visits that arrive meanwhile travel together in the next one, which
  * saves a fifth to a quarter of the CPU here and most of the fsyncs there. When the connection breaks they are sent again on the next
- * one (the script knows those that were counted); one that waited {@link PATIENCE_MS} is refused. After that long
+ * one (the function knows those that were counted); one that waited {@link PATIENCE_MS} is refused. After that long
  * without Redis the breaker opens: every visit is refused at once, or after {@link RECONNECT_MS} if nothing at all comes
  * from there, until Redis answers. It starts closed, so the first visits of a fresh worker wait for its connection.
  *
@@ -99,14 +116,19 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     });
   }
 
-  /** Asks Redis whether it is there. @throws {StoreAway} within {@link PATIENCE_MS} */
+  /**
+   * Asks Redis whether it would count a visit, and counts none.
+   *
+   * @throws {StoreAway} within {@link PATIENCE_MS}
+   */
   async check(): Promise<void> {
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => reject(new StoreAway("no answer in time")), PATIENCE_MS);
     try {
-      await Promise.race([this.#meter.time("ping", () => this.#redis.ping()), late]);
+      await Promise.race([this.#run([]), late]);
     } catch (error) {
-      throw error instanceof StoreAway ? error : new StoreAway(this.#reason);
+      if (error instanceof StoreAway) throw error;
+      throw new StoreAway(error instanceof ReplyError ? refusal(error as Error) : this.#reason);
     } finally {
       clearTimeout(timer);
     }
@@ -162,13 +184,10 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   }
 
   async #run(ids: string[]): Promise<number[]> {
-    const script = [1, TOTAL_KEY, SPAN_S, ...ids] as const;
-    try {
-      return (await this.#meter.time("evalsha", () => this.#redis.evalsha(COUNT_SHA, ...script))) as number[];
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return (await this.#meter.time("eval", () => this.#redis.eval(COUNT_SCRIPT, ...script))) as number[];
-    }
+    const shortened = ids.map(idInRedis);
+    return (await this.#meter.time("fcall", () =>
+      this.#redis.fcall(COUNT_FUNCTION, 1, TOTAL_KEY, ...shortened),
+    )) as number[];
   }
 
   #refuse(visits: Iterable<Visit>, reason: string): void {

@@ -1,7 +1,9 @@
 import { connect } from "node:net";
+import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RedisServer } from "../../../ops/loopback/redis.ts";
+import { RedisServer, SERVICE_LOGIN } from "../../../ops/loopback/redis.ts";
 import { until } from "../../../ops/loopback/until.ts";
+import { COUNT_LIBRARY } from "../../src/visits/function.ts";
 import { RECONNECT_MS } from "../../src/visits/store.ts";
 import { type Seen, startLoad } from "./support/load.ts";
 import { Service } from "./support/service.ts";
@@ -89,7 +91,7 @@ describe("Redis is away at the start", () => {
     const ready = await service.get("/readyz");
     expect([ready.status, await ready.json()]).toEqual([
       503,
-      { status: "unready", reason: expect.stringContaining("redis") },
+      { status: "unready", reason: expect.stringContaining("redis"), missing: ["redis"] },
     ]);
     expect((await service.get("/healthz")).status).toBe(200);
 
@@ -183,6 +185,107 @@ describe("Redis goes away", () => {
     expect(JSON.stringify(body)).not.toContain("WRONGTYPE");
     await redis.ask((admin) => admin.del("total_visits"));
     expect((await timed()).body.total_visits).toBe(1);
+  });
+});
+
+describe("Redis answers, and refuses to count", () => {
+  const refusals: [string, (admin: Redis) => Promise<unknown>, (admin: Redis) => Promise<unknown>, RegExp][] = [
+    [
+      "a replica",
+      (admin) => admin.replicaof("127.0.0.1", 1),
+      (admin) => admin.replicaof("NO", "ONE"),
+      /replica.*READONLY/,
+    ],
+    [
+      "no memory",
+      (admin) => admin.config("SET", "maxmemory", 1),
+      (admin) => admin.config("SET", "maxmemory", 0),
+      /memory is full.*OOM/,
+    ],
+    [
+      "no function",
+      (admin) => admin.call("FUNCTION", "FLUSH"),
+      (admin) => admin.call("FUNCTION", "LOAD", COUNT_LIBRARY),
+      /lacks the function count_[0-9a-f]{12}/,
+    ],
+    [
+      "no right",
+      (admin) => admin.acl("SETUSER", SERVICE_LOGIN.REDIS_USERNAME, "-fcall"),
+      (admin) => admin.acl("SETUSER", SERVICE_LOGIN.REDIS_USERNAME, "+fcall"),
+      /may not count.*NOPERM/,
+    ],
+    [
+      "no number",
+      (admin) => admin.multi().rename("total_visits", "aside").hset("total_visits", "a", "b").exec(),
+      (admin) => admin.rename("aside", "total_visits"),
+      /WRONGTYPE/,
+    ],
+  ];
+
+  it("is unready with the reason, counts nothing by being asked, and is ready again by itself", async () => {
+    await redis.start();
+    service = await Service.startConnected(redis);
+    expect((await timed()).status).toBe(200);
+    for (const [what, make, undo, reason] of refusals) {
+      await redis.ask(make);
+      const ready = await service.get("/readyz");
+      expect([what, ready.status, await ready.json()]).toEqual([
+        what,
+        503,
+        { status: "unready", reason: expect.stringMatching(reason), missing: ["redis"] },
+      ]);
+      expect([what, (await timed()).status]).toEqual([what, 503]);
+      await redis.ask(undo);
+      expect([what, (await service.get("/readyz")).status]).toEqual([what, 200]);
+    }
+    expect(await redis.total()).toBe(1);
+    expect((await timed()).body.total_visits).toBe(2);
+  });
+
+  it("lets the service's user run nothing but the function", async () => {
+    await redis.start();
+    const denied = [
+      ["EVAL", "while true do end", 0],
+      ["EVALSHA", "0".repeat(40), 0],
+      ["FUNCTION", "FLUSH"],
+      ["SCRIPT", "LOAD", "return 1"],
+      ["CONFIG", "GET", "*"],
+    ] as const;
+    await redis.ask(async (admin) => {
+      for (const [command, ...args] of denied)
+        expect(await admin.call("ACL", "DRYRUN", SERVICE_LOGIN.REDIS_USERNAME, command, ...args)).toMatch(
+          /no permissions/,
+        );
+      // Also inside the function it may only do its own work.
+      const library =
+        "#!lua name=other\nredis.register_function('other', function() return redis.call('FLUSHALL') end)";
+      await admin.call("FUNCTION", "LOAD", library);
+    });
+    const halo = new Redis({
+      port: redis.port,
+      username: SERVICE_LOGIN.REDIS_USERNAME,
+      password: SERVICE_LOGIN.REDIS_PASSWORD,
+      disableClientInfo: true,
+    });
+    await expect(halo.fcall("other", 0)).rejects.toThrow(/can.t run this command/);
+    halo.disconnect();
+  });
+
+  it("has the function after kill -9: it is in the append-only file, also after a rewrite", async () => {
+    await redis.start();
+    service = await Service.startConnected(redis);
+    for (const rewrite of [false, true]) {
+      if (rewrite) {
+        await redis.ask((admin) => admin.bgrewriteaof());
+        await until("the rewrite", async () => {
+          const told = await redis.ask((admin) => admin.info("persistence"));
+          return /aof_rewrite_in_progress:0/.test(told) && /aof_rewrite_scheduled:0/.test(told);
+        });
+      }
+      await redis.signal("SIGKILL");
+      await redis.start({}, { load: false });
+      await expectBackWithin2s();
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Unpacks the pages and the migrations of a release: parts.sh ID TARBALL SHA256 KEPT|all [SERVING ...]
+# Unpacks the pages, the migrations and the Redis function of a release, and gives that to a Redis that is here: parts.sh ID TARBALL SHA256 KEPT|all [SERVING ...]
 # The folder appears whole or not at all, and nothing half-made stays; of the others the newest KEPT stay, and those that are
 # SERVING. all: a backend besides, which gets the whole and sees to the old ones itself.
 set -eu
@@ -21,7 +21,7 @@ echo "$sum  $file" | sha256sum --check --status || die "$file is not what was bu
 install -d -m 0755 /opt/halo/releases
 cd /opt/halo/releases
 rm -rf "$new"
-parts='(RELEASE|app/migrations/.*[^/]|web/.*[^/])'
+parts='(RELEASE|app/migrations/.*[^/]|app/src/visits/count\.lua|web/.*[^/])'
 [ "$kept" != all ] || parts='.*[^/]'
 install -d -m 0755 "$new/app/migrations"
 if ! words=$({ tar --list --gzip --file "$file" | grep -E "^(\./)?$parts\$" >"$new/.list" \
@@ -33,6 +33,8 @@ rm "$new/.list"
 chmod -R u=rwX,go=rX "$new" # whatever the umask where it was packed
 sync --file-system "$new"   # a power cut after the rename leaves no empty files
 [ -d "$id" ] || mv "$new" "$id"
+# Before the release is asked whether it is ready, and it is not without its function.
+[ ! -e /usr/local/sbin/halo-redis-cli ] || halo-redis-cli load-functions
 [ "$kept" != all ] || exit 0
 find . -mindepth 1 -maxdepth 1 -type d -name '[!.]*' -printf '%f\n' | sort | head -n "-$kept" | while read -r old; do
   case " $id $* " in *" $old "*) ;; *) rm -rf "$old" ;; esac
