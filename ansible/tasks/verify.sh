@@ -51,6 +51,16 @@ outdated() {
   done | sort -u | xargs
 }
 
+redis_has_memory() {
+  halo-redis-cli info memory | tr -d '\r' | awk -F : '{ of[$1] = $2 } END { exit !("maxmemory" in of) || (of["maxmemory"] > 0 && of["used_memory"] >= of["maxmemory"]) }'
+}
+redis_has_functions() {
+  for file in /opt/halo/releases/*/app/src/visits/count.lua; do
+    [ -e "$file" ] || continue
+    contains "count_$(sha256sum <"$file" | cut -c 1-12)" halo-redis-cli function list || return
+  done
+}
+
 disk_has_room() { [ "$(df --output=pcent / | tr -dc 0-9)" -lt 90 ]; }
 
 check "firewall is loaded" "$again" nft list table inet halo
@@ -70,7 +80,10 @@ check "disk has room" "a tenth of / has to be free: Redis stops when it cannot w
 for group in "$@"; do
   case $group in
     redis)
-      check "redis runs" "see: journalctl -u redis-server" systemctl is-active redis-server
+      check "redis runs" "npm run diagnose names the cause; see: journalctl -u redis-server" systemctl is-active redis-server
+      check "redis is nobody's replica" "on the host: halo-redis-cli replicaof no one" contains role:master halo-redis-cli info replication
+      check "redis has memory for more visits" "raise redis_max_memory; $again" redis_has_memory
+      check "redis has the function that counts, of each release" "on the host: halo-redis-cli load-functions" redis_has_functions
       check "redis writes its append-only file" "on the host: halo-redis-cli config set appendonly yes" contains aof_enabled:1 halo-redis-cli info persistence
       check "redis' last write reached the file" "see: journalctl -u redis-server, df -h" contains aof_last_write_status:ok halo-redis-cli info persistence
       check "redis flushes $APPENDFSYNC" "on the host: halo-redis-cli config set appendfsync $APPENDFSYNC" contains "$APPENDFSYNC" halo-redis-cli config get appendfsync

@@ -24,8 +24,11 @@ def read(path):
 
 
 MANIFEST = "/var/lib/redis/appendonlydir/appendonly.aof.manifest"
-# Redis' words for data that it cannot read, or may not.
-UNREADABLE = r"# .*(append.only|AOF|manifest|RDB|Short read|checksum|[Pp]ermission denied)|asserts? failed|[Aa]ssertion failed"
+# Redis' words at a start for data that it cannot read, or may not. Those of a failed write are another cause.
+UNREADABLE = (
+    r"# (Bad file format|Unexpected end of file|Unrecoverable error) reading the append only file|# .*AOF manifest|# .*[Pp]ermission denied"
+    r"|# .*append only file.*(not|n't) exist|# (Short read|Wrong signature|Internal error in RDB|.*RDB checksum)|[Aa]ssertion failed"
+)
 
 
 def unit(name):
@@ -179,7 +182,7 @@ def redis():
         "persistence": {key: of[key] for key in wanted if key in of},
         "folder": folder or "/var/lib/redis",
         "writeErrors": len(errors.splitlines()),
-        "words": [line.removeprefix("# ") for line in last if re.search(UNREADABLE, line) and "No space left" not in line][-3:],
+        "words": list(dict.fromkeys(line.removeprefix("# ") for line in last if re.search(UNREADABLE, line)))[-3:],
         "manifest": os.path.exists(MANIFEST),
         "left": sorted(os.listdir(os.path.dirname(MANIFEST))) if os.path.isdir(os.path.dirname(MANIFEST)) else [],
         "replicaOf": f"{of['master_host']}:{of['master_port']}" if of.get("role") == "slave" else None,

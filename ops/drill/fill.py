@@ -1,14 +1,14 @@
 """Brings Redis' append-only file to its worst: the drill `redis` runs this as root on Redis' host.
 
-Arguments: ids that Redis remembers at the busiest, and bytes that have to be free below the next rewrite. They are counted by
-the service's own function, on a counter of this program's own, so no visit is made up. Prints the file's size and where the
-next rewrite begins, in bytes.
+Arguments: ids that Redis remembers at the busiest, and bytes that stay free below the next rewrite. With ids, the file is
+rewritten first while Redis remembers them, so that it begins with its largest snapshot. The service's own function counts
+them, on a counter of this program's own, so no visit is invented. Prints the file's size and where the next rewrite begins,
+in bytes.
 """
 import random, re, subprocess, sys, time
 
 ids, free = int(sys.argv[1]), int(sys.argv[2])
 COUNTER = "v:drill"
-BATCH = 64  # visits in one call under load
 
 
 def redis(*command, **options):
@@ -27,32 +27,38 @@ def setting(name):
 function = re.findall(r"^count_\w+$", redis("function", "list", "libraryname", "count_*"), re.M)[-1]
 
 
-def count(visits):
-    """As many visits with new ids, through one connection."""
+def count(visits, batch=1):
+    """Counts new ids, so many in a call. A call for each visit makes the file that takes longest to load, by its size."""
     calls = bytearray()
-    for _ in range(visits // BATCH):
-        names = [b"%020x" % random.getrandbits(80) for _ in range(BATCH)]
+    for _ in range(visits // batch):
+        names = [b"%020x" % random.getrandbits(80) for _ in range(batch)]
         words = [b"FCALL", function.encode(), b"1", COUNTER.encode(), *names]
         calls += b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
     redis("--pipe", input=bytes(calls))
 
 
-def quiet():
-    """Until no rewrite is under way."""
+def settled():
+    """The figures when no rewrite is under way."""
     while (of := persistence())["aof_rewrite_in_progress"] != "0" or of["aof_rewrite_scheduled"] != "0":
         time.sleep(0.02)
     return of
 
 
-count(ids)
-quiet()
-redis("bgrewriteaof")
-of = quiet()
+if ids:
+    count(ids, 64)
+    settled()
+    redis("bgrewriteaof")
+of = settled()
 base = int(of["aof_base_size"])
 bound = max(setting("auto-aof-rewrite-min-size"), base * (100 + setting("auto-aof-rewrite-percentage")) // 100)
-before = int(of["aof_current_size"])
-while (size := int(persistence()["aof_current_size"])) < bound - free - 40 * BATCH and size >= before:
-    count(max(BATCH, min(20_000, (bound - free - size) // 60)))
+size, each = int(of["aof_current_size"]), 200  # bytes a call, until they are measured
+while size < bound - free - each:
     before = size
+    calls = max(1, (bound - free - size) // each * 9 // 10)
+    count(calls)
+    size = int(persistence()["aof_current_size"])
+    if size < before:
+        break  # it was rewritten
+    each = max(1, (size - before) // calls)
 redis("del", COUNTER)
 print(int(persistence()["aof_current_size"]), bound)

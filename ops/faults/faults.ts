@@ -254,8 +254,9 @@ const data: Fault = {
       redis,
       `systemctl stop redis-server
 cd ${folder}/appendonlydir
-file=$(sed -n 's/^file \\(.*\\) seq .* type i$/\\1/p' appendonly.aof.manifest | tail -n 1)
-stat -c '%s %n' $file >${before}
+file=$(sed -n 's/^file \\(.*\\) seq [0-9]* type i.*/\\1/p' appendonly.aof.manifest | tail -n 1)
+size=$(stat -c %s "$file")
+echo "$size $file" >${before}
 head -c 12 /dev/zero >>$file
 systemctl start --no-block redis-server`,
     ),
@@ -266,8 +267,8 @@ systemctl start --no-block redis-server`,
   read -r size file <${before}
   truncate -s $size ${folder}/appendonlydir/$file
   rm ${before}
-  systemctl start redis-server
-fi`,
+fi
+systemctl start redis-server`,
   },
 };
 
@@ -348,14 +349,11 @@ NFT`,
 export const faults: Fault[] = [
   down,
   persistence,
-<<<<<<< HEAD
   login,
-=======
   replica,
   memory,
   redisDisk,
   data,
->>>>>>> 5a7be25 (Count visits by a Redis function, shorten its loading, say why it refuses)
   disk,
   uneven,
   connections,
