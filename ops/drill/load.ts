@@ -64,7 +64,10 @@ export type Load = { shots: Shot[]; ended: Promise<void>; stop(): Promise<void> 
 export function startLoad(options: LoadOptions): Load {
   const worker = new Worker(new URL("./shooter.ts", import.meta.url), { workerData: options });
   const shots: Shot[] = [];
-  worker.on("message", (ended: Shot[]) => shots.push(...ended));
+  // Not push(...ended): a call takes no more than some 125,000 arguments, fewer on a deep stack.
+  worker.on("message", (ended: Shot[]) => {
+    for (const shot of ended) shots.push(shot);
+  });
   const ended = new Promise<void>((resolve, reject) => {
     worker.on("error", reject);
     worker.on("exit", () => resolve());
