@@ -98,6 +98,17 @@ export function overBudget(name: string, seconds: number, budget: number, slow: 
   ];
 }
 
+/** The problem of a part whose programs are not on this machine. */
+function lacking(name: PartName): Problem | undefined {
+  const part: Part = parts[name];
+  const absent = missing(part.needs ?? []);
+  if (absent.programs.length === 0) return undefined;
+  return new Problem(
+    `${name} needs ${absent.programs.join(", ")}, which this machine has not`,
+    `as root on Debian or Ubuntu: ${absent.install}`,
+  );
+}
+
 /**
  * Runs one part on the caller's terminal or into a file, where it needs hosts there where these can be reached.
  * Throws a Problem when a signal has ended it, or when a program that it needs is not on this machine.
@@ -109,12 +120,8 @@ export async function runPart(
   { args = [], log, slow = slowness() }: { args?: string[]; log?: string; slow?: number } = {},
 ): Promise<Count & { seconds: number; tests: Timed[] }> {
   const part: Part = parts[name];
-  const absent = missing(part.needs ?? []);
-  if (absent.programs.length > 0)
-    throw new Problem(
-      `${name} needs ${absent.programs.join(", ")}, which this machine has not`,
-      `as root on Debian or Ubuntu: ${absent.install}`,
-    );
+  const lack = lacking(name);
+  if (lack) throw lack;
   const bin = (program: string) => join(root, "node_modules/.bin", program);
   const report = own("reports", `${name}.json`);
   rmSync(report, { force: true });
@@ -174,22 +181,20 @@ export async function runChecks(slow: number): Promise<Count & { tests: Timed[] 
   const say = (name: string, result: string) => console.log(`  ${name.padEnd(12)} ${result}`);
   const row = async (names: PartName[]) => {
     for (const name of names) {
-      const log = own("reports", `${name}.log`);
-      try {
-        const { passed, failures, seconds, tests } = await runPart(name, { log, slow });
-        all.passed += passed;
-        all.failures.push(...failures);
-        all.tests.push(...tests);
-        if (failures.length > 0) console.log(readFileSync(log, "utf8").trimEnd());
-        say(
-          name,
-          `${Math.round(seconds)} s of ${Math.round(parts[name].budget * slow)} s${failures.length > 0 ? ", FAILED" : ""}`,
-        );
-      } catch (error) {
-        if (!(error instanceof Problem)) throw error;
-        all.failures.push(`${error.message}\n    Fix: ${error.mend}`);
+      const lack = lacking(name);
+      if (lack) {
+        all.failures.push(`${lack.message}\n    Fix: ${lack.mend}`);
         say(name, "not run");
+        continue;
       }
+      const log = own("reports", `${name}.log`);
+      const { passed, failures, seconds, tests } = await runPart(name, { log, slow });
+      all.passed += passed;
+      all.failures.push(...failures);
+      all.tests.push(...tests);
+      if (failures.length > 0) console.log(readFileSync(log, "utf8").trimEnd());
+      const budget = Math.round(parts[name].budget * slow);
+      say(name, `${Math.round(seconds)} s of ${budget} s${failures.length > 0 ? ", FAILED" : ""}`);
     }
   };
   await Promise.all(checks.map(row));

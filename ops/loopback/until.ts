@@ -1,5 +1,5 @@
 /** Waits until `look` gives something truthy (an error counts as "not yet") and returns it. */
-export async function until<T>(what: string, look: () => T | Promise<T>, withinMs = 10_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, look: () => T | Promise<T>, withinMs = 30_000): Promise<NonNullable<T>> {
   const end = performance.now() + withinMs;
   let last: unknown;
   while (performance.now() < end) {

@@ -174,6 +174,16 @@ test("a check that fails prints the part's output, and the others run all the sa
   expect(code).toBe(1);
 });
 
+test("a check that is interrupted says so, and no other part begins", async () => {
+  for (const file of ["tsc", "biome"]) stand(`node_modules/.bin/${file}`, `echo ${file} >>calls`);
+  stand("node_modules/.bin/tsc", "kill -INT $$");
+  stand("node_modules/.bin/vitest", "kill -INT $$");
+  const { code, output } = await run("check");
+  expect(output).toMatch(/halo: (types|integration) was interrupted\nFix: run it again\n$/);
+  expect(code).toBe(1);
+  expect(calls()).toEqual([]);
+});
+
 test("destroy keeps the addresses that a person has put beside the generated passwords, backups and reports", async () => {
   for (const file of ["secrets/alert_slack", "secrets/metrics", "backups/a.tar", "reports/a.md", "logs/a.log"])
     stand(`.halo/${file}`, "");
