@@ -13,7 +13,7 @@ import { PostgresServer } from "./loopback/postgres.ts";
 import { RedisServer, SERVICE_LOGIN } from "./loopback/redis.ts";
 
 const usage = {
-  dev: `runs the service and its pages on this machine, restarted on changes; no hosts
+  dev: `runs the service and its pages here, restarted on changes; no hosts
 
 It starts a Redis and a PostgreSQL of its own on loopback, in a temporary folder, with the migrations of app/migrations.
 Ctrl-C ends everything and removes the folder. It needs no root.
