@@ -47,22 +47,32 @@ export class Service {
   /** Starts it and waits until it listens (not until Redis is there). */
   static async start(redis: RedisServer, env: Record<string, string> = {}): Promise<Service> {
     const service = await Service.launch({ REDIS_PORT: String(redis.port), ...SERVICE_LOGIN, ...env });
-    await until("the service to be ready", () => service.ready);
-    return service;
+    return service.#when("the service to be ready", () => service.ready);
   }
 
   /** Starts it and waits until it counts visits. */
   static async startConnected(redis: RedisServer, env: Record<string, string> = {}): Promise<Service> {
     const service = await Service.start(redis, env);
-    await until("Redis", async () => (await service.get("/readyz")).status === 200);
-    return service;
+    return service.#when("Redis", async () => (await service.get("/readyz")).status === 200);
   }
 
   /** Starts it without any Redis and waits until its workshop answers. */
   static async startWorkshop(postgres: PostgresServer, env: Record<string, string> = {}): Promise<Service> {
     const service = await Service.launch({ REDIS_PORT: "1", ...postgres.env, ...env });
-    await until("the workshop", async () => (await service.get("/api/customers?limit=1")).status === 200);
-    return service;
+    return service.#when("the workshop", async () => (await service.get("/api/customers?limit=1")).status === 200);
+  }
+
+  /** Waits for a condition; a service that does not reach it leaves no process, and its output is in the error. */
+  async #when(condition: string, ask: () => boolean | Promise<boolean>): Promise<this> {
+    try {
+      await until(condition, ask);
+      return this;
+    } catch (error) {
+      await this.kill();
+      throw new Error(`${error instanceof Error ? error.message : error}; it printed:\n${this.output}`, {
+        cause: error,
+      });
+    }
   }
 
   get pid(): number {
