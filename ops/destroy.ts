@@ -13,6 +13,17 @@ const kept = ["backups", "reports", "secrets"]; // what a person may still want 
 const typed = ["alert_webhook", "alert_slack", "alert_deadman"]; // of its secrets: those that a person has put there
 const reusable = ["runtimes"]; // with the base image: what package-lock.json alone decides
 
+const usage = {
+  destroy: `removes the hosts, the lab and the generated files
+
+Backups, reports and the addresses for alerts (.halo/secrets/alert_*) stay.
+
+Options:
+  --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster
+
+Example: npm run destroy -- --keep-image`,
+};
+
 await command(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
   // A lab takes its hosts with it, also while a cut short `up` still works on them.
@@ -29,7 +40,7 @@ await command(async (args) => {
     "Nothing of Halo's is left but the packages that were installed" +
       (values["keep-image"] ? ", the lab's base image and the Node for the hosts." : "."),
   );
-});
+}, usage);
 
 /** Empties a folder but for these. */
 function clear(folder: string, keep: string[]): void {

@@ -1,4 +1,4 @@
-import { askHelp, asksForHelp, helpOf, scriptOf, type Usage, usageElsewhere } from "./usage.ts";
+import { askHelp, asksForHelp, helpOf, scriptOf, type Usage } from "./usage.ts";
 
 /** What stands in a person's way, with what to do about it; printed without a stack trace. */
 export class Problem extends Error {
@@ -19,7 +19,7 @@ export class Problem extends Error {
  */
 export async function command(
   main: (args: string[]) => unknown,
-  usage: Usage | undefined = usageElsewhere(),
+  usage?: Usage,
   { passThrough = false } = {},
 ): Promise<void> {
   const args = process.argv.slice(2);

@@ -1,28 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 
 /**
  * The help of a command's file: a text for each npm script that runs it, under the script's name. The first line of a text
  * is the script's line in `npm run help`.
  */
 export type Usage = Record<string, string>;
-
-/** The help of commands whose own file has none. */
-const elsewhere: Record<string, Usage> = {
-  destroy: {
-    destroy: `removes the hosts, the lab and the generated files
-
-Backups, reports and the addresses for alerts (.halo/secrets/alert_*) stay.
-
-Options:
-  --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster
-
-Example: npm run destroy -- --keep-image`,
-  },
-};
-
-/** The help for the command file that runs now, where it hands over none. */
-export const usageElsewhere = (): Usage | undefined => elsewhere[basename(process.argv[1] ?? "", ".ts")];
 
 /** As a person types it. */
 const typed = (script: string) => (script === "test" ? "npm test" : `npm run ${script}`);
@@ -56,7 +39,7 @@ export function asksForHelp(args: string[], passThrough: boolean): boolean {
  * The constant is called `usage`, and each of its texts is a template literal without a value in it.
  */
 export function readUsages(folder: string): Usage {
-  const all: Usage = Object.assign({}, ...Object.values(elsewhere));
+  const all: Usage = {};
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
     const [constant = ""] = readFileSync(join(folder, file), "utf8").match(/^const usage = \{\n[\s\S]*?^\};$/m) ?? [];
     for (const [, script = "", text = ""] of constant.matchAll(/^ {2}"?([\w:]+)"?: `([^`]*)`,$/gm)) all[script] = text;
