@@ -1,7 +1,8 @@
 #!/bin/sh
 # Finishes an installation that was interrupted (power, a full disk, a killed apt). Until then apt installs nothing.
 set -eu
-export LC_ALL=C.UTF-8 LANGUAGE= DEBIAN_FRONTEND=noninteractive
+export LC_ALL=C.UTF-8 LANGUAGE=
+export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 keep="--force-confdef --force-confold" # as for security updates: a file that Halo wrote stays
 
