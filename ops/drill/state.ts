@@ -10,7 +10,7 @@ const ofSite = ["SiteErrors", "SiteErrorsCritical"];
 
 // The drill's own program: counts ids and fills the file. See there for its arguments.
 const fillFile = readFileSync(new URL("fill.py", import.meta.url), "utf8");
-// Ids of 12 s at 5,000 visits a second, the most that two backends of one CPU each were seen to serve.
+// Ids of 12 s at 5,000 visits a second: two thirds of the most that npm run bench reaches on two cores.
 const busiestIds = 60_000;
 const freeBytes = 128 * 1024; // a second of the drill's own visits takes about 40 kB
 

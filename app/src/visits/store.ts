@@ -4,13 +4,13 @@ import type { RedisMeter } from "../metrics/redis.ts";
 import { COUNT_FUNCTION, idInRedis, TOTAL_KEY } from "./function.ts";
 
 /** A visit waits this long (ms) for Redis; with one tick and the answer itself that stays under the promised second. */
-export const PATIENCE_MS = 750;
+export const PATIENCE_MS = 800;
 /**
  * While every attempt to connect ends in silence, a visit waits this long (ms) for the next one: a cut-off backend that a
  * request reaches is cut off no longer. A little above one attempt and the pause before it (redis.ts).
  */
 export const RECONNECT_MS = 500;
-const TICK_MS = 50;
+const TICK_MS = 25;
 /** Visits in one call: bounds the time Redis is busy with one of them. */
 const MAX_BATCH = 256;
 
