@@ -3,11 +3,11 @@ import { overBudget, runChecks, slowness, total, totals } from "./lib/lanes.ts";
 import { command } from "./lib/problem.ts";
 
 const usage = {
-  check: `runs every check that needs no root and no hosts, in 3 minutes
+  check: `runs every check that needs no root and no hosts
 
 The parts: types, format, linters, unit tests, integration tests.
 
-Each part has a budget of time, and all together 3 minutes on 2 cores. A part over its budget fails, and its slowest tests
+Each part has a budget of time, and so have all together (ops/lib/lanes.ts). A part over its budget fails, and its slowest tests
 are named. The budgets grow with the time that this machine takes for a fixed piece of work; HALO_SLOWNESS=2 doubles them.
 
 No options.
