@@ -46,8 +46,14 @@ def settled():
 
 if ids:
     count(ids, 64)
-    settled()
-    redis("bgrewriteaof")
+    while True:
+        settled()
+        try:
+            redis("bgrewriteaof")
+            break
+        except subprocess.CalledProcessError as refused:  # Redis has just begun one by itself, without the last ids
+            if b"in progress" not in refused.stdout + refused.stderr:
+                raise
 of = settled()
 base = int(of["aof_base_size"])
 bound = max(setting("auto-aof-rewrite-min-size"), base * (100 + setting("auto-aof-rewrite-percentage")) // 100)
