@@ -348,7 +348,8 @@ export const causes: Record<CauseName, Cause> = {
     title: "CPU withheld (throttling, steal or others on the host)",
     runbook: "cputhrottled",
     next: ["npm run ssh -- HOST systemctl show halo -p CPUQuotaPerSecUSec", "npm run ssh -- HOST vmstat 1 5"],
-    symptomOf: {},
+    // PostgreSQL checks the password of every new try, which takes CPU of hosts that share one machine.
+    symptomOf: { "database-login": "anywhere" },
     look: (s) =>
       s.hosts.flatMap(({ name: host }) => {
         const { service, steal } = seenOf(s, host) ?? {};

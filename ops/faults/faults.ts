@@ -2,7 +2,7 @@
 import type { CauseName } from "../diagnose/causes.ts";
 import type { Drill } from "../drill/drills.ts";
 import { backends, balancer, postgres, redis, type Scene } from "../drill/scene.ts";
-import { disk as diskDrill, memory as memoryDrill } from "../drill/state.ts";
+import { memory as memoryDrill } from "../drill/state.ts";
 import { findHost } from "../lib/cluster.ts";
 
 /** A fault and how it is made; `npm run diagnose` has to name its cause and nothing else. */
@@ -232,17 +232,6 @@ const memory: Fault = {
   mend: memoryDrill.mend as Fault["mend"],
 };
 
-const redisDisk: Fault = {
-  name: "redis-disk",
-  cause: "disk",
-  what: "Redis' disk is full: it ends itself rather than lose a visit",
-  make: async (scene) => {
-    await diskDrill.prepare?.(scene);
-    await scene.on(redis, `head -c 1G /dev/zero >${folder}/fill || true`);
-  },
-  mend: diskDrill.mend as Fault["mend"],
-};
-
 const before = "/run/halo-fault-aof";
 
 const data: Fault = {
@@ -352,7 +341,6 @@ export const faults: Fault[] = [
   login,
   replica,
   memory,
-  redisDisk,
   data,
   disk,
   uneven,

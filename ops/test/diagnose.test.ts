@@ -287,6 +287,12 @@ describe("a symptom is not named beside its cause", () => {
       "database-login backend1,backend2",
       /connections/,
     ],
+    [
+      "CPU that refused logins take",
+      { backend1: { ...refused, cpu: 0.05, waited: 0.7 }, backend2: refused },
+      "database-login backend1,backend2",
+      /CPU withheld/,
+    ],
     ["timeouts of a blocked worker", { backend1: blocked, balancer: unheard }, "starvation backend1", /timeouts/],
     ["timeouts because of slow queries", { postgres: locked, balancer: unheard }, "slow-queries balancer", /timeouts/],
     [
