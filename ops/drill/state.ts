@@ -23,7 +23,7 @@ async function fill(scene: Scene, ids: number): Promise<string> {
 
 const slower = "/run/systemd/system/redis-server.service.d/halo-drill.conf";
 const halve = `cpu=$(taskset --cpu-list --pid $$ | grep -o '[0-9]*' | sed -n '$p')
-mkdir -p ${slower.replace(/[^/]*$/, "")}
+mkdir -p $(dirname ${slower})
 printf '[Service]\nCPUAffinity=%s\n' $cpu >${slower}
 systemctl daemon-reload
 systemd-run --quiet --collect --unit=halo-drill-half --property=CPUAffinity=$cpu --property=Nice=4 sh -c 'while :; do :; done'`;
@@ -162,22 +162,20 @@ rm -rf ${aside}`,
 
 const limit = "/run/halo-drill-maxmemory";
 
+/** Scripts for Redis' host: keep maxmemory for later, reach it, and put it back; the last one harms nothing where it stands. */
+export const maxmemory = {
+  keep: `halo-redis-cli config get maxmemory | tail -n 1 >${limit}`,
+  reach: "halo-redis-cli config set maxmemory 1mb",
+  restore: `if [ -e ${limit} ]; then halo-redis-cli config set maxmemory $(cat ${limit}); rm ${limit}; fi`,
+};
+
 export const memory: Drill = {
   name: "memory",
   what: "Redis' maxmemory is reached, then there is room again",
   limit: 60,
   budget: { refusals: "service" },
   causes: { alerts: [...ofRedis, ...ofSite], hosts: [redis, ""] },
-  prepare: (scene) => scene.on(redis, `halo-redis-cli config get maxmemory | tail -n 1 >${limit}`),
-  run: (scene) =>
-    refused(
-      scene,
-      [redis, ...backends],
-      "halo-redis-cli config set maxmemory 1mb",
-      `halo-redis-cli config set maxmemory $(cat ${limit})`,
-    ),
-  mend: {
-    on: [redis],
-    script: `if [ -e ${limit} ]; then halo-redis-cli config set maxmemory $(cat ${limit}); rm ${limit}; fi`,
-  },
+  prepare: (scene) => scene.on(redis, maxmemory.keep),
+  run: (scene) => refused(scene, [redis, ...backends], maxmemory.reach, maxmemory.restore),
+  mend: { on: [redis], script: maxmemory.restore },
 };

@@ -2,13 +2,12 @@
 import type { CauseName } from "../diagnose/causes.ts";
 import type { Drill } from "../drill/drills.ts";
 import { backends, balancer, postgres, redis, type Scene } from "../drill/scene.ts";
-import { memory as memoryDrill } from "../drill/state.ts";
+import { maxmemory } from "../drill/state.ts";
 import { findHost } from "../lib/cluster.ts";
 
-/** A fault and how it is made; `npm run diagnose` has to name its cause and nothing else. */
+/** A cause and how it is made; `npm run diagnose` has to name it and nothing else. */
 export type Fault = {
-  name: string;
-  cause: CauseName;
+  name: CauseName;
   what: string;
   /** Ends with `mend`, which harms nothing where nothing is wrong; for what needs it, after these seconds by itself. */
   make: (scene: Scene, seconds: number) => Promise<unknown>;
@@ -31,7 +30,6 @@ const start = (host: string, seconds: number, properties: string[], command: str
 
 const down: Fault = {
   name: "backend-down",
-  cause: "backend-down",
   what: "a backend's service is stopped",
   make: (scene) => scene.on(peer, "systemctl stop halo"),
   mend: { on: [peer], script: "systemctl start halo" },
@@ -52,7 +50,6 @@ for (let i = 0; i < 5; i++) take();`;
 
 const connections: Fault = {
   name: "connections",
-  cause: "connections",
   what: "somebody takes every session that PostgreSQL has for the service",
   make: async (scene, seconds) => {
     const properties = ["User=halo", "WorkingDirectory=/opt/halo/current", "EnvironmentFile=/etc/halo/halo.env"];
@@ -122,7 +119,6 @@ const endInside = { on: [peer], script: inspect(["globalThis.haloFault?.end()", 
 
 const starvation: Fault = {
   name: "starvation",
-  cause: "starvation",
   what: "a worker computes for 0.4 s of each half second",
   make: (scene, seconds) =>
     scene.on(peer, inside(500, seconds, "for (const end = Date.now() + 400; Date.now() < end; );")),
@@ -131,7 +127,6 @@ const starvation: Fault = {
 
 const leak: Fault = {
   name: "leak",
-  cause: "leak",
   what: "a worker keeps 4 MiB more each second, 200 MiB at most",
   make: (scene, seconds) =>
     scene.on(peer, inside(250, seconds, "if (kept.length < 200) kept.push(new Array(131072).fill(Math.random()));")),
@@ -140,7 +135,6 @@ const leak: Fault = {
 
 const slow: Fault = {
   name: "slow-queries",
-  cause: "slow-queries",
   what: "a session locks the table of customers for 0.4 s of each half second",
   make: (scene, seconds) =>
     scene.on(
@@ -172,7 +166,6 @@ timeout 20 sh -c 'until halo-redis-cli info persistence | grep -q aof_last_bgrew
 
 const persistence: Fault = {
   name: "redis-persistence",
-  cause: "redis-persistence",
   what: "Redis may not write into its folder; its append-only file goes on, a rewrite of it fails",
   make: (scene) => scene.on(redis, `stat -c %a ${folder} >${mode}\nchmod 0550 ${folder}\n${rewrite("err")}`),
   mend: {
@@ -186,7 +179,6 @@ const superuser = "runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 halo";
 
 const login: Fault = {
   name: "database-login",
-  cause: "database-login",
   what: "somebody gives the service's role in PostgreSQL another password",
   make: (scene) =>
     scene.on(
@@ -215,7 +207,6 @@ fi`,
 
 const replica: Fault = {
   name: "redis-replica",
-  cause: "redis-replica",
   what: "Redis is made a replica of nobody: it keeps its data and refuses writes",
   make: (scene) => scene.on(redis, "halo-redis-cli replicaof 127.0.0.1 1"),
   mend: { on: [redis], script: "halo-redis-cli replicaof no one" },
@@ -223,20 +214,15 @@ const replica: Fault = {
 
 const memory: Fault = {
   name: "redis-memory",
-  cause: "redis-memory",
   what: "Redis' maxmemory is reached",
-  make: async (scene) => {
-    await memoryDrill.prepare?.(scene);
-    await scene.on(redis, "halo-redis-cli config set maxmemory 1mb");
-  },
-  mend: memoryDrill.mend as Fault["mend"],
+  make: (scene) => scene.on(redis, `${maxmemory.keep}\n${maxmemory.reach}`),
+  mend: { on: [redis], script: maxmemory.restore },
 };
 
 const before = "/run/halo-fault-aof";
 
 const data: Fault = {
   name: "redis-data",
-  cause: "redis-data",
   what: "12 NUL bytes are at the end of Redis' append-only file: it cannot start",
   make: (scene) =>
     scene.on(
@@ -265,7 +251,6 @@ const small = "/var/lib/halo-fault";
 
 const disk: Fault = {
   name: "disk",
-  cause: "disk",
   what: "a small file system of the balancer's is 95 % full",
   make: (scene) =>
     scene.on(
@@ -277,7 +262,6 @@ const disk: Fault = {
 
 const cpu: Fault = {
   name: "cpu",
-  cause: "cpu",
   what: "a backend's service gets a twentieth of a CPU, or shares one with 24 others where there are no quotas",
   make: (scene, seconds) =>
     scene.on(
@@ -305,7 +289,6 @@ const server = `server ${findHost(peer).address}:3000`;
 
 const uneven: Fault = {
   name: "uneven",
-  cause: "uneven",
   what: "a backend has nine times the weight of another",
   make: (scene) =>
     scene.on(
@@ -320,7 +303,6 @@ const uneven: Fault = {
 
 const timeouts: Fault = {
   name: "timeouts",
-  cause: "timeouts",
   what: "what a balancer sends to a backend's service is dropped on the way",
   make: (scene) =>
     scene.on(

@@ -463,6 +463,6 @@ test("every cause has a section in the runbook, and each but two a fault", () =>
   const text = readFileSync(join(root, "docs/runbook.md"), "utf8");
   const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   for (const name of causeNames) expect(anchors, name).toContain(causes[name].runbook);
-  const without = causeNames.filter((name) => !faults.some((fault) => fault.cause === name));
+  const without = causeNames.filter((name) => !faults.some((fault) => fault.name === name));
   expect(without).toEqual(["redis-down", "database-down"]); // npm run drill has these
 });

@@ -77,7 +77,7 @@ test.each(chosen.flat())("$name: $what", async (fault) => {
   let named: Awaited<ReturnType<typeof lookFor>>;
   try {
     await fault.make(scene(), 120);
-    named = await lookFor(fault.cause);
+    named = await lookFor(fault.name);
   } finally {
     await putBack(scene(), fault);
   }
@@ -92,7 +92,7 @@ test.each(chosen.flat())("$name: $what", async (fault) => {
   expect([named.seen.code, named.seen.prometheus, more]).toEqual([1, null, []]);
   expect(finding?.evidence.length).toBeGreaterThan(0);
   // Its end leaves the window later than its cause: what it explains may be told by itself for a moment.
-  const itsOwn = (cause: CauseName) => cause === fault.cause || fault.cause in causes[cause].symptomOf;
+  const itsOwn = (cause: CauseName) => cause === fault.name || fault.name in causes[cause].symptomOf;
   expect(over.others.filter((other) => !itsOwn(JSON.parse(other).cause))).toEqual([]);
 });
 
