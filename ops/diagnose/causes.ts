@@ -178,10 +178,7 @@ export const causes: Record<CauseName, Cause> = {
     symptomOf: {},
     look: (s) => {
       const backends = inGroup(s, "backends");
-      const servers = inGroup(s, "postgres").flatMap((host) => {
-        const postgres = seenOf(s, host)?.postgres;
-        return isThere(postgres) ? [{ host, ...postgres }] : [];
-      });
+      const servers = storesOf(s, "postgres");
       const told = servers.flatMap(({ refused }) =>
         Object.entries(refused.words).map(
           ([words, count]) => `PostgreSQL has refused ${plural(count, "login")} in the last ${s.window} s: ${words}`,
@@ -234,9 +231,8 @@ export const causes: Record<CauseName, Cause> = {
     next: ["npm run ssh -- HOST sudo journalctl -u redis-server -n 50", "npm run restore -- FILE"],
     symptomOf: {},
     look: (s) =>
-      inGroup(s, "redis").flatMap((host) => {
-        const redis = seenOf(s, host)?.redis;
-        if (!isThere(redis) || (redis.answers && redis.persistence.loading !== "1")) return [];
+      storesOf(s, "redis").flatMap(({ host, ...redis }) => {
+        if (redis.answers && redis.persistence.loading !== "1") return [];
         const damage = damageOf(redis);
         return damage ? [{ host, since: redis.unit.since, ...damage }] : [];
       }),
@@ -250,11 +246,9 @@ export const causes: Record<CauseName, Cause> = {
     ],
     symptomOf: {},
     look: (s) =>
-      inGroup(s, "redis").flatMap((host) => {
-        const redis = seenOf(s, host)?.redis;
-        if (!isThere(redis) || !redis.replicaOf) return [];
-        return [{ host, says: [`it follows ${redis.replicaOf}, and refuses every visit (READONLY)`] }];
-      }),
+      storesOf(s, "redis").flatMap(({ host, replicaOf }) =>
+        replicaOf ? [{ host, says: [`it follows ${replicaOf}, and refuses every visit (READONLY)`] }] : [],
+      ),
   },
   "redis-memory": {
     title: "Redis has no memory left",
@@ -266,9 +260,8 @@ export const causes: Record<CauseName, Cause> = {
     ],
     symptomOf: {},
     look: (s) =>
-      inGroup(s, "redis").flatMap((host) => {
-        const redis = seenOf(s, host)?.redis;
-        const { used = 0, limit = 0 } = (isThere(redis) && redis.memory) || {};
+      storesOf(s, "redis").flatMap(({ host, memory }) => {
+        const { used, limit } = memory ?? { used: 0, limit: 0 };
         if (limit === 0 || used < limits.redisMemory * limit) return [];
         return [
           {
@@ -290,10 +283,7 @@ export const causes: Record<CauseName, Cause> = {
     ],
     symptomOf: { disk: "here", "redis-data": "here" },
     look: (s) =>
-      inGroup(s, "redis").flatMap((host) => {
-        const redis = seenOf(s, host)?.redis;
-        if (!isThere(redis)) return [];
-        const { persistence, folder, writeErrors } = redis;
+      storesOf(s, "redis").flatMap(({ host, persistence, folder, writeErrors }) => {
         const wrong = Object.entries(persistence).filter(([key, value]) => key.endsWith("_status") && value !== "ok");
         const says = wrong.map(([key, value]) => `${key} is ${value} (folder ${folder})`);
         // While it loads the file it is not switched on yet.
@@ -508,7 +498,7 @@ export const causes: Record<CauseName, Cause> = {
 };
 
 /** Why Redis cannot read its data, by its own words, and the repair; undefined where it says nothing of that. */
-function damageOf({ words, manifest, left, folder }: Redis): { says: string[]; next: string[] } | undefined {
+function damageOf({ words, files, folder }: Redis): { says: string[]; next: string[] } | undefined {
   const aof = `${folder}/appendonlydir`;
   const keep = [
     "npm run ssh -- HOST sudo systemctl stop redis-server",
@@ -518,9 +508,9 @@ function damageOf({ words, manifest, left, folder }: Redis): { says: string[]; n
   const restore = ["npm run restore -- FILE # the newest of .halo/backups, or of /var/backups/halo on HOST"];
   const said = words.map((each) => `it says: ${each}`);
   const has = (pattern: RegExp) => words.find((each) => pattern.test(each));
-  if (!manifest && left.length > 0)
+  if (files.length > 0 && !files.includes("appendonly.aof.manifest"))
     return {
-      says: [`${aof} has no manifest, but ${left.join(", ")}: Redis would begin with nothing`, ...said],
+      says: [`${aof} has no manifest, but ${files.join(", ")}: Redis would begin with nothing`, ...said],
       next: [...keep, ...restore],
     };
   if (has(/permission denied/i))
@@ -550,10 +540,8 @@ function damageOf({ words, manifest, left, folder }: Redis): { says: string[]; n
 
 /** Statements that run long in PostgreSQL's own eyes, and who keeps them waiting. */
 function inPostgres(s: Snapshot): Evidence[] {
-  return inGroup(s, "postgres").flatMap((host) => {
-    const postgres = seenOf(s, host)?.postgres;
-    if (!isThere(postgres) || postgres.samples === 0 || postgres.long < limits.samples * postgres.samples) return [];
-    const { long, samples, longest, blockers, waiting } = postgres;
+  return storesOf(s, "postgres").flatMap(({ host, long, samples, longest, blockers, waiting }) => {
+    if (samples === 0 || long < limits.samples * samples) return [];
     const says = [`in ${long} of ${samples} samples a statement of the service had run for over ${ms(slowStatement)}`];
     if (longest)
       says.push(`the longest for ${ms(longest.seconds)} (${longest.event ?? "on the CPU"}): ${longest.query}`);
@@ -623,8 +611,8 @@ export function diagnose(s: Snapshot): Finding[] {
         hosts,
         evidence: mine.flatMap(({ host, says }) => says.map((each) => (hosts.length > 1 ? `${host}: ${each}` : each))),
         ...(since !== undefined && { since }),
-        next: (hosts.length > 0 ? mine : [])
-          .flatMap((one) => (one.next ?? next).map((each) => fill(each, one.host ?? "", s)))
+        next: mine
+          .flatMap(({ host, next: own = next }) => (host ? own.map((each) => fill(each, host, s)) : []))
           .filter((each, i, list) => list.indexOf(each) === i),
         runbook: `docs/runbook.md#${runbook}`,
         explains: [...new Set(explained.map((one) => `${causes[one.cause].title}${one.host ? ` (${one.host})` : ""}`))],
@@ -690,6 +678,13 @@ const seenOf = (s: Snapshot, host: string): Seen | undefined => {
   const seen = s.hosts.find(({ name }) => name === host)?.seen;
   return isThere(seen) ? (seen as Seen) : undefined;
 };
+type Stores = { redis: Redis; postgres: Postgres };
+/** The hosts with such a store, each with what it shows; without those of which nothing could be seen. */
+const storesOf = <Kind extends keyof Stores>(s: Snapshot, kind: Kind): ({ host: string } & Stores[Kind])[] =>
+  inGroup(s, kind).flatMap((host) => {
+    const store = seenOf(s, host)?.[kind];
+    return isThere(store) ? [{ host, ...(store as Stores[Kind]) }] : [];
+  });
 const whyNot = (s: Snapshot, host: string): string => {
   const seen = s.hosts.find(({ name }) => name === host)?.seen;
   return seen && "error" in seen ? seen.error : "";

@@ -23,7 +23,7 @@ def read(path):
         return file.read()
 
 
-MANIFEST = "/var/lib/redis/appendonlydir/appendonly.aof.manifest"
+APPEND_ONLY = "/var/lib/redis/appendonlydir"
 # Redis' words at a start for data that it cannot read, or may not. Those of a failed write are another cause.
 UNREADABLE = (
     r"# (Bad file format|Unexpected end of file|Unrecoverable error) reading the append only file|# .*AOF manifest|# .*[Pp]ermission denied"
@@ -172,19 +172,17 @@ def redis():
     wanted = ("loading", "aof_enabled", "aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
     errors = run("journalctl", "-u", "redis-server", f"--since=-{asked['window']}s", "-o", "cat", "-g", "AOF write error")
     folder = run("halo-redis-cli", "config", "get", "dir", timeout=3).split("\n")[-1]
-    state = unit("redis-server")
     # What it said when it started last, and systemd of it. Redis warns of much that hinders nothing.
     told = run("journalctl", "-u", "redis-server", "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
     last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in told]
     return {
-        "unit": state,
+        "unit": unit("redis-server"),
         "answers": bool(of),
         "persistence": {key: of[key] for key in wanted if key in of},
         "folder": folder or "/var/lib/redis",
         "writeErrors": len(errors.splitlines()),
         "words": list(dict.fromkeys(line.removeprefix("# ") for line in last if re.search(UNREADABLE, line)))[-3:],
-        "manifest": os.path.exists(MANIFEST),
-        "left": sorted(os.listdir(os.path.dirname(MANIFEST))) if os.path.isdir(os.path.dirname(MANIFEST)) else [],
+        "files": sorted(os.listdir(APPEND_ONLY)) if os.path.isdir(APPEND_ONLY) else [],
         "replicaOf": f"{of['master_host']}:{of['master_port']}" if of.get("role") == "slave" else None,
         "memory": {"used": int(of["used_memory"]), "limit": int(of["maxmemory"])} if "maxmemory" in of else None,
     }
@@ -220,7 +218,6 @@ def postgres():
     )
     if told.returncode:
         return {"unit": server, "error": told.stderr.strip()}
-    refused = refused_logins()
     # \watch puts its title, with the time, before each sample.
     lines = [line for line in told.stdout.splitlines() if line.startswith("[")]
     samples = [json.loads(line) for line in lines]
@@ -244,7 +241,7 @@ def postgres():
     return {
         "unit": server,
         "most": int(told.stdout.split("\n", 1)[0]),
-        "refused": refused,
+        "refused": refused_logins(),
         "sessions": [{"app": app, "state": state, "count": count} for (app, state), count in sessions.items()],
         "samples": len(samples),
         "long": long,

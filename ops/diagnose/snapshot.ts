@@ -43,9 +43,8 @@ export type Redis = {
   writeErrors: number;
   /** Where it does not answer: its last words on data that it cannot read. */
   words: string[];
-  /** Whether its append-only folder has its manifest, and what is in there. */
-  manifest: boolean;
-  left: string[];
+  /** In the folder of its append-only file. */
+  files: string[];
   /** The address of its master, where it is a replica. */
   replicaOf: string | null;
   /** Bytes; a limit of 0 is none. */

@@ -55,8 +55,7 @@ const redis = (given: Partial<Redis> = {}): Redis => ({
   folder: "/var/lib/redis",
   writeErrors: 0,
   words: [],
-  manifest: true,
-  left: ["appendonly.aof.1.incr.aof"],
+  files: ["appendonly.aof.1.incr.aof", "appendonly.aof.manifest"],
   replicaOf: null,
   memory: { used: 2 ** 22, limit: 2 ** 27 },
   ...given,
@@ -255,7 +254,7 @@ describe("Redis that cannot read its data", () => {
       /redis-check-aof --fix .*7\.incr\.aof/,
     ],
     ["a damaged base", { words: ["Short read or OOM loading DB"] }, /is damaged/, /npm run restore/],
-    ["no manifest", { manifest: false }, /has no manifest/, /npm run restore/],
+    ["no manifest", { files: ["appendonly.aof.1.incr.aof"] }, /has no manifest/, /npm run restore/],
     ["no right", { words: ["Can't open the append-only file: Permission denied"] }, /may not read/, /chown/],
   ])("%s", (_, given, says, next) => {
     const [first, ...others] = diagnose(
