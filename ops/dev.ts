@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { listen } from "./dev/front.ts";
 import { command, Problem } from "./lib/problem.ts";
-import { missing } from "./lib/programs.ts";
+import { lacking } from "./lib/programs.ts";
 import { root } from "./lib/project.ts";
 import { buildWeb } from "./lib/web.ts";
 import { freePort } from "./loopback/port.ts";
@@ -29,12 +29,8 @@ await command(async (args) => {
   const port = Number(values.port);
   if (!(Number.isInteger(port) && port >= 1 && port <= 65_534))
     throw new Problem(`--port ${values.port} is not possible`, "a whole number from 1 to 65534");
-  const absent = missing(["redis-server", "postgres"]);
-  if (absent.programs.length > 0)
-    throw new Problem(
-      `npm run dev needs ${absent.programs.join(" and ")}, which this machine has not`,
-      `as root on Debian or Ubuntu: ${absent.install}`,
-    );
+  const lack = lacking("npm run dev", ["redis-server", "postgres"]);
+  if (lack) throw lack;
   let over = false;
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -94,11 +90,10 @@ async function start(port: number, undo: (() => unknown)[]): Promise<void> {
 
   const redis = await RedisServer.prepare();
   undo.push(() => redis.destroy());
-  const servers = await Promise.allSettled([redis.start(), PostgresServer.create()]);
-  const [, database] = servers;
+  const [counting, database] = await Promise.allSettled([redis.start(), PostgresServer.create()]);
   if (database.status === "fulfilled") undo.push(() => database.value.destroy());
-  for (const server of servers) if (server.status === "rejected") throw server.reason;
-  if (database.status === "rejected") return;
+  if (counting.status === "rejected") throw counting.reason;
+  if (database.status === "rejected") throw database.reason;
 
   const service = spawn(process.execPath, ["--watch", "--watch-preserve-output", join(root, "app/src/main.ts")], {
     cwd: root,

@@ -2,7 +2,7 @@
  * One lane of tests by itself: `npm run test:system -- FILTER`; a cluster is brought up where the lane
  * needs one, and destroyed afterwards, whatever happened, if it was not there before.
  */
-import { type Count, type PartName, refuseForeignLab, runPart, total } from "./lib/lanes.ts";
+import { add, type Count, type PartName, refuseForeignLab, runPart, total } from "./lib/lanes.ts";
 import { command } from "./lib/problem.ts";
 import { attach } from "./lib/process.ts";
 import { existingProvider } from "./lib/provider.ts";
@@ -50,14 +50,10 @@ await command(
     const up = { system: ["up"], vm: ["up", "--provider=libvirt"] }[lane];
     const mine = up !== undefined && existingProvider() === null;
     if (mine) refuseForeignLab();
-    const count: Count = { passed: 0, failures: [] };
+    const count: Count = { passed: 0, failures: [], tests: [] };
     try {
       if (up && (await attach(["ops/run", ...up])) !== 0) return 1;
-      for (const name of names) {
-        const { passed, failures } = await runPart(name, { args });
-        count.passed += passed;
-        count.failures.push(...failures);
-      }
+      for (const name of names) add(count, await runPart(name, { args }));
     } finally {
       if (mine) await attach(["ops/run", "destroy", "--keep-image"]);
     }

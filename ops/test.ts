@@ -1,6 +1,7 @@
 /** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
 import { parseArgs } from "node:util";
 import {
+  add,
   overBudget,
   type PartName,
   refuseForeignLab,
@@ -51,11 +52,9 @@ await command(async ([which, ...args]) => {
   try {
     for (const lane of lanes) {
       console.log(`\n${lane} (${elapsed()})`);
-      const { passed, failures, tests } = await runPart(lane, { slow });
-      all.passed += passed;
-      all.failures.push(...failures);
-      all.tests.push(...tests);
-      if (lane === "life" && failures.length > 0) {
+      const part = await runPart(lane, { slow });
+      add(all, part);
+      if (lane === "life" && part.failures.length > 0) {
         console.log("The system lane is left out: it needs the cluster that life brings up.");
         break;
       }

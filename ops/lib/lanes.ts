@@ -5,7 +5,7 @@ import { dirname, join, relative } from "node:path";
 import { reach } from "./cluster.ts";
 import { Problem } from "./problem.ts";
 import { ask, attach, elapsed } from "./process.ts";
-import { missing } from "./programs.ts";
+import { lacking } from "./programs.ts";
 import { own, root } from "./project.ts";
 
 /** One part of the tests: a vitest project, or a command that checks the source. */
@@ -37,11 +37,18 @@ export const totals = { check: 600, test: 7200 };
 /** The parts of `npm run check`, one after the other: beside another part a request of the integration tests can get a 503. */
 export const checks: PartName[] = ["types", "format", "lint", "unit", "integration"];
 
-/** How many tests of a part passed; of each that failed its file, its name and the first line of why. */
-export type Count = { passed: number; failures: string[] };
-
 /** One test with the seconds that it took. */
 type Timed = { name: string; seconds: number };
+
+/** How many tests of a part passed; of each that failed its file, its name and the first line of why; the time of each. */
+export type Count = { passed: number; failures: string[]; tests: Timed[] };
+
+/** Adds a part's count to that of all. */
+export function add(all: Count, { passed, failures, tests }: Count): void {
+  all.passed += passed;
+  all.failures.push(...failures);
+  all.tests.push(...tests);
+}
 
 /** What is printed last: the failures once more, for they may be thousands of lines above, and how many there were. */
 export const total = ({ passed, failures }: Count): string =>
@@ -99,15 +106,7 @@ export function overBudget(name: string, seconds: number, budget: number, slow: 
 }
 
 /** The problem of a part whose programs are not on this machine. */
-function lacking(name: PartName): Problem | undefined {
-  const part: Part = parts[name];
-  const absent = missing(part.needs ?? []);
-  if (absent.programs.length === 0) return undefined;
-  return new Problem(
-    `${name} needs ${absent.programs.join(", ")}, which this machine has not`,
-    `as root on Debian or Ubuntu: ${absent.install}`,
-  );
-}
+const lackingOf = (name: PartName): Problem | undefined => lacking(name, (parts[name] as Part).needs ?? []);
 
 /**
  * Runs one part on the caller's terminal or into a file, where it needs hosts there where these can be reached.
@@ -117,11 +116,13 @@ function lacking(name: PartName): Problem | undefined {
  */
 export async function runPart(
   name: PartName,
-  { args = [], log, slow = slowness() }: { args?: string[]; log?: string; slow?: number } = {},
-): Promise<Count & { seconds: number; tests: Timed[] }> {
+  { args = [], log, slow: given }: { args?: string[]; log?: string; slow?: number } = {},
+): Promise<Count & { seconds: number }> {
   const part: Part = parts[name];
-  const lack = lacking(name);
+  const lack = lackingOf(name);
   if (lack) throw lack;
+  const budgeted = args.length === 0 && !process.env.HALO_TEST_ALL;
+  const slow = given ?? (budgeted ? slowness() : 1);
   const bin = (program: string) => join(root, "node_modules/.bin", program);
   const report = own("reports", `${name}.json`);
   rmSync(report, { force: true });
@@ -145,14 +146,13 @@ export async function runPart(
         tests: [],
       }
     : readReport(name, report, code);
-  const budgeted = args.length === 0 && !process.env.HALO_TEST_ALL;
   if (budgeted && seconds > part.budget * slow)
     // The machine may have become busier meanwhile.
     count.failures.push(...overBudget(name, seconds, part.budget, Math.max(slow, slowness()), count.tests));
   return { ...count, seconds };
 }
 
-function readReport(name: string, report: string, code: number): Count & { tests: Timed[] } {
+function readReport(name: string, report: string, code: number): Count {
   if (!existsSync(report)) return { passed: 0, failures: [`${name}: vitest ended without a report`], tests: [] };
   const { numPassedTests, testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
   const place = (file: string, test: string) => `${relative(root, file)} > ${test}`;
@@ -176,24 +176,23 @@ function readReport(name: string, report: string, code: number): Count & { tests
  * Runs every part that needs no hosts, prints each part's time as it ends and the output of one that failed. A part that
  * cannot run here is a failure; the others run all the same.
  */
-export async function runChecks(slow: number): Promise<Count & { tests: Timed[] }> {
-  const all: Count & { tests: Timed[] } = { passed: 0, failures: [], tests: [] };
+export async function runChecks(slow: number): Promise<Count> {
+  const all: Count = { passed: 0, failures: [], tests: [] };
   const say = (name: string, result: string) => console.log(`  ${name.padEnd(12)} ${result}`);
   for (const name of checks) {
-    const lack = lacking(name);
+    const lack = lackingOf(name);
     if (lack) {
       all.failures.push(`${lack.message}\n    Fix: ${lack.mend}`);
       say(name, "not run");
       continue;
     }
     const log = own("reports", `${name}.log`);
-    const { passed, failures, seconds, tests } = await runPart(name, { log, slow });
-    all.passed += passed;
-    all.failures.push(...failures);
-    all.tests.push(...tests);
-    if (failures.length > 0) console.log(readFileSync(log, "utf8").trimEnd());
+    const part = await runPart(name, { log, slow });
+    add(all, part);
+    const failed = part.failures.length > 0;
+    if (failed) console.log(readFileSync(log, "utf8").trimEnd());
     const budget = Math.round(parts[name].budget * slow);
-    say(name, `${Math.round(seconds)} s of ${budget} s${failures.length > 0 ? ", FAILED" : ""}`);
+    say(name, `${Math.round(part.seconds)} s of ${budget} s${failed ? ", FAILED" : ""}`);
   }
   return all;
 }

@@ -1,5 +1,6 @@
 import { accessSync, constants, globSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { Problem } from "./problem.ts";
 
 const path = () => (process.env.PATH ?? "").split(delimiter);
 
@@ -19,10 +20,10 @@ const inPath = (program: string): string | undefined =>
     .find(runs);
 
 /** Debian's redis-tools holds the whole server, under the name of a tool that is the same program. */
-export const redisServer = (): string | undefined => inPath("redis-server") ?? ["/usr/bin/redis-check-rdb"].find(runs);
+const redisServer = (): string | undefined => inPath("redis-server") ?? ["/usr/bin/redis-check-rdb"].find(runs);
 
 /** The folder of PostgreSQL's programs; Debian keeps the server's out of PATH. */
-export function postgresFolder(): string | undefined {
+function postgresFolder(): string | undefined {
   const debian = globSync("/usr/lib/postgresql/*/bin").sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
   return [...debian, ...path()].find((folder) =>
     ["initdb", "postgres", "psql"].every((program) => runs(join(folder, program))),
@@ -42,11 +43,24 @@ const packages: Record<string, string> = {
   yamllint: "yamllint",
 };
 
-/** Those programs that this machine has not, and the command that installs them. */
-export function missing(programs: string[]): { programs: string[]; install: string } {
-  const found = (program: string) =>
-    program === "redis-server" ? redisServer() : program === "postgres" ? postgresFolder() : inPath(program);
-  const absent = programs.filter((program) => !found(program));
-  const names = absent.map((program) => packages[program] ?? program);
-  return { programs: absent, install: `apt-get install --no-install-recommends ${[...new Set(names)].join(" ")}` };
+/** A program's file; of postgres the folder that has initdb and psql as well. */
+const find = (program: string): string | undefined =>
+  program === "redis-server" ? redisServer() : program === "postgres" ? postgresFolder() : inPath(program);
+
+/** The problem of somebody who needs programs that this machine has not; undefined where it has all. */
+export function lacking(who: string, programs: string[]): Problem | undefined {
+  const absent = programs.filter((program) => !find(program));
+  if (absent.length === 0) return undefined;
+  const names = new Set(absent.map((program) => packages[program] ?? program));
+  return new Problem(
+    `${who} needs ${absent.join(", ")}, which this machine has not`,
+    `as root on Debian or Ubuntu: apt-get install --no-install-recommends ${[...names].join(" ")}`,
+  );
+}
+
+/** Where a program is, as {@link find} says. @throws {Problem} where it is not */
+export function located(program: string): string {
+  const place = find(program);
+  if (place) return place;
+  throw lacking("a server on loopback", [program]);
 }

@@ -7,8 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { Problem } from "../lib/problem.ts";
-import { missing, postgresFolder } from "../lib/programs.ts";
+import { located } from "../lib/programs.ts";
 import { freePort } from "./port.ts";
 import { until } from "./until.ts";
 
@@ -19,12 +18,6 @@ const NOBODY = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
 /** The hosts' own: database.sql makes database, roles and rights, migrate.sql applies a migration. */
 const SCRIPTS = fileURLToPath(new URL("../../ansible/roles/postgres/files/", import.meta.url));
-
-function findPrograms(): string {
-  const folder = postgresFolder();
-  if (folder) return folder;
-  throw new Problem("there is no PostgreSQL server (with pg_trgm) on this machine", missing(["postgres"]).install);
-}
 
 /** A PostgreSQL of the caller's own, with the roles, the schema and the migrations of the hosts. */
 export class PostgresServer {
@@ -52,7 +45,11 @@ export class PostgresServer {
     const data = join(dir, "data");
     const options = "--username=tester --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions";
     const initdb = [...options.split(" "), "--pgdata", data];
-    execFileSync(join(findPrograms(), "initdb"), initdb, { ...NOBODY, cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
+    execFileSync(join(located("postgres"), "initdb"), initdb, {
+      ...NOBODY,
+      cwd: "/",
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     await writeFile(
       join(data, "pg_hba.conf"),
       "host all tester 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
@@ -89,7 +86,10 @@ export class PostgresServer {
     const settings = { port: this.port, max_connections: 100, ...fast, ...more };
     const args = ["-D", join(this.#dir, "data"), ...Object.entries(settings).flatMap(([k, v]) => ["-c", `${k}=${v}`])];
     const launch = () => {
-      this.#process = spawn(join(findPrograms(), "postgres"), args, { ...NOBODY, stdio: ["ignore", "ignore", "pipe"] });
+      this.#process = spawn(join(located("postgres"), "postgres"), args, {
+        ...NOBODY,
+        stdio: ["ignore", "ignore", "pipe"],
+      });
       this.#process.stderr?.on("data", (chunk) => {
         this.log = (this.log + chunk).slice(-1_000_000);
       });
@@ -173,7 +173,7 @@ export class PostgresServer {
     const set = Object.entries(variables).flatMap(([name, value]) => ["-v", `${name}=${value}`]);
     const login = ["-h", "127.0.0.1", "-p", String(this.port), "-U", "tester", "-d", database];
     const argv = ["--no-psqlrc", "--quiet", ...login, ...set, "--file", join(SCRIPTS, file)];
-    execFileSync(join(findPrograms(), "psql"), argv, { input, stdio: ["pipe", "ignore", "pipe"] });
+    execFileSync(join(located("postgres"), "psql"), argv, { input, stdio: ["pipe", "ignore", "pipe"] });
   }
 
   /** Applies the migrations that are not there yet, as halo-migrate does on the hosts. */

@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { COUNT_LIBRARY } from "../../app/src/visits/function.ts";
-import { Problem } from "../lib/problem.ts";
-import { missing, redisServer } from "../lib/programs.ts";
+import { located } from "../lib/programs.ts";
 import { freePort } from "./port.ts";
 import { until } from "./until.ts";
 
@@ -13,12 +12,6 @@ import { until } from "./until.ts";
 const SERVICE_ACL =
   "resetkeys ~total_visits ~v:* resetchannels -@all +fcall +time +get +set +hmget +hset +expire +ping +info +hello";
 export const SERVICE_LOGIN = { REDIS_USERNAME: "halo", REDIS_PASSWORD: "integration-secret" };
-
-function findServer(): string {
-  const file = redisServer();
-  if (file) return file;
-  throw new Problem("there is no Redis server on this machine", missing(["redis-server"]).install);
-}
 
 /** A Redis of the caller's own, with the durability of the real one and the service's user. */
 export class RedisServer {
@@ -61,7 +54,7 @@ export class RedisServer {
       ...more,
     };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.#process = spawn(findServer(), args, { argv0: "redis-server", stdio: "ignore" });
+    this.#process = spawn(located("redis-server"), args, { argv0: "redis-server", stdio: "ignore" });
     await until("Redis to answer", () => this.ask((redis) => redis.ping()));
     if (load) await this.load();
   }
