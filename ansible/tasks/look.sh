@@ -26,7 +26,7 @@ nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-f
 unread nginx /etc/nginx/nginx.conf && echo nginx_unread=yes
 unread redis-server /etc/redis/redis.conf /etc/redis/users.acl /etc/systemd/system/redis-server.service.d/halo.conf && echo redis_unread=yes
 # Releases of before the Redis function: they count by a script of their own (role redis, users.acl).
-for file in /opt/halo/releases/*/app/src/visits/script.ts; do [ ! -e "$file" ] || echo scripts=yes; done
+ls /opt/halo/releases/*/app/src/visits/script.ts >/dev/null 2>&1 && echo scripts=yes
 for path in /etc/halo /etc/ssh/sshd_config.d/00-halo.conf /etc/nginx /etc/redis /etc/redis/users.acl /etc/postgresql /usr/bin/prometheus-node-exporter /usr/share/grafana /var/lib/redis /opt/halo /opt/halo/releases/* /opt/halo/runtime/*; do
   [ -e "$path" ] && echo "$path=there"
 done

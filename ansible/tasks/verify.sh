@@ -55,9 +55,8 @@ redis_has_memory() {
   halo-redis-cli info memory | tr -d '\r' | awk -F : '{ of[$1] = $2 } END { exit !("maxmemory" in of) || (of["maxmemory"] > 0 && of["used_memory"] >= of["maxmemory"]) }'
 }
 redis_has_functions() {
-  for file in /opt/halo/releases/*/app/src/visits/count.lua; do
-    [ -e "$file" ] || continue
-    contains "count_$(sha256sum <"$file" | cut -c 1-12)" halo-redis-cli function list || return
+  for name in $(halo-redis-cli needed-functions); do
+    contains "$name" halo-redis-cli function list || return
   done
 }
 
