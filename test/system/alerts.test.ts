@@ -6,6 +6,7 @@ import { query } from "../../ops/lib/prometheus.ts";
 import { alerts, metricsOf, rules } from "../lib/alerts.ts";
 import { ansible, backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
+import { atNight } from "../lib/night.ts";
 import { metricsLogin, metricsSite, traffic } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
@@ -84,13 +85,13 @@ test("a stopped backend is told within 60 s, in one message, and that it is back
   );
 });
 
-test("the dead-man's switch is told that alerts are sent, and nobody else is", async () => {
+atNight("the dead-man's switch is told that alerts are sent, and nobody else is", async () => {
   const watchdog = () => messages.filter((each) => each.alerts.some(({ labels }) => labels.alertname === "Watchdog"));
   await until("the watchdog has called", 70_000, async () => watchdog().length > 0);
   expect(new Set(watchdog().map(({ path }) => path))).toEqual(new Set(["/deadman"]));
 });
 
-test("a dead host is one message: it silences the warnings of its own, and the worse bound the lesser", async () => {
+atNight("a dead host is one message: it silences the warnings of its own, and the worse bound the lesser", async () => {
   // Of each run: who was told once is not told again for four hours.
   const [dead, alive] = [`dead-${Date.now()}`, `alive-${Date.now()}`];
   const made = (host: string, severity: string, alertname: string) => ({
@@ -112,7 +113,7 @@ test("a dead host is one message: it silences the warnings of its own, and the w
 });
 
 describe("planned work", () => {
-  test("what is silenced is told to nobody", async () => {
+  atNight("what is silenced is told to nobody", async () => {
     const before = messages.length;
     const said = await on(
       monitoring,
@@ -129,7 +130,7 @@ describe("planned work", () => {
     expect(of(first, before)).toEqual([]);
   });
 
-  test("a deploy silences what it causes on the backend at which it is, and nothing else", async () => {
+  atNight("a deploy silences what it causes on the backend at which it is, and nothing else", async () => {
     const { code, output } = await sh(["npm", "run", "-s", "deploy"]);
     expect(code, output).toBe(0);
     const release = output.match(/release (\S+) is in service/)?.[1] ?? "no release";

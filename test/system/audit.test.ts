@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { findHost, ssh } from "../../ops/lib/cluster.ts";
 import { hosts, root } from "../../ops/lib/project.ts";
 import { backends, must, on, sh } from "../lib/hosts.ts";
+import { atNight } from "../lib/night.ts";
 
 // What is accepted, and why: the judges' figures are compared with this list.
 const accepted: {
@@ -39,7 +40,7 @@ describe("SSH", () => {
     }
   });
 
-  test("no host has anything that ssh-audit calls a failure, and no warning but those of the list", async () => {
+  atNight("no host has anything that ssh-audit calls a failure, and no warning but those of the list", async () => {
     const addresses = hosts().map((host) => host.address);
     type Note = { algorithm: string; notes: { fail?: string[]; warn?: string[] } };
     // Not from here: sshd makes an address wait that breaks off as often as the judge does.
@@ -80,7 +81,7 @@ describe("units", () => {
 });
 
 // Two minutes of CPU for each host; half an hour is ten times what all three take together on two cores.
-test.runIf(process.env.HALO_TEST_ALL)(
+atNight(
   "lynis gives each host at least the index of the list, and finds nothing that is not accepted there",
   { timeout: 30 * 60_000 },
   async () => {
@@ -105,11 +106,14 @@ test.runIf(process.env.HALO_TEST_ALL)(
   },
 );
 
-test("a security update comes by the timer's own command, also over a configuration file that was changed", async () => {
-  expect(await run(backends[1] ?? "", "upgrade.sh")).toContain("1 -> 2, setting = my own");
-});
+atNight(
+  "a security update comes by the timer's own command, also over a configuration file that was changed",
+  async () => {
+    expect(await run(backends[1] ?? "", "upgrade.sh")).toContain("1 -> 2, setting = my own");
+  },
+);
 
-test("npm run verify names a service whose program was replaced under it", async () => {
+atNight("npm run verify names a service whose program was replaced under it", async () => {
   const [host = ""] = backends;
   await on(
     host,

@@ -6,6 +6,7 @@ import { findHost, ssh } from "../../ops/lib/cluster.ts";
 import { inGroup, root } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock, request, visit } from "../lib/http.ts";
+import { atNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
@@ -98,6 +99,9 @@ test("what was acknowledged is on disk, with checksums; a connection for every w
     "data_checksums=on fsync=on full_page_writes=on synchronous_commit=on",
   );
   expect(Number(await sql("SHOW max_connections"))).toBe(backends.length * 8 * 2 + 20);
+});
+
+atNight("too few connections are refused, with the number that is needed", async () => {
   const { code, output } = await ansible(
     ...["site.yml", "--limit", `${host},localhost`, "--extra-vars", "postgres_max_connections=20"],
   );
@@ -137,7 +141,7 @@ describe("migrations", () => {
   const applied = () => sql("SELECT string_agg(name, ' ' ORDER BY name) FROM workshop.migrations");
   const log = async () => JSON.parse(await on("balancer", "tail -n 1 /var/lib/halo-cluster/deploys.log"));
 
-  test.each([
+  const wrong: [string, string, string, RegExp][] = [
     [
       "fails",
       "9999-wrong.sql",
@@ -145,19 +149,38 @@ describe("migrations", () => {
       /9999-wrong\.sql: ERROR: +column "nothing" does not exist\s+LINE 2: SELECT nothing;/,
     ],
     ["was changed after it was applied", "0001-workshop.sql", "SELECT 1;\n", /0001-workshop\.sql is not what release/],
-  ])("one that %s: nothing is switched, and the database is as before", async (name, file, text, words) => {
-    const before = [await serving(), await applied()];
-    const release = await migrating(name.split(" ")[0] ?? "", file, text);
-    const { code, output } = await deploy(release);
-    expect(code).not.toBe(0);
-    expect(output).toMatch(words);
-    expect([await serving(), await applied()]).toEqual(before);
+  ];
+
+  test.each(wrong)("halo-migrate refuses one that %s, and the database is as before", async (_, file, text, words) => {
+    const before = await applied();
+    const refused = on(
+      host,
+      `cd "$(mktemp -d)"; mkdir app; cp -r /opt/halo/migrated/app/migrations app
+cat >app/migrations/${file} <<'SQL'
+${text}SQL
+halo-migrate . of-the-test`,
+    );
+    await expect(refused).rejects.toThrow(words);
+    expect(await applied()).toBe(before);
     expect(await sql("SELECT to_regclass('workshop.half_done')")).toBe("");
-    expect(await log()).toMatchObject({ release: release.id, result: expect.stringContaining(`failed on ${host}`) });
-    expect(await on("balancer", "ls /var/lib/halo-cluster")).not.toContain("deploy.lock");
-    for (const backend of backends) expect(await on(backend, "halo-release list")).not.toContain(release.id);
-    expect((await create()).status).toBe(201);
   });
+
+  atNight.each(wrong)(
+    "one that %s: nothing is switched, and the database is as before",
+    async (name, file, text, words) => {
+      const before = [await serving(), await applied()];
+      const release = await migrating(name.split(" ")[0] ?? "", file, text);
+      const { code, output } = await deploy(release);
+      expect(code).not.toBe(0);
+      expect(output).toMatch(words);
+      expect([await serving(), await applied()]).toEqual(before);
+      expect(await sql("SELECT to_regclass('workshop.half_done')")).toBe("");
+      expect(await log()).toMatchObject({ release: release.id, result: expect.stringContaining(`failed on ${host}`) });
+      expect(await on("balancer", "ls /var/lib/halo-cluster")).not.toContain("deploy.lock");
+      for (const backend of backends) expect(await on(backend, "halo-release list")).not.toContain(release.id);
+      expect((await create()).status).toBe(201);
+    },
+  );
 
   test("one that has to wait says for whom, for a bounded time, and leaves nothing", async () => {
     const before = await applied();
@@ -201,32 +224,35 @@ ${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
     expect(await applied()).toBe(before);
   });
 
-  test("one that is right is there before the release serves, the service may use it, and the release before bears it", async () => {
-    const [before] = await serving();
-    const release = await migrating(
-      "right",
-      "9000-test.sql",
-      "CREATE TABLE of_the_test (id bigint GENERATED ALWAYS AS IDENTITY, what text);\n",
-    );
-    try {
-      const { code, output } = await deploy(release);
-      expect(code, output).toBe(0);
-      expect(await serving()).toEqual(backends.map(() => release.id));
-      expect(await applied()).toContain("9000-test.sql");
-      await sql("SET ROLE halo; INSERT INTO workshop.of_the_test (what) VALUES ('row')");
-      const back = await sh(["npm", "run", "-s", "rollback", "--", before ?? ""]);
-      expect(back.code, back.output).toBe(0);
-      await created();
-      await must(["npm", "run", "-s", "verify"]);
-    } finally {
-      await sql("DROP TABLE IF EXISTS workshop.of_the_test");
-      await sql("DELETE FROM workshop.migrations WHERE name = '9000-test.sql'");
-      await on(host, `ln -sfn /opt/halo/releases/${before} /opt/halo/migrated`);
-      // No later test and no rollback takes it for a release like another.
-      rmSync(release.file, { force: true });
-      for (const backend of backends) await on(backend, `halo-release reject ${release.id}`);
-    }
-  });
+  atNight(
+    "one that is right is there before the release serves, the service may use it, and the release before bears it",
+    async () => {
+      const [before] = await serving();
+      const release = await migrating(
+        "right",
+        "9000-test.sql",
+        "CREATE TABLE of_the_test (id bigint GENERATED ALWAYS AS IDENTITY, what text);\n",
+      );
+      try {
+        const { code, output } = await deploy(release);
+        expect(code, output).toBe(0);
+        expect(await serving()).toEqual(backends.map(() => release.id));
+        expect(await applied()).toContain("9000-test.sql");
+        await sql("SET ROLE halo; INSERT INTO workshop.of_the_test (what) VALUES ('row')");
+        const back = await sh(["npm", "run", "-s", "rollback", "--", before ?? ""]);
+        expect(back.code, back.output).toBe(0);
+        await created();
+        await must(["npm", "run", "-s", "verify"]);
+      } finally {
+        await sql("DROP TABLE IF EXISTS workshop.of_the_test");
+        await sql("DELETE FROM workshop.migrations WHERE name = '9000-test.sql'");
+        await on(host, `ln -sfn /opt/halo/releases/${before} /opt/halo/migrated`);
+        // No later test and no rollback takes it for a release like another.
+        rmSync(release.file, { force: true });
+        for (const backend of backends) await on(backend, `halo-release reject ${release.id}`);
+      }
+    },
+  );
 });
 
 describe("a backup", () => {
@@ -272,7 +298,7 @@ describe("a backup", () => {
     rmSync(file);
   });
 
-  test("restored under writes: what was acknowledged is in the restored database or in the kept one", async () => {
+  atNight("restored under writes: what was acknowledged is in the restored database or in the kept one", async () => {
     const { file } = await backup();
     const names: string[] = [];
     let running = true;
@@ -312,24 +338,27 @@ describe("a backup", () => {
     }
   });
 
-  test("from before there was PostgreSQL leaves its rows alone; one that PostgreSQL cannot read changes nothing", async () => {
-    const { file } = await backup();
-    await created();
-    const before = await rows();
-    const bad = join(here, "bad.tar");
-    const spoil =
-      "echo PGDMPx >postgres.dump; sha256sum redis.rdb postgres.dump >SHA256SUMS; tar -cf bad.tar redis.rdb postgres.dump SHA256SUMS";
-    await must(["sh", "-c", `cd ${here} && tar -xf ${file} && ${spoil}`]);
-    const total = await on("balancer", "halo-redis-cli get total_visits");
-    const refused = await restore(bad);
-    expect([refused.code, refused.output]).toEqual([1, expect.stringContaining("PostgreSQL cannot load it")]);
-    expect([await rows(), await on("balancer", "halo-redis-cli get total_visits")]).toEqual([before, total]);
+  atNight(
+    "from before there was PostgreSQL leaves its rows alone; one that PostgreSQL cannot read changes nothing",
+    async () => {
+      const { file } = await backup();
+      await created();
+      const before = await rows();
+      const bad = join(here, "bad.tar");
+      const spoil =
+        "echo PGDMPx >postgres.dump; sha256sum redis.rdb postgres.dump >SHA256SUMS; tar -cf bad.tar redis.rdb postgres.dump SHA256SUMS";
+      await must(["sh", "-c", `cd ${here} && tar -xf ${file} && ${spoil}`]);
+      const total = await on("balancer", "halo-redis-cli get total_visits");
+      const refused = await restore(bad);
+      expect([refused.code, refused.output]).toEqual([1, expect.stringContaining("PostgreSQL cannot load it")]);
+      expect([await rows(), await on("balancer", "halo-redis-cli get total_visits")]).toEqual([before, total]);
 
-    const old = join(here, "old.tar");
-    await must(["sh", "-c", `cd ${here} && sha256sum redis.rdb >SHA256SUMS && tar -cf old.tar redis.rdb SHA256SUMS`]);
-    const { code, output } = await restore(old);
-    expect([code, output]).toEqual([0, expect.stringContaining("nothing of PostgreSQL in it")]);
-    expect(await rows()).toBe(before);
-    rmSync(file);
-  });
+      const old = join(here, "old.tar");
+      await must(["sh", "-c", `cd ${here} && sha256sum redis.rdb >SHA256SUMS && tar -cf old.tar redis.rdb SHA256SUMS`]);
+      const { code, output } = await restore(old);
+      expect([code, output]).toEqual([0, expect.stringContaining("nothing of PostgreSQL in it")]);
+      expect(await rows()).toBe(before);
+      rmSync(file);
+    },
+  );
 });

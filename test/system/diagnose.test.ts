@@ -8,6 +8,7 @@ import { startTraffic } from "../../ops/faults/load.ts";
 import { inGroup } from "../../ops/lib/project.ts";
 import { query } from "../../ops/lib/prometheus.ts";
 import { explainByJournals, on, sh, until } from "../lib/hosts.ts";
+import { atNight, wholeNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 
@@ -70,7 +71,7 @@ test("a healthy cluster: nothing is wrong", async () => {
 
 /** Each takes about a minute: three a day, others tomorrow, and all with `npm run test:all`. */
 const today = Math.floor(Date.now() / 86_400_000);
-const chosen = process.env.HALO_TEST_ALL ? faults : [0, 1, 2].map((i) => faults[(today * 3 + i) % faults.length] ?? []);
+const chosen = wholeNight ? faults : [0, 1, 2].map((i) => faults[(today * 3 + i) % faults.length] ?? []);
 
 test.each(chosen.flat())("$name: $what", async (fault) => {
   await arm(scene(), { ...fault, limit: 120 }, 1);
@@ -96,7 +97,7 @@ test.each(chosen.flat())("$name: $what", async (fault) => {
   expect(over.others.filter((other) => !itsOwn(JSON.parse(other).cause))).toEqual([]);
 });
 
-test("a worker that ends while it is looked at", async () => {
+atNight("a worker that ends while it is looked at", async () => {
   const [{ name = "" } = {}] = inGroup("backends");
   const looking = look();
   await on(name, "until pgrep -f '^python3 - '; do sleep .05; done; sleep .5; pkill -KILL -u halo -f app/src/main.ts");
@@ -116,7 +117,7 @@ test("without Prometheus the hosts alone are asked, and it says so", async () =>
 });
 
 // The last one: what visitors noticed stays in the window for a while.
-test("a frozen Redis, which its unit calls active", async () => {
+atNight("a frozen Redis, which its unit calls active", async () => {
   const [{ name = "" } = {}] = inGroup("redis");
   await on(name, "systemctl kill -s STOP redis-server");
   try {

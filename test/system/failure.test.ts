@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { ansible, backends, explainByJournals, on, until, vagrant } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
+import { atNight, wholeNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 
@@ -21,13 +22,6 @@ async function reboot(name: string): Promise<void> {
 const [first = "", second = ""] = backends;
 
 describe("total_visits goes on after", () => {
-  test("kill -9 of Redis", async () => {
-    const before = await total();
-    await on("balancer", "systemctl kill -s KILL redis-server");
-    await until("a visit is counted", 10_000, async () => (await visit()).status === 200);
-    expect(await total()).toBeGreaterThan(before);
-  });
-
   test("a reboot of a backend, which serves again without any provisioning", async () => {
     const before = await total();
     await reboot(first);
@@ -67,21 +61,17 @@ test("Redis stopped: the contract's 503 within 1 s, each time; started: 200 with
   expect(await pids()).toBe(before);
 });
 
-test("a killed worker is replaced and no request notices", async () => {
-  await on(first, "pkill -KILL -u halo -f app/src/main.ts");
-  for (let i = 0; i < 50; i++) expect((await visit()).status).toBe(200);
-  await allAnswer();
-});
-
-test("vagrant halt of a backend: the site answers and site.yml finishes for the rest and says so; vagrant up: both answer, with no other command", async () => {
+test("vagrant halt of a backend: the site answers, and site.yml serves the rest and names it; vagrant up: both answer, with no other command", async () => {
   await vagrant("halt", first);
   try {
     for (let i = 0; i < 20; i++) expect((await visit()).visit.container_id).not.toBe(first);
-    const { output } = await ansible("site.yml");
-    expect(output).toMatch(new RegExp(`${second}\\s+: ok=\\d+\\s+changed=0\\s+unreachable=0\\s+failed=0`));
-    expect(output).toMatch(
-      new RegExp(`(skipped|not reached|unreachable).*${first}|${first}.*(skipped|not reached|unreachable)`, "i"),
-    );
+    if (wholeNight) {
+      const { output } = await ansible("site.yml");
+      expect(output).toMatch(new RegExp(`${second}\\s+: ok=\\d+\\s+changed=0\\s+unreachable=0\\s+failed=0`));
+      expect(output).toMatch(
+        new RegExp(`(skipped|not reached|unreachable).*${first}|${first}.*(skipped|not reached|unreachable)`, "i"),
+      );
+    }
   } finally {
     await vagrant("up", first);
   }
@@ -103,19 +93,22 @@ test("every backend stopped: nginx itself answers a clean 503 with Retry-After, 
   await allAnswer();
 });
 
-test("a Redis that was here before Halo, with its data in a snapshot only, keeps them when the append-only file is switched on", async () => {
-  await on(
-    "balancer",
-    `systemctl stop redis-server
+atNight(
+  "a Redis that was here before Halo, with its data in a snapshot only, keeps them when the append-only file is switched on",
+  async () => {
+    await on(
+      "balancer",
+      `systemctl stop redis-server
 rm -rf /var/lib/redis/* /etc/redis/users.acl
 printf "bind 127.0.0.1\\ndir /var/lib/redis\\nappendonly no\\n" > /etc/redis/redis.conf
 systemctl start redis-server
 redis-cli set total_visits 4711 && redis-cli save`,
-  );
-  const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
-  expect(code, output).toBe(0);
-  expect(await on("balancer", "halo-redis-cli config get appendonly | tail -n 1")).toBe("yes");
-  await on("balancer", "systemctl kill -s KILL redis-server");
-  await until("a visit is counted", 20_000, async () => (await visit()).status === 200);
-  expect(await total()).toBeGreaterThan(4711);
-});
+    );
+    const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
+    expect(code, output).toBe(0);
+    expect(await on("balancer", "halo-redis-cli config get appendonly | tail -n 1")).toBe("yes");
+    await on("balancer", "systemctl kill -s KILL redis-server");
+    await until("a visit is counted", 20_000, async () => (await visit()).status === 200);
+    expect(await total()).toBeGreaterThan(4711);
+  },
+);

@@ -6,6 +6,7 @@ import { findHost, remote, ssh } from "../../ops/lib/cluster.ts";
 import { domains, hosts, inGroup, root, sites } from "../../ops/lib/project.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
+import { atNight } from "../lib/night.ts";
 import { metricsLogin } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
@@ -45,11 +46,13 @@ test("npm run verify is green, also where a host's login shell has words of its 
 
 describe("the firewall", () => {
   // One run of site.yml for both: another takes half a minute.
-  test("is loaded anew where a run was cut short before it kept the rules, and dpkg finishes what was cut short", async () => {
-    // dpkg is killed while it configures a package.
-    await on(
-      first,
-      `cd "$(mktemp -d)"
+  atNight(
+    "is loaded anew where a run was cut short before it kept the rules, and dpkg finishes what was cut short",
+    async () => {
+      // dpkg is killed while it configures a package.
+      await on(
+        first,
+        `cd "$(mktemp -d)"
 mkdir -p cut/DEBIAN
 echo 'Package: halo-cut
 Version: 1
@@ -61,21 +64,22 @@ echo '#!/bin/sh
 chmod 0755 cut/DEBIAN/postinst
 dpkg-deb --build cut >/dev/null
 ! dpkg --install cut.deb 2>&1`,
-    );
-    expect(await on(first, "apt-get check 2>&1 || true")).toMatch(/dpkg was interrupted|half-configured/);
-    const undo = "--on-active=600 --unit=halo-firewall-undo systemctl disable --now halo-firewall";
-    await on(first, `systemd-run --quiet --collect ${undo}`);
-    const { code, output } = await ansible("site.yml", "--limit", `${first},localhost`);
-    const state = await on(
-      first,
-      "dpkg --status halo-cut | grep Status; ls /usr/sbin/policy-rc.d 2>&1; dpkg --purge halo-cut >/dev/null; rm -f /run/halo-cut",
-    );
-    expect(code, output).toBe(0);
-    expect(state).toMatch(/install ok installed\n.*No such file/);
-    expect(await on(first, "systemctl is-active halo-firewall-undo.timer halo-firewall || true")).toBe(
-      "inactive\nactive",
-    );
-  });
+      );
+      expect(await on(first, "apt-get check 2>&1 || true")).toMatch(/dpkg was interrupted|half-configured/);
+      const undo = "--on-active=600 --unit=halo-firewall-undo systemctl disable --now halo-firewall";
+      await on(first, `systemd-run --quiet --collect ${undo}`);
+      const { code, output } = await ansible("site.yml", "--limit", `${first},localhost`);
+      const state = await on(
+        first,
+        "dpkg --status halo-cut | grep Status; ls /usr/sbin/policy-rc.d 2>&1; dpkg --purge halo-cut >/dev/null; rm -f /run/halo-cut",
+      );
+      expect(code, output).toBe(0);
+      expect(state).toMatch(/install ok installed\n.*No such file/);
+      expect(await on(first, "systemctl is-active halo-firewall-undo.timer halo-firewall || true")).toBe(
+        "inactive\nactive",
+      );
+    },
+  );
 
   test("is there again after Debian's nftables.service has flushed every table", async () => {
     try {

@@ -9,6 +9,7 @@ import { query } from "../../ops/lib/prometheus.ts";
 import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
+import { atNight } from "../lib/night.ts";
 import { metricsLogin, metricsSite } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
@@ -273,31 +274,34 @@ files=$(systemctl show --property MainPID --value 'prometheus*' mtail.service gr
     }
   });
 
-  test("Prometheus flooded with questions, and killed: every visit is answered meanwhile, and it is back", async () => {
-    const heavy = encodeURIComponent('sum by (host) (rate({__name__=~".+"}[1h]))');
-    const now = Math.floor(Date.now() / 1000);
-    let flooding = true;
-    const flood = Promise.allSettled(
-      Array.from({ length: 6 }, () =>
-        ask(`/prometheus/api/v1/query_range?query=${heavy}&start=${now - 3600}&end=${now}&step=5`),
-      ),
-    ).finally(() => {
-      flooding = false;
-    });
-    const slow: number[] = [];
-    const going = async () => {
-      const { status, ms } = await visit();
-      expect(status).toBe(200);
-      slow.push(ms);
-    };
-    for (let i = 0; i < 50 || (flooding && i < 200); i++) await going();
-    await flood;
-    await on(monitoring, "systemctl kill -s KILL prometheus");
-    for (let i = 0; i < 50; i++) await going();
-    await until("Prometheus answers again", 30_000, async () => (await ask("/prometheus/-/ready")).status === 200);
-    console.log(`slowest of ${slow.length} visits beside the flood: ${Math.max(...slow).toFixed(0)} ms`);
-    expect(Math.max(...slow)).toBeLessThan(2000);
-  });
+  atNight(
+    "Prometheus flooded with questions, and killed: every visit is answered meanwhile, and it is back",
+    async () => {
+      const heavy = encodeURIComponent('sum by (host) (rate({__name__=~".+"}[1h]))');
+      const now = Math.floor(Date.now() / 1000);
+      let flooding = true;
+      const flood = Promise.allSettled(
+        Array.from({ length: 6 }, () =>
+          ask(`/prometheus/api/v1/query_range?query=${heavy}&start=${now - 3600}&end=${now}&step=5`),
+        ),
+      ).finally(() => {
+        flooding = false;
+      });
+      const slow: number[] = [];
+      const going = async () => {
+        const { status, ms } = await visit();
+        expect(status).toBe(200);
+        slow.push(ms);
+      };
+      for (let i = 0; i < 50 || (flooding && i < 200); i++) await going();
+      await flood;
+      await on(monitoring, "systemctl kill -s KILL prometheus");
+      for (let i = 0; i < 50; i++) await going();
+      await until("Prometheus answers again", 30_000, async () => (await ask("/prometheus/-/ready")).status === 200);
+      console.log(`slowest of ${slow.length} visits beside the flood: ${Math.max(...slow).toFixed(0)} ms`);
+      expect(Math.max(...slow)).toBeLessThan(2000);
+    },
+  );
 
   test("its figures are bounded by size and time", async () => {
     const flags = await prometheus("status/flags");
@@ -307,7 +311,7 @@ files=$(systemctl show --property MainPID --value 'prometheus*' mtail.service gr
   });
 });
 
-test("a wrong configuration is refused with promtool's words, and the old one goes on", async () => {
+atNight("a wrong configuration is refused with promtool's words, and the old one goes on", async () => {
   const sums = () => on(monitoring, "find /etc/prometheus -type f | sort | xargs sha256sum");
   const before = await sums();
   const { code, output } = await role("monitoring", monitoring, { monitoring_scrape_interval: -8 });
@@ -318,32 +322,35 @@ test("a wrong configuration is refused with promtool's words, and the old one go
   expect([again.code, again.output]).toEqual([0, expect.not.stringContaining("CHANGED")]);
 });
 
-test("verify names rules that are not loaded and files of figures that are not read, and site.yml's role puts the rules' folder right", async () => {
-  const figures = "/var/lib/prometheus/node-exporter/halo-test.prom";
-  await on(
-    monitoring,
-    `chmod 0700 /etc/prometheus/rules; systemctl reload prometheus; umask 077; echo 'halo_test{a="b"} 1' >${figures}`,
-  );
-  try {
-    const unread = async () => (await query("node_textfile_scrape_error > 0")).length > 0;
-    await until("the exporter's complaint is scraped", 60_000, unread);
-    const { code, output } = await ansible("verify.yml");
-    expect([code, output]).toEqual([2, expect.stringMatching(/is not loaded and \d+ more.*site\.yml/)]);
-    expect(output).toMatch(new RegExp(`WRONG +${monitoring} +node exporters read.*not on ${monitoring}: `));
-    const { output: said } = await role("monitoring", monitoring);
-    expect(said).toMatch(/prometheus: reload/);
-    expect(await on(monitoring, "stat -c %a /etc/prometheus/rules")).toBe("755");
-  } finally {
-    await on(monitoring, `rm -f ${figures}; chmod 0755 /etc/prometheus/rules; systemctl reload prometheus`);
-  }
-  await until(
-    "nothing is left of it",
-    60_000,
-    async () => (await query("node_textfile_scrape_error > 0")).length === 0,
-  );
-});
+atNight(
+  "verify names rules that are not loaded and files of figures that are not read, and site.yml's role puts the rules' folder right",
+  async () => {
+    const figures = "/var/lib/prometheus/node-exporter/halo-test.prom";
+    await on(
+      monitoring,
+      `chmod 0700 /etc/prometheus/rules; systemctl reload prometheus; umask 077; echo 'halo_test{a="b"} 1' >${figures}`,
+    );
+    try {
+      const unread = async () => (await query("node_textfile_scrape_error > 0")).length > 0;
+      await until("the exporter's complaint is scraped", 60_000, unread);
+      const { code, output } = await ansible("verify.yml");
+      expect([code, output]).toEqual([2, expect.stringMatching(/is not loaded and \d+ more.*site\.yml/)]);
+      expect(output).toMatch(new RegExp(`WRONG +${monitoring} +node exporters read.*not on ${monitoring}: `));
+      const { output: said } = await role("monitoring", monitoring);
+      expect(said).toMatch(/prometheus: reload/);
+      expect(await on(monitoring, "stat -c %a /etc/prometheus/rules")).toBe("755");
+    } finally {
+      await on(monitoring, `rm -f ${figures}; chmod 0755 /etc/prometheus/rules; systemctl reload prometheus`);
+    }
+    await until(
+      "nothing is left of it",
+      60_000,
+      async () => (await query("node_textfile_scrape_error > 0")).length === 0,
+    );
+  },
+);
 
-test("site.yml --check --diff shows exactly what would change on a host, and changes nothing", async () => {
+atNight("site.yml --check --diff shows exactly what would change on a host, and changes nothing", async () => {
   const rules = "/etc/prometheus/rules/alerts.yml";
   const state = () =>
     on(
@@ -383,7 +390,7 @@ test("site.yml --check --diff shows exactly what would change on a host, and cha
   expect(shown(await check({}))).toEqual([]);
 });
 
-test("of what a run that was cut short has left to restart, each role does its own", async () => {
+atNight("of what a run that was cut short has left to restart, each role does its own", async () => {
   const pending = "/run/halo-config.json";
   const left = () => on(monitoring, `cat ${pending} 2>/dev/null || true`);
   await on(monitoring, `echo '{"restart": ["prometheus-node-exporter"], "reload": ["prometheus"]}' >${pending}`);
@@ -432,7 +439,7 @@ describe("planned work", () => {
     });
   });
 
-  test("goes on where monitoring is away, and keeps no more than 20 marks", async () => {
+  atNight("goes on where monitoring is away, and keeps no more than 20 marks", async () => {
     const file = "/var/lib/prometheus/node-exporter/halo-events.prom";
     await on(monitoring, `systemctl stop prometheus-alertmanager; cp ${file} ${file}.kept`);
     try {
@@ -448,7 +455,7 @@ describe("planned work", () => {
 });
 
 describe("without a monitoring host", () => {
-  test("nginx says 503 where the figures were, and an exporter's host runs none", async () => {
+  atNight("nginx says 503 where the figures were, and an exporter's host runs none", async () => {
     const inventory = unwatched();
     const { code, output } = await render({}, inventory);
     expect([code, output]).toEqual([0, expect.any(String)]);

@@ -4,6 +4,7 @@ import { domainOf } from "../../ops/lib/project.ts";
 import { firstId } from "../../ops/lib/seed.ts";
 import { backends, explainByJournals, must, until } from "../lib/hosts.ts";
 import { type Answer, request } from "../lib/http.ts";
+import { atNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 const site = domainOf("/api/");
@@ -149,7 +150,7 @@ describe("under load", () => {
     expect(last.name).toContain(mark);
   });
 
-  test("20 clients on 20,000 customers' data: no error; p95 of each list", async () => {
+  atNight("20 clients on 20,000 customers' data: no error; p95 of each list", async () => {
     const seed = ["--seed", "80"];
     const ids = firstId(80);
     await must(["ops/run", "seed", "--customers", "20000", ...seed]);

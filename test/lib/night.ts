@@ -1,0 +1,7 @@
+import { test } from "vitest";
+
+/** Whether everything is to be proved, as `npm run test:all` does; `npm test` has 20 minutes. */
+export const wholeNight = Boolean(process.env.HALO_TEST_ALL);
+
+/** A test that `npm run test:all` alone runs: it takes long, and a cheaper one in `npm test` sees most of its faults. */
+export const atNight = test.runIf(wholeNight);
