@@ -8,18 +8,19 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# unpack PACKAGE: as apt trusts it. A mirror may be out of reach for a moment.
+# unpack PACKAGE: as apt trusts it. A mirror may be out of reach for minutes; the test's own limit is 5.
 unpack() {
   chown _apt . 2>/dev/null || true
-  for _ in 1 2 3 4 5; do
-    apt-get download -qq "$1" >said 2>&1 && break
+  give_up=$(($(date +%s) + 240))
+  until apt-get download -qq "$1" >said 2>&1; do
+    if [ "$(date +%s)" -gt "$give_up" ]; then
+      cat said >&2
+      exit 1
+    fi
     sleep 2
-    apt-get update -qq >>said 2>&1 || true
+    apt-get update -qq >/dev/null 2>&1 || true
   done
-  dpkg-deb --extract "$1"_*.deb . || {
-    cat said >&2
-    exit 1
-  }
+  dpkg-deb --extract "$1"_*.deb .
   chown root .
 }
 
