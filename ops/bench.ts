@@ -24,7 +24,7 @@ Example: npm run bench -- --rounds 4`,
 };
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
-const connections = 64; // enough to keep two cores busy; reliability figures in docs/decisions.md use the same
+const connections = 64; // enough to keep two cores busy; reliability the measurements in docs/decisions used the same
 const warmUp = 15; // s; a JIT that has just begun serves a third less
 type Side = "halo" | "bare";
 type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };

@@ -98,7 +98,7 @@ export function choose(machine: Machine, wanted?: string): Choice {
   if (!lab)
     throw new Problem(
       `no ${name ?? "provider"} is usable on this machine`,
-      "install VirtualBox, libvirt with vagrant-libvirt, or Docker; or, on Debian or Ubuntu, run this as root for a lab (docs/operations.md)",
+      "install VirtualBox, libvirt with vagrant-libvirt, or Docker; or, on Debian or Ubuntu, run this as root for a lab (docs/operations/hosts.md)",
     );
   const virtualisation = machine.kvm ? "hardware virtualisation works" : "no hardware virtualisation";
   if (name === "libvirt" || (!name && machine.kvm))

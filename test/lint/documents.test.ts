@@ -1,0 +1,89 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "../../ops/lib/project.ts";
+import { must } from "../lib/hosts.ts";
+
+const tracked = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard"]))
+  .split("\n")
+  .filter((file) => existsSync(join(root, file)));
+const documents = tracked.filter((file) => file.endsWith(".md"));
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+
+/** A document without its fenced blocks. */
+const prose = (file: string) => read(file).replace(/^```[\s\S]*?^```/gm, "");
+
+/** The anchors of a document's headings, as GitHub and GitLab make them. */
+function anchors(file: string): string[] {
+  const seen = new Map<string, number>();
+  return [...prose(file).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => {
+    const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+    const anchor = plain.replace(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-");
+    const times = seen.get(anchor) ?? 0;
+    seen.set(anchor, times + 1);
+    return times === 0 ? anchor : `${anchor}-${times}`;
+  });
+}
+
+test("every link of a document leads to a file and a heading", () => {
+  const broken = documents.flatMap((file) =>
+    [...prose(file).matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, link = ""]) => link)
+      .filter((link) => !/^(https?|mailto):/.test(link))
+      .filter((link) => {
+        const [path = "", anchor] = link.split("#");
+        const target = path ? join(dirname(file), path) : file;
+        if (!existsSync(join(root, target))) return true;
+        return anchor !== undefined && !anchors(target).includes(anchor);
+      })
+      .map((link) => `${file}: ${link}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("every npm command that a file names is in package.json", () => {
+  const { scripts } = JSON.parse(read("package.json"));
+  const missing = tracked
+    .filter((file) => /\.(md|ts|yml|j2|sh|py)$|\/halo-[a-z]+$/.test(file))
+    .flatMap((file) =>
+      [...read(file).matchAll(/npm run (?:-s )?([a-z][a-z:]*[a-z])/g)]
+        .filter(([, name = ""]) => !(name in scripts))
+        .map(([command]) => `${file}: ${command}`),
+    );
+  expect(missing).toEqual([]);
+});
+
+test("every path of docs/ and every decision that a file names exists", () => {
+  const decisions = readdirSync(join(root, "docs/decisions")).map((file) => file.slice(0, 4));
+  const missing = tracked
+    .filter((file) => !/\.(lock|ico)$/.test(file))
+    .flatMap((file) => [
+      ...[...read(file).matchAll(/docs\/[\w/.-]*\w/g)]
+        .map(([path]) => path)
+        .filter((path) => /^docs\/.*\.md$/.test(path) && !existsSync(join(root, path)))
+        .map((path) => `${file}: ${path}`),
+      ...[...read(file).matchAll(/\bdecision (\d{4})/g)]
+        .filter(([, number = ""]) => !decisions.includes(number))
+        .map(([text]) => `${file}: ${text}`),
+    ]);
+  expect(missing).toEqual([]);
+});
+
+test("every decision has a number of its own, a date, a status, three parts, and a line in the index", () => {
+  const files = readdirSync(join(root, "docs/decisions")).filter((file) => file !== "README.md");
+  const index = read("docs/decisions/README.md");
+  expect(files.map((file) => Number(file.slice(0, 4))).sort((a, b) => a - b)).toEqual(files.map((_, i) => i + 1));
+  for (const file of files) {
+    const text = read(`docs/decisions/${file}`);
+    expect(text, file).toMatch(
+      /^# \d+\. .+\n\n\d{4}-\d\d-\d\d, (accepted|replaced by \d{4})\n\n## Context\n\n[^#]+## Decision\n\n[^#]+## Consequences\n\n[^#]+$/,
+    );
+    const [, title] = text.match(/^# \d+\. (.+)$/m) ?? [];
+    expect(index).toContain(`- [${file.slice(0, 4)}](${file}) ${title}\n`);
+  }
+});
+
+test("the table of contents names every page of docs/operations", () => {
+  const pages = readdirSync(join(root, "docs/operations")).filter((file) => file !== "README.md");
+  for (const page of pages) expect(read("docs/operations/README.md")).toContain(`](${page})`);
+});
