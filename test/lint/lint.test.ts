@@ -31,7 +31,7 @@ test("Python programs (pyflakes)", async () => {
 test("scripts for the hosts read other programs' output untranslated, whatever the language of host and caller", async () => {
   const files = (await must(["git", "ls-files", "ansible"])).split("\n").filter((file) => existsSync(join(root, file)));
   const scripts = files.filter((file) => /^#!.*\bsh\n/.test(readFileSync(join(root, file), "utf8")));
-  expect(scripts).toContain("ansible/roles/postgres/files/settle.sh");
+  expect(scripts).toContain("ansible/roles/postgres/files/halo-migrate");
   // The first command, but for `set` and `umask`.
   const without = scripts.filter(
     (file) =>

@@ -11,7 +11,7 @@ test("the example of one's own servers is an inventory, reached where it says, a
   const file = join(folder, "servers.yml");
   const text = readFileSync(join(root, "ansible/inventory/servers.yml.example"), "utf8");
   writeFileSync(file, text);
-  vi.stubEnv("HALO_LAB", "1"); // where hosts need not be looked for
+  vi.stubEnv("HALO_LAB", "1"); // so that no lab is searched for
   try {
     const variable = ["--module-name", "ansible.builtin.debug", "--args", "var=ansible_ssh_common_args"];
     const said = await must(["ansible", "all", "-i", file, "--playbook-dir", join(root, "ansible"), ...variable]);

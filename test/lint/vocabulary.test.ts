@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { root } from "../../ops/lib/project.ts";
+import { must } from "../lib/hosts.ts";
+
+type Word = { pattern: string; use: string; reason: string; case?: boolean };
+type Vocabulary = {
+  words: Word[];
+  exclude: string[];
+  /** A file, a text of its line, and the reason why another program's word stays. */
+  allow: { file: string; text: string; reason: string }[];
+  areas: Record<string, string>;
+  clean: string[];
+};
+
+const { words, exclude, allow, areas, clean }: Vocabulary = parse(
+  readFileSync(join(root, "test/lint/vocabulary.yml"), "utf8"),
+);
+const patterns = words.map((word) => ({ ...word, regExp: new RegExp(word.pattern, word.case ? "" : "i") }));
+
+/** A line with its names taken apart: `armUndo` as "arm Undo", `lock_taken` as "lock taken". */
+const apart = (line: string) => line.replace(/(\p{Ll}|\d)(\p{Lu})/gu, "$1 $2").replaceAll("_", " ");
+
+/** The findings in a text: the line's number and the word to use instead. */
+const findings = (text: string) =>
+  text.split("\n").flatMap((line, i) =>
+    patterns.flatMap(({ regExp, use, reason }) => {
+      const [found] = apart(line).match(regExp) ?? [];
+      return found ? [{ line: i + 1, text: line, says: `"${found.trim()}": use ${use} (${reason})` }] : [];
+    }),
+  );
+
+test.each([
+  ["Mend: restart it", 1],
+  ["  const armMend = 1;", 1],
+  ["- name: Tell what lock_told said", 1],
+  ["await Promise.allSettled(all);", 0],
+  ["lookup('file', x)", 0],
+  ["a snapshot and a screenshot", 0],
+  ["# What visitors got is counted.", 1],
+  ['test("What fails is refused", () => {});', 1],
+  ["Redis refuses. Who asks gets 503.", 1],
+  ["What fails here?", 0],
+  ["Redis is there", 1],
+  ["there is one Redis", 0],
+])("%s: %i finding(s)", (line, count) => {
+  expect(findings(line)).toHaveLength(count);
+});
+
+test("every clean area uses Halo's words", async () => {
+  const files = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard"])).split("\n");
+  const found: Record<string, string[]> = Object.fromEntries(Object.keys(areas).map((area) => [area, []]));
+  for (const file of files) {
+    if (!existsSync(join(root, file)) || exclude.some((each) => new RegExp(each).test(file))) continue;
+    const [area = ""] = Object.entries(areas).find(([, pattern]) => new RegExp(pattern).test(file)) ?? [];
+    for (const { line, text, says } of [
+      ...findings(readFileSync(join(root, file), "utf8")),
+      ...findings(file).map((each) => ({ ...each, line: 0 })),
+    ])
+      if (!allow.some((each) => each.file === file && text.includes(each.text)))
+        found[area]?.push(`${file}:${line}: ${says}`);
+  }
+  const others = Object.entries(found).filter(([area]) => !clean.includes(area));
+  if (others.length > 0)
+    console.log(`Words to replace: ${others.map(([area, { length }]) => `${area} ${length}`).join(", ")}`);
+  if (process.env.HALO_VOCABULARY) console.log(found[process.env.HALO_VOCABULARY]?.join("\n"));
+  expect(clean.flatMap((area) => found[area] ?? [`there is no area ${area}`])).toEqual([]);
+});
