@@ -6,7 +6,7 @@ const site = 'site!="metrics.halo.test"';
 const p95 = (histogram: string, by = "", where = "") =>
   `histogram_quantile(0.95, sum by (${by ? `${by}, ` : ""}le) (rate(${histogram}_bucket{${where}}[$__rate_interval])))`;
 
-/** Every dashboard; the recording rules are in ansible/roles/monitoring/files/rules/recording.yml. */
+/** Every dashboard; the recording rules are in ansible/roles/monitoring/templates/rules/recording.yml. */
 export const boards: Board[] = [
   {
     uid: "halo-overview",

@@ -11,9 +11,9 @@ export type Alert = {
 };
 type Rule = Alert | { record: string; expr: string };
 
-/** Prometheus' files of rules. */
+/** Prometheus' files of rules, as Ansible's templates: [[ ]] is a variable, and each is YAML before it is rendered as well. */
 export const ruleFiles = ["recording", "alerts"].map((name) =>
-  join(root, "ansible/roles/monitoring/files/rules", `${name}.yml`),
+  join(root, "ansible/roles/monitoring/templates/rules", `${name}.yml`),
 );
 
 /** Every rule of these files, in their order. */

@@ -6,7 +6,7 @@ import { changes, events, stepOf } from "../../../web/metrics/prometheus.ts";
 
 const rules = (name: string): { alert?: string; record?: string; expr: string }[] =>
   parse(
-    readFileSync(new URL(`../../../../ansible/roles/monitoring/files/rules/${name}.yml`, import.meta.url), "utf8"),
+    readFileSync(new URL(`../../../../ansible/roles/monitoring/templates/rules/${name}.yml`, import.meta.url), "utf8"),
   ).groups.flatMap((group: { rules: unknown[] }) => group.rules);
 
 test.each([
