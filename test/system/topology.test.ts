@@ -70,7 +70,7 @@ describe("a wrong inventory is one readable message, from every way in, and noth
     for (const argv of [["ops/run", "up"], reach(["vagrant", "status"])]) {
       const { code, output } = await sh(argv, env);
       expect({ argv, code, output }).toEqual({ argv, code: 1, output: expect.stringMatching(message) });
-      expect(output).toMatch(/[Mm]end/);
+      expect(output).toMatch(/^Fix: /m);
       expect(output).not.toMatch(/\n +(at|from) /);
     }
   });

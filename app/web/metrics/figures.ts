@@ -27,7 +27,7 @@ export type Figure = {
   about: string;
 };
 
-/** From where on a figure is bad: the thresholds of the alerts, see roles/monitoring/files/rules. */
+/** From where on a figure is bad: the thresholds of the alerts, see roles/monitoring/templates/rules. */
 export const limits = {
   p95: [0.2],
   errors: [0.01, 0.05],
