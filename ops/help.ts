@@ -29,7 +29,7 @@ const groups = {
     "fault",
     "load",
   ],
-  Develop: ["dev", "fix", "seed", "bench", "bench:lists", "help"],
+  Develop: ["dev", "fix", "seed", "bench", "bench:lists", "screenshots", "help"],
 };
 
 await command((args) => {

@@ -10,8 +10,8 @@ const tracked = (await must(["git", "ls-files", "--cached", "--others", "--exclu
 const documents = tracked.filter((file) => file.endsWith(".md"));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 
-/** A document without its fenced blocks. */
-const prose = (file: string) => read(file).replace(/^```[\s\S]*?^```/gm, "");
+/** A document without its fenced blocks and comments. */
+const prose = (file: string) => read(file).replace(/^```[\s\S]*?^```|<!--[\s\S]*?-->/gm, "");
 
 /** The anchors of a document's headings, as GitHub and GitLab make them. */
 function anchors(file: string): string[] {

@@ -1,0 +1,71 @@
+/** Takes the pictures of the README: the metrics page as it is now, and the table of the last drills. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Browser, chromium } from "playwright-core";
+import { findHost, reach } from "./lib/cluster.ts";
+import { command, Problem } from "./lib/problem.ts";
+import { attach } from "./lib/process.ts";
+import { inGroup, own, root, sites } from "./lib/project.ts";
+import { drillPage } from "./screenshots/drillPage.ts";
+
+const usage = {
+  screenshots: `takes the README's pictures of the metrics page and of the last drills
+
+It needs Chromium, a cluster with monitoring, and the table of an earlier npm run drill. It writes docs/images/metrics.png
+and docs/images/drill.png.
+
+Options:
+  --range NAME   of the metrics page: 5m, 15m, 1h, 6h or 24h (default 15m)
+
+Example: npm run screenshots -- --range 1h`,
+};
+
+const folder = join(root, "docs/images");
+const report = own("reports", "drills.md");
+
+await command(async (args) => {
+  const { values } = parseArgs({ args, options: { range: { type: "string", default: "15m" } } });
+  const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
+  if (!executablePath) throw new Problem("Chromium is not installed", "apt install chromium");
+  if (!existsSync(report)) throw new Problem("no drill has written .halo/reports/drills.md", "npm run drill");
+  const site = sites().find(({ domain }) => domain.startsWith("metrics."));
+  if (!site) throw new Problem("no site shows the metrics", "add one to ansible/group_vars/all/sites.yml");
+  const here = [process.execPath, ...process.argv.slice(1)];
+  const inside = reach(here);
+  if (inside.length > here.length) return attach(inside); // the browser must reach the balancer
+
+  mkdirSync(folder, { recursive: true });
+  const { address } = findHost(inGroup("balancers")[0]?.name);
+  const browser = await chromium.launch({
+    executablePath,
+    args: ["--no-sandbox", `--host-resolver-rules=MAP ${site.domain} ${address}`],
+  });
+  try {
+    await takeMetrics(browser, `http://${site.domain}:${site.ports[0]}/#${values.range}`);
+    await takeDrills(browser);
+  } finally {
+    await browser.close();
+  }
+  console.log("docs/images/metrics.png\ndocs/images/drill.png");
+  return 0;
+}, usage);
+
+async function takeMetrics(browser: Browser, url: string): Promise<void> {
+  const page = await browser.newPage({
+    viewport: { width: 1280, height: 800 },
+    httpCredentials: { username: "halo", password: readFileSync(own("secrets", "metrics"), "utf8").trim() },
+  });
+  await page.goto(url);
+  await page.locator("canvas").nth(8).waitFor(); // of nine metrics
+  await page.waitForLoadState("networkidle"); // until its queries have their answers
+  await page.screenshot({ path: join(folder, "metrics.png"), fullPage: true });
+  await page.close();
+}
+
+async function takeDrills(browser: Browser): Promise<void> {
+  const page = await browser.newPage({ viewport: { width: 800, height: 600 } });
+  await page.setContent(drillPage(readFileSync(report, "utf8")));
+  await page.locator("body").screenshot({ path: join(folder, "drill.png") });
+  await page.close();
+}
