@@ -1,0 +1,50 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
+import { domains, hosts, inGroup, root, sites } from "../../ops/lib/project.ts";
+import { exercises, pattern, plain } from "../lib/exercises.ts";
+import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
+import { visit } from "../lib/http.ts";
+
+beforeEach(explainByJournals);
+
+const [balancer] = inGroup("balancers");
+const port = sites()[0]?.ports[0];
+const { app } = parse(readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8")).firewall_services;
+
+/** The page's names, addresses and ports, and those of the inventory in use. */
+const names: [string, string][] = [
+  ["http://192.168.56.10/", `http://${balancer?.address}${port === 80 ? "" : `:${port}`}/`],
+  ["192.168.56.11:3000", `${hosts().find(({ name }) => name === backends[0])?.address}:${app.ports[0]}`],
+  ["192.168.56.12:3000", `${hosts().find(({ name }) => name === backends[1])?.address}:${app.ports[0]}`],
+  ["-- balancer ", `-- ${balancer?.name} `],
+  ["backend1", backends[0] ?? ""],
+  ["backend2", backends[1] ?? ""],
+  ["Host: halo.test", `Host: ${domains()[0]}`],
+];
+const here = (text: string) => names.reduce((all, [page, own]) => all.replaceAll(page, own), text);
+
+/** Both backends answer, so that a turn is one of each. */
+const bothAnswer = () =>
+  until("both backends answer in turn", 60_000, async () => {
+    const answers = [await visit(), await visit(), await visit(), await visit()];
+    return answers.every(
+      ({ visit: { container_id } }, i) => i === 0 || container_id !== answers[i - 1]?.visit.container_id,
+    );
+  });
+
+afterAll(() => on(backends[0] ?? "", "systemctl start halo"));
+
+test.runIf(backends.length === 2)("the commands of docs/belajar.md print what the page shows", async () => {
+  await bothAnswer();
+  const all = exercises(readFileSync(join(root, "docs/belajar.md"), "utf8"));
+  expect(all.length).toBeGreaterThanOrEqual(9);
+  for (const { command, expected } of all) {
+    const { stdout } = await promisify(execFile)("bash", ["-c", here(command)], { cwd: root, timeout: 60_000 });
+    expect(plain(stdout), command).toMatch(expected === undefined ? /^$/ : pattern(here(expected)));
+  }
+  await bothAnswer();
+});
