@@ -13,12 +13,15 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const source = {
   "desk/index.html": `<link rel="icon" href="icon.svg"><link rel="stylesheet" href="desk.css">
-<script type="module" src="desk.js"></script><a href="#/today"></a><a href="/api/"></a><a href="https://x.test/y"></a>`,
+<script type="module" src="desk.ts"></script><a href="#/today"></a><a href="/api/"></a><a href="https://x.test/y"></a>`,
   "desk/icon.svg": "<svg/>",
   "desk/desk.css": "body { background: url(icon.svg) }",
-  "desk/desk.js": 'import { word } from "./words/id.js"; console.log(word);',
-  "desk/words/id.js": 'export const word = "Bengkel";',
-  "plain/page.css": "a { color: red }",
+  "desk/desk.ts": 'import { word } from "./words/id.ts"; console.log(word);',
+  "desk/words/id.ts": 'export const word = "Bengkel";',
+  "assets/page.css": '@import "../shared/base.css"; a { color: red }',
+  "assets/page.ts": 'import { word } from "../desk/words/id.ts"; export const shown: string = word;',
+  "assets/icon.svg": "<svg/>",
+  "shared/base.css": "b { color: blue }",
 };
 
 /** Builds the files into a folder of this name; resolves with its files, by their path. */
@@ -35,7 +38,7 @@ async function built(name: string, files: Record<string, string>): Promise<Recor
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(to, path))]));
 }
 
-test("a site is its page, what the page names under a/ with a hash, and a .gz beside each; another folder is as it was", async () => {
+test("a site is its page, what the page names under a/ with a hash, and a .gz beside each; a folder without a page has its bundles and files under their own names", async () => {
   const files = await built("one", source);
   const hashed = Object.keys(files).filter((path) => path.startsWith("desk/a/"));
   expect(hashed.map((path) => path.replace(/\.[0-9A-Z]{8}\./, ".HASH.")).sort()).toEqual(
@@ -45,10 +48,14 @@ test("a site is its page, what the page names under a/ with a hash, and a .gz be
     }),
   );
   expect(Object.keys(files).filter((path) => !hashed.includes(path))).toEqual([
+    "assets/icon.svg",
+    "assets/page.css",
+    "assets/page.js",
     "desk/index.html",
     "desk/index.html.gz",
-    "plain/page.css",
   ]);
+  expect(String(files["assets/page.css"])).toMatch(/#00f.*red/s);
+  expect(String(files["assets/page.js"])).toContain("Bengkel");
   for (const [path, bytes] of Object.entries(files))
     if (path.endsWith(".gz")) expect(gunzipSync(bytes)).toEqual(files[path.slice(0, -3)]);
 
@@ -63,7 +70,7 @@ test("a site is its page, what the page names under a/ with a hash, and a .gz be
 test("the same source gives the same bytes; a change in an imported file gives the script another name", async () => {
   const one = await built("one", source);
   expect(await built("two", source)).toEqual(one);
-  const other = await built("three", { ...source, "desk/words/id.js": 'export const word = "Workshop";' });
+  const other = await built("three", { ...source, "desk/words/id.ts": 'export const word = "Workshop";' });
   const changed = Object.keys(other).filter((path) => !(path in one));
   expect(changed).toEqual([expect.stringMatching(/desk\.\w+\.js$/), expect.stringMatching(/desk\.\w+\.js\.gz$/)]);
   expect(other["desk/index.html"]).not.toEqual(one["desk/index.html"]);
@@ -71,8 +78,8 @@ test("the same source gives the same bytes; a change in an imported file gives t
 
 test.each([
   ["a file that is not there", { "desk/index.html": '<script src="lost.js">' }, /index\.html: names lost\.js/],
-  ["a script that cannot be read", { ...source, "desk/desk.js": "\nlet = ;" }, /desk\.js:2: /],
-  ["an import that is not there", { ...source, "desk/desk.js": 'import "./lost.js";' }, /desk\.js:1: .*lost\.js/],
+  ["a script that cannot be read", { ...source, "desk/desk.ts": "\nlet = ;" }, /desk\.ts:2: /],
+  ["an import that is not there", { ...source, "desk/desk.ts": 'import "./lost.js";' }, /desk\.ts:1: .*lost\.js/],
 ])("%s is said with its place", async (_, files, message) => {
   await expect(built("wrong", files)).rejects.toThrow(message);
 });

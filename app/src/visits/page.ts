@@ -1,20 +1,13 @@
 import { CONNECTED, DISCONNECTED, INFO, MESSAGE } from "./contract.ts";
+import { hueOf } from "./hue.ts";
 
-/** Everything the page needs comes from its own origin: styles, script and icon by the balancer, under /assets/. */
+/** The page loads only from its own origin: nginx serves its styles, script and icon under /assets/. */
 export const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
   "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/** How many answers the strip shows; page.js reads it from the slots. */
+/** How many answers the strip shows; the page's script counts these slots. */
 const SLOTS = 12;
-const HUES = 12;
-
-/** The colour (0 to 11) of a backend, from its name: names that differ in one digit are far apart. Same in page.js. */
-export function hueOf(name: string): number {
-  let sum = 0;
-  for (let i = 0; i < name.length; i++) sum += name.charCodeAt(i);
-  return (sum * 5) % HUES;
-}
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 

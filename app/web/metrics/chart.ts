@@ -208,7 +208,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
       const worse = i === limits.length - 1;
       u.ctx.fillStyle = paint(worse ? "worse-tint" : "bad-tint");
       u.ctx.fillRect(left, Math.min(from, to), width, Math.abs(to - from));
-      u.ctx.strokeStyle = paint(worse ? "worse" : "bad");
+      u.ctx.strokeStyle = paint(worse ? "alarm" : "bad");
       u.ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
       u.ctx.beginPath();
       u.ctx.moveTo(left, from);

@@ -1,38 +1,49 @@
-// Customer, vehicle and job in one flow, kept while it is typed: a reload or a lost network loses nothing.
-import { ask, get, isAbort, newKey, Refused } from "./api.js";
-import { announce, dayHash } from "./board.js";
-import { findCustomers } from "./customers.js";
-import { h, icon, say } from "./dom.js";
-import { group, keyFor, showFaults, suggest } from "./form.js";
-import { plate } from "./job.js";
-import { t } from "./language.js";
-import { toast } from "./notice.js";
+// Customer, vehicle and job in one form. Its draft is stored with each change: a reload or a lost network loses nothing.
+import { get, isAbort, newKey, type Page, Refused, send } from "./api.ts";
+import { announce, dayHash } from "./board.ts";
+import { findCustomers } from "./customers.ts";
+import { type Child, h, icon, setText } from "./dom.ts";
+import { group, keyFor, showErrors, suggest } from "./form.ts";
+import { plate } from "./job.ts";
+import { t } from "./language.ts";
+import { toast } from "./notice.ts";
+import type { Customer, Intake, Kind, Vehicle } from "./records.ts";
+import type { View } from "./view.ts";
 
 const DRAFT = "workshop.draft";
 const QUARTER_MS = 15 * 60_000;
 
-function readDraft() {
+type PickedCustomer = Pick<Customer, "id" | "name" | "phone">;
+type Draft = {
+  customer?: PickedCustomer | null;
+  vehicle?: Vehicle | null;
+  texts?: Partial<Record<Kind, Record<string, string>>>;
+  now?: boolean;
+  key?: string;
+};
+
+function readDraft(): Draft {
   try {
-    return JSON.parse(sessionStorage.getItem(DRAFT)) ?? {};
+    return JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
   } catch {
     return {};
   }
 }
 
-function writeDraft(draft) {
+function writeDraft(draft: Draft | null): void {
   try {
     if (draft) sessionStorage.setItem(DRAFT, JSON.stringify(draft));
     else sessionStorage.removeItem(DRAFT);
   } catch {
-    // Without storage the draft lives as long as the page.
+    // Without storage the draft is lost with the page.
   }
 }
 
 /**
- * The form for a new job. query: customer or vehicle (ids that are picked), name, phone or plate (typed), date. It goes
- * before the draft, of which the rest is kept.
+ * Shows the form for a new job. The query can have customer or vehicle (ids to pick), name, phone or plate (texts), and date;
+ * it has precedence over the draft.
  */
-export async function intake(main, { query, signal }) {
+export const intake: View = async (main, { query, signal }) => {
   const draft = readDraft();
   const person = group("customer");
   const car = group("vehicle");
@@ -40,8 +51,8 @@ export async function intake(main, { query, signal }) {
   const now = h("input", { type: "checkbox", name: "start-now" });
   const otherPerson = ["customer", "vehicle", "name", "phone"].some((each) => query.has(each));
   const otherCar = query.has("plate") || (otherPerson && draft.vehicle);
-  let picked = (!otherPerson && draft.customer) || null;
-  let chosen = (!otherCar && draft.vehicle) || null;
+  let picked: PickedCustomer | null = (!otherPerson && draft.customer) || null;
+  let chosen: Vehicle | null = (!otherCar && draft.vehicle) || null;
   const key = draft.key ?? newKey();
 
   const begin = query.get("date")
@@ -52,17 +63,17 @@ export async function intake(main, { query, signal }) {
   job.retype(draft.texts?.service ?? {});
   if (query.has("date") || !draft.texts) job.write({ scheduled_at: begin.toISOString() });
   now.checked = draft.now ?? false;
-  for (const name of ["name", "phone"]) if (query.get(name)) person.write({ [name]: query.get(name) });
+  for (const name of ["name", "phone"] as const) if (query.get(name)) person.write({ [name]: query.get(name) });
   if (query.get("plate")) car.write({ plate: query.get("plate") });
 
-  const word = h("p", { class: "fault", role: "alert" });
+  const fault = h("p", { class: "fault", role: "alert" });
   const save = h(
     "button",
     { type: "submit", class: "pill primary" },
     () => t("save"),
     h("kbd", { "aria-hidden": "true" }, "Ctrl ↵"),
   );
-  const step = (n, name, ...content) =>
+  const step = (n: number, name: Kind, ...content: Child[]) =>
     h(
       "section",
       { class: "panel step" },
@@ -75,7 +86,7 @@ export async function intake(main, { query, signal }) {
   const form = h(
     "form",
     { novalidate: true, class: "intake" },
-    word,
+    fault,
     step(1, "customer", who, person.node),
     step(2, "vehicle", which, taken, car.node),
     step(
@@ -112,7 +123,7 @@ export async function intake(main, { query, signal }) {
   );
 
   const keep = () => {
-    // The browser may tell of a change in a field that it takes away with the form.
+    // The browser may report a change of a field while it removes the form.
     if (signal.aborted) return;
     writeDraft({
       customer: picked,
@@ -121,11 +132,11 @@ export async function intake(main, { query, signal }) {
       now: now.checked,
       key,
     });
-    // What the address asked for is in the draft now; a reload must not ask for it again.
+    // The draft has the query's values now; a reload must not apply them again.
     if (location.hash.startsWith("#/new?")) history.replaceState(null, "", "#/new");
   };
 
-  function pick(customer) {
+  function pick(customer: PickedCustomer | null) {
     picked = customer;
     who.hidden = !customer;
     person.node.hidden = Boolean(customer);
@@ -147,25 +158,25 @@ export async function intake(main, { query, signal }) {
     keep();
   }
 
-  function choose(vehicle) {
+  function choose(vehicle: Vehicle | null) {
     chosen = vehicle;
     car.node.hidden = Boolean(vehicle);
     taken.replaceChildren();
     keep();
   }
 
-  /** Nobody is picked any more. */
+  /** Clears the choice of a customer and a vehicle. */
   function forget() {
     choose(null);
     pick(null);
     offer([]);
-    person.named.get("name").input.focus();
+    person.named.get("name")?.input.focus();
   }
 
-  /** The vehicles of the picked customer, to choose from. */
-  function offer(vehicles) {
+  /** Shows the vehicles of the picked customer to choose from. */
+  function offer(vehicles: Vehicle[]) {
     which.hidden = vehicles.length === 0;
-    const option = (vehicle, ...content) => {
+    const option = (vehicle: Vehicle | null, ...content: Child[]) => {
       const radio = h("input", { type: "radio", name: "which", onchange: () => choose(vehicle) });
       radio.checked = vehicle?.id === chosen?.id;
       return h("label", { class: "choice" }, radio, ...content);
@@ -180,41 +191,50 @@ export async function intake(main, { query, signal }) {
     );
   }
 
-  async function take(customer, vehicle) {
+  async function take(customer: PickedCustomer, vehicle?: Vehicle | null): Promise<void> {
     offer([]);
     pick(customer);
     choose(vehicle ?? null);
-    const { items } = await get(`/customers/${customer.id}/vehicles?limit=100`, signal).catch((error) => {
-      if (error.status === 404 && picked === customer) forget();
+    const vehicles = get<Page<Vehicle>>(`/customers/${customer.id}/vehicles?limit=100`, signal);
+    const { items } = await vehicles.catch((error) => {
+      if (error instanceof Refused && error.status === 404 && picked === customer) forget();
       throw error;
     });
     if (picked !== customer) return;
-    // The likeliest: the only one, if nothing of a new one is typed.
-    if (!chosen && items.length === 1 && !Object.values(car.typed()).some(Boolean)) chosen = items[0];
+    // A customer's only vehicle is chosen, unless the form for a new one has a text.
+    if (!chosen && items.length === 1 && !Object.values(car.typed()).some(Boolean)) chosen = items[0] ?? null;
     offer(items);
     choose(chosen);
     const first = chosen
-      ? job.named.get("kind").input
+      ? job.named.get("kind")?.input
       : which.hidden
-        ? car.named.get("plate").input
+        ? car.named.get("plate")?.input
         : which.querySelector("input");
-    first.focus();
+    first?.focus();
   }
-  const wait = (work) =>
-    work.catch((error) => isAbort(error) || toast(() => (error.status === 404 ? t("gone") : t("failed"))));
+  const reportFailure = (work: Promise<void>) =>
+    work.catch((error) => {
+      const gone = error instanceof Refused && error.status === 404;
+      if (!isAbort(error)) toast(() => t(gone ? "gone" : "failed"));
+    });
 
-  const byName = async (text, asked) => (await findCustomers(text, 6, asked)).items;
-  for (const name of ["name", "phone"])
-    suggest(
-      person.named.get(name).input,
-      byName,
-      (each) => [each.name, each.phone],
-      (each) => wait(take(each)),
-    );
-  const byPlate = async (text, asked) => (await get(`/vehicles?limit=6&q=${encodeURIComponent(text)}`, asked)).items;
-  const carLine = (each) => [each.plate, `${each.make} ${each.model} · ${each.customer.name}`];
-  const takeCar = (each) => wait(take({ ...each.customer }, each));
-  suggest(car.named.get("plate").input, byPlate, carLine, takeCar);
+  const byName = async (text: string, end: AbortSignal) => (await findCustomers(text, 6, end)).items;
+  for (const name of ["name", "phone"]) {
+    const field = person.named.get(name);
+    if (field)
+      suggest(
+        field.input,
+        byName,
+        (each) => [each.name, each.phone],
+        (each) => reportFailure(take(each)),
+      );
+  }
+  const byPlate = async (text: string, end: AbortSignal) =>
+    (await get<Page<Vehicle>>(`/vehicles?limit=6&q=${encodeURIComponent(text)}`, end)).items;
+  const carLine = (each: Vehicle) => [each.plate, `${each.make} ${each.model} · ${each.customer.name}`] as const;
+  const takeCar = (each: Vehicle) => reportFailure(take({ ...each.customer }, each));
+  const plateField = car.named.get("plate");
+  if (plateField) suggest(plateField.input, byPlate, carLine, takeCar);
 
   function clear() {
     keep();
@@ -225,7 +245,7 @@ export async function intake(main, { query, signal }) {
     now.checked = false;
     forget();
     writeDraft(null);
-    say(word, null);
+    setText(fault, null);
     toast(() => t("cleared"), {
       word: () => t("undo"),
       run: () => {
@@ -235,10 +255,10 @@ export async function intake(main, { query, signal }) {
     });
   }
 
-  /** A plate that is taken: most often it is this very car, so it is offered. */
-  async function offerTaken(typed) {
-    const { items } = await get(`/vehicles?limit=5&q=${encodeURIComponent(typed)}`, signal);
-    const squeeze = (text) => text.replace(/\s/g, "").toUpperCase();
+  /** After a refusal of a plate that exists: offers its vehicle, because most often it is the same one. */
+  async function offerTaken(typed: string): Promise<void> {
+    const { items } = await get<Page<Vehicle>>(`/vehicles?limit=5&q=${encodeURIComponent(typed)}`, signal);
+    const squeeze = (text: string) => text.replace(/\s/g, "").toUpperCase();
     const found = items.find((each) => squeeze(each.plate) === squeeze(typed));
     if (found && !chosen && car.read().plate === typed)
       taken.replaceChildren(
@@ -254,41 +274,43 @@ export async function intake(main, { query, signal }) {
     event.preventDefault();
     if (form.ariaBusy === "true") return;
     form.ariaBusy = "true";
-    say(word, null);
-    say(save, () => t("saving"));
+    setText(fault, null);
+    setText(save, () => t("saving"));
+    const vehicle = car.read();
     const body = {
       customer: picked ? { id: picked.id } : person.read(),
-      vehicle: chosen ? { id: chosen.id } : car.read(),
+      vehicle: chosen ? { id: chosen.id } : vehicle,
       service: { ...job.read(), status: now.checked ? "in_progress" : "scheduled" },
     };
     keep();
     try {
-      const { data } = await ask("POST", "/intake", { body, key: keyFor(key, body), signal });
+      const created = await send<Intake>("POST", "/intake", { body, key: keyFor(key, body), signal });
       writeDraft(null);
-      announce(data.service);
-      toast(() => t("created", data.vehicle.plate));
-      location.hash = dayHash(new Date(data.service.scheduled_at));
+      announce(created.service);
+      toast(() => t("created", created.vehicle.plate));
+      location.hash = dayHash(new Date(created.service.scheduled_at));
     } catch (error) {
       if (isAbort(error)) return;
       if (!(error instanceof Refused)) throw error;
-      say(word, showFaults({ customer: person, vehicle: car, service: job }, error));
+      setText(fault, showErrors({ customer: person, vehicle: car, service: job }, error));
       if (error.problem.errors?.some(({ pointer, code }) => pointer === "/vehicle/plate" && code === "taken"))
-        wait(offerTaken(body.vehicle.plate));
+        reportFailure(offerTaken(String(vehicle.plate)));
     } finally {
       form.ariaBusy = "false";
       save.replaceChildren();
-      say(save, () => t("save"));
+      setText(save, () => t("save"));
       save.append(h("kbd", { "aria-hidden": "true" }, "Ctrl ↵"));
     }
   });
 
-  const id = query.get("vehicle") ?? query.get("customer");
-  if (query.get("vehicle")) {
-    const vehicle = await get(`/vehicles/${encodeURIComponent(id)}`, signal);
+  const vehicleId = query.get("vehicle");
+  const customerId = query.get("customer");
+  if (vehicleId) {
+    const vehicle = await get<Vehicle>(`/vehicles/${encodeURIComponent(vehicleId)}`, signal);
     await take(vehicle.customer, vehicle);
-  } else if (query.get("customer")) {
-    await take(await get(`/customers/${encodeURIComponent(id)}`, signal));
-  } else if (picked) await wait(take(picked, chosen));
-  else (person.named.get("name").get() ? person.named.get("phone") : person.named.get("name")).input.focus();
-  return { focused: true };
-}
+  } else if (customerId) {
+    await take(await get<Customer>(`/customers/${encodeURIComponent(customerId)}`, signal));
+  } else if (picked) await reportFailure(take(picked, chosen));
+  else person.named.get(person.named.get("name")?.get() ? "phone" : "name")?.input.focus();
+  return {};
+};

@@ -1,44 +1,50 @@
-// Finding a customer while typing, and one customer with vehicles and history.
-import { get, isAbort } from "./api.js";
-import { h, icon, keepFocus, say } from "./dom.js";
-import { editDialog } from "./form.js";
-import { editJob, plate } from "./job.js";
-import { dateTime, day, money, t } from "./language.js";
+// The search for a customer, and one customer with vehicles and history.
+import { get, isAbort, type Page } from "./api.ts";
+import { type Child, h, icon, keepFocus, setText } from "./dom.ts";
+import { editDialog, TYPING_PAUSE_MS } from "./form.ts";
+import { editJob, plate } from "./job.ts";
+import { dateTime, day, money, t } from "./language.ts";
+import type { Customer, Job, Kind, Records, Values, Vehicle } from "./records.ts";
+import type { View } from "./view.ts";
 
-const PAUSE_MS = 160;
 const PAGE = 25;
 
-/** The customers that match, and by id the plate by which one was found: the plate is not in a customer itself. */
-export async function findCustomers(text, limit, signal, after) {
+type Found = Page<Customer> & { plates: Map<number, string[]> };
+
+/**
+ * The customers that match a text. `plates` has the matching plates by customer id, because a customer's record has none.
+ */
+export async function findCustomers(text: string, limit: number, signal: AbortSignal, after?: string): Promise<Found> {
   const q = encodeURIComponent(text);
-  const list = get(
+  const list = get<Page<Customer>>(
     `/customers?limit=${limit}${text ? `&q=${q}` : ""}${after ? `&after=${encodeURIComponent(after)}` : ""}`,
     signal,
   );
-  const cars = text.length > 1 && !after ? get(`/vehicles?limit=${limit}&q=${q}`, signal) : { items: [] };
+  const cars =
+    text.length > 1 && !after ? get<Page<Vehicle>>(`/vehicles?limit=${limit}&q=${q}`, signal) : { items: [] };
   const [{ items, next }, vehicles] = await Promise.all([list, cars]);
-  const plates = new Map();
-  for (const { customer_id, plate, make, model } of vehicles.items)
-    plates.set(customer_id, [...(plates.get(customer_id) ?? []), { plate, car: `${make} ${model}` }]);
+  const plates = new Map<number, string[]>();
+  for (const { customer_id, plate } of vehicles.items)
+    plates.set(customer_id, [...(plates.get(customer_id) ?? []), plate]);
   return { items, next, plates };
 }
 
-/** A text with the parts that match what was typed in <mark>. */
-function marked(text, typed) {
+/** A text with the part that matches the typed text in <mark>. */
+function marked(text: string, typed: string): Child[] {
   const at = typed ? text.toLowerCase().indexOf(typed.toLowerCase()) : -1;
   if (at < 0) return [text];
   return [text.slice(0, at), h("mark", {}, text.slice(at, at + typed.length)), text.slice(at + typed.length)];
 }
 
-/** What was typed in a search, as the first value of a new customer. */
-export function guess(text) {
+/** A search text as the query that fills the form of a new job: a phone number, a plate or a name. */
+export function guess(text: string): string {
   if (/^[\d+][\d\s+().-]*$/.test(text)) return `phone=${encodeURIComponent(text)}`;
   if (/^[a-z]{1,2}\s?\d{1,4}(\s?[a-z]{0,3})$/i.test(text)) return `plate=${encodeURIComponent(text)}`;
   return `name=${encodeURIComponent(text)}`;
 }
 
-/** The list of customers with its search; query.q is what is searched first. */
-export async function customers(main, { query, signal, fail }) {
+/** Shows the list of customers with its search; query.q is the first search. */
+export const customers: View = async (main, { query, signal, fail }) => {
   const input = h("input", {
     type: "search",
     id: "find",
@@ -83,9 +89,9 @@ export async function customers(main, { query, signal, fail }) {
   // On a phone the keyboard would cover the list.
   if (!matchMedia("(pointer: coarse)").matches) input.focus();
 
-  let asking;
-  let timer;
-  function row(customer, typed, plates) {
+  let searching: AbortController | undefined;
+  let timer: number | undefined;
+  function row(customer: Customer, typed: string, plates: Found["plates"]) {
     const hit = plates.get(customer.id) ?? [];
     return h(
       "li",
@@ -95,27 +101,27 @@ export async function customers(main, { query, signal, fail }) {
         { class: "row", href: `#/customers/${customer.id}`, "data-key": `customer-${customer.id}` },
         h("b", { class: "cut" }, ...marked(customer.name, typed)),
         h("span", { class: "soft phone" }, ...marked(customer.phone, typed)),
-        h("span", { class: "plates" }, ...hit.slice(0, 2).map((each) => plate(each.plate))),
+        h("span", { class: "plates" }, ...hit.slice(0, 2).map(plate)),
         icon("right"),
       ),
     );
   }
 
-  async function search(cursor) {
+  async function search(cursor?: string): Promise<void> {
     clearTimeout(timer);
-    asking?.abort();
+    searching?.abort();
     const own = new AbortController();
-    asking = own;
+    searching = own;
     const typed = input.value.trim();
-    // The address keeps the search, so that going back finds it again.
+    // The address keeps the search for the browser's Back.
     history.replaceState(null, "", typed ? `#/customers?q=${encodeURIComponent(typed)}` : "#/customers");
     const { items, next, plates } = await findCustomers(typed, PAGE, AbortSignal.any([signal, own.signal]), cursor);
     const rows = items.map((each) => row(each, typed, plates));
     if (cursor) {
       list.append(...rows);
-      rows[0]?.firstChild.focus();
+      rows[0]?.querySelector("a")?.focus();
     } else list.replaceChildren(...rows);
-    say(state, () => (typed ? t("found", list.children.length, next) : ""));
+    setText(state, () => (typed ? t("found", list.children.length, next !== null) : ""));
     after.replaceChildren();
     if (next)
       after.append(
@@ -137,23 +143,25 @@ export async function customers(main, { query, signal, fail }) {
         ),
       );
   }
-  const report = (error) => isAbort(error) || fail(error);
+  const report = (error: unknown) => {
+    if (!isAbort(error)) fail(error);
+  };
 
   input.addEventListener("input", () => {
     clearTimeout(timer);
-    asking?.abort();
-    timer = setTimeout(() => search().catch(report), PAUSE_MS);
+    searching?.abort();
+    timer = window.setTimeout(() => search().catch(report), TYPING_PAUSE_MS);
   });
-  const step = (event) => {
+  const step = (event: KeyboardEvent) => {
     const links = [...list.querySelectorAll("a")];
-    const at = links.indexOf(document.activeElement);
+    const at = links.indexOf(document.activeElement as HTMLAnchorElement);
     if (event.key === "ArrowDown") links[Math.min(at + 1, links.length - 1)]?.focus();
-    else if (event.key === "ArrowUp" && at > 0) links[at - 1].focus();
+    else if (event.key === "ArrowUp" && at > 0) links[at - 1]?.focus();
     else if ((event.key === "ArrowUp" && at === 0) || (event.key === "Escape" && at >= 0)) input.focus();
-    // Asked again, since the list may be an answer to what was typed before.
+    // Searches again, because the list may still show the result for an earlier text.
     else if (event.key === "Enter" && at < 0)
       search()
-        .then(() => list.children.length === 1 && list.querySelector("a").click())
+        .then(() => list.children.length === 1 && list.querySelector("a")?.click())
         .catch(report);
     else return;
     event.preventDefault();
@@ -163,10 +171,10 @@ export async function customers(main, { query, signal, fail }) {
   signal.addEventListener("abort", () => clearTimeout(timer));
   await search();
   return { focus: input };
-}
+};
 
-/** One customer: details, vehicles, history of jobs. */
-export async function customer(main, { id, signal, fail }) {
+/** Shows one customer: details, vehicles, history of jobs. */
+export const customer: View = async (main, { id, signal, fail }) => {
   const details = h("section", { class: "panel" });
   const cars = h("ul", { class: "cars" });
   const carsNone = h("p", { class: "none" });
@@ -181,13 +189,11 @@ export async function customer(main, { id, signal, fail }) {
       type: "button",
       class: "pill",
       "data-key": "add-vehicle",
-      onclick: () => edit("vehicle", null, undefined, { customer_id: who.id }),
+      onclick: () => edit("vehicle", null, undefined, { customer_id: Number(id) }),
     },
     icon("plus"),
     () => t("addVehicle"),
   );
-  let who;
-
   const ghost = h("div", { class: "panel ghost" });
   main.replaceChildren(
     h(
@@ -198,7 +204,7 @@ export async function customer(main, { id, signal, fail }) {
     h("header", { class: "head" }, h("div", {}, name, since), tools),
     ghost,
   );
-  // Shown once they are known: what is there already does not move then.
+  // Shown together after the first load, so that no visible part moves.
   const parts = [
     details,
     h(
@@ -222,14 +228,14 @@ export async function customer(main, { id, signal, fail }) {
     ),
   ];
 
-  async function edit(kind, thing, called, extra) {
-    const done = await editDialog(kind, thing, called, extra);
+  async function edit<K extends Kind>(kind: K, record: Records[K] | null, called?: () => string, extra?: Values) {
+    const done = await editDialog(kind, record, called, extra);
     if (!done || signal.aborted) return;
-    if (kind === "customer" && done.deleted) location.hash = "#/customers";
+    if (kind === "customer" && "deleted" in done) location.hash = "#/customers";
     else await refresh().catch(fail);
   }
 
-  const entry = (key, picture, value) =>
+  const entry = (key: "phone" | "email" | "address", picture: string, value: HTMLElement | null | "") =>
     value &&
     h(
       "div",
@@ -239,7 +245,7 @@ export async function customer(main, { id, signal, fail }) {
       value,
     );
 
-  function car(vehicle) {
+  function car(vehicle: Vehicle) {
     return h(
       "li",
       { class: "car" },
@@ -275,7 +281,7 @@ export async function customer(main, { id, signal, fail }) {
     );
   }
 
-  function job(each) {
+  function job(each: Job) {
     return h(
       "li",
       {},
@@ -290,25 +296,25 @@ export async function customer(main, { id, signal, fail }) {
       ),
     );
   }
-  const change = async (each) => {
+  const change = async (each: Job) => {
     if ((await editJob(each)) && !signal.aborted) await refresh().catch(fail);
   };
 
   let newest = 0;
-  async function older(cursor) {
+  async function older(cursor: string) {
     const own = ++newest;
-    const page = await get(
+    const page = await get<Page<Job>>(
       `/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}&after=${encodeURIComponent(cursor)}`,
       signal,
     );
-    // Asked twice, or the list is another one by now.
+    // A newer request or a refresh has replaced the list.
     if (own !== newest) return;
     const rows = page.items.map(job);
     past.append(...rows);
-    rows[0]?.firstChild.focus();
+    rows[0]?.querySelector("button")?.focus();
     showMore(page.next);
   }
-  function showMore(next) {
+  function showMore(next: string | null) {
     after.replaceChildren();
     if (next)
       after.append(
@@ -317,17 +323,16 @@ export async function customer(main, { id, signal, fail }) {
     else if (past.children.length === 0) after.append(h("p", { class: "none" }, () => t("noHistory")));
   }
 
-  async function refresh() {
+  async function refresh(): Promise<Customer> {
     const [person, vehicles, jobs] = await Promise.all([
-      get(`/customers/${id}`, signal),
-      get(`/customers/${id}/vehicles?limit=100`, signal),
-      get(`/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}`, signal),
+      get<Customer>(`/customers/${id}`, signal),
+      get<Page<Vehicle>>(`/customers/${id}/vehicles?limit=100`, signal),
+      get<Page<Job>>(`/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}`, signal),
     ]);
-    who = person;
     newest++;
     keepFocus(() => {
       name.textContent = person.name;
-      say(since, () => t("customerSince", day(person.created_at)));
+      setText(since, () => t("customerSince", day(person.created_at)));
       tools.replaceChildren(
         h(
           "button",
@@ -335,7 +340,7 @@ export async function customer(main, { id, signal, fail }) {
             type: "button",
             class: "pill",
             "data-key": "edit-customer",
-            onclick: () => edit("customer", who, () => who.name),
+            onclick: () => edit("customer", person, () => person.name),
           },
           icon("edit"),
           () => t("edit"),
@@ -347,14 +352,15 @@ export async function customer(main, { id, signal, fail }) {
         entry("email", "mail", person.email && h("a", { href: `mailto:${person.email}` }, person.email)),
         entry("address", "pin", person.address && h("span", {}, person.address)),
       ];
-      details.replaceChildren(...entries.filter(Boolean));
+      details.replaceChildren(...entries.flatMap((each) => each || []));
       cars.replaceChildren(...vehicles.items.map(car));
-      say(carsNone, vehicles.items.length === 0 ? () => t("noVehicles") : null);
+      setText(carsNone, vehicles.items.length === 0 ? () => t("noVehicles") : null);
       past.replaceChildren(...jobs.items.map(job));
       showMore(jobs.next);
       ghost.replaceWith(...parts);
     });
+    return person;
   }
   await refresh();
-  return { title: () => who.name };
-}
+  return { title: () => name.textContent };
+};

@@ -1,27 +1,30 @@
-// A day's jobs by status. It asks again by itself and changes only what differs.
-import { getAll, isAbort } from "./api.js";
-import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from "./dom.js";
-import { STATUSES } from "./form.js";
-import { editJob, lateness, MOVES, moveJob, plate } from "./job.js";
-import { duration, fullDay, money, shortDay, t, time } from "./language.js";
-import { hush, toast } from "./notice.js";
+// The jobs of a day by status. The board refreshes itself and redraws only the cards that differ.
+import { getAll, isAbort } from "./api.ts";
+import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from "./dom.ts";
+import { STATUSES } from "./form.ts";
+import { editJob, lateness, MOVES, moveJob, plate } from "./job.ts";
+import { duration, fullDay, money, shortDay, t, time } from "./language.ts";
+import { hideToast, toast } from "./notice.ts";
+import type { Job, Status } from "./records.ts";
+import type { View } from "./view.ts";
 
-const EVERY_MS = 15_000;
+const REFRESH_MS = 15_000;
+/** The longest page that the API gives. */
 const LIMIT = 100;
-const ICONS = { scheduled: "clock", in_progress: "wrench", done: "check", cancelled: "x" };
+const ICONS: Record<Status, string> = { scheduled: "clock", in_progress: "wrench", done: "check", cancelled: "x" };
 
-const midnight = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate());
-const dayAfter = (at, days) => new Date(at.getFullYear(), at.getMonth(), at.getDate() + days);
-const pad = (n) => String(n).padStart(2, "0");
+const midnight = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate());
+const dayAfter = (at: Date, days: number) => new Date(at.getFullYear(), at.getMonth(), at.getDate() + days);
+const pad = (n: number) => String(n).padStart(2, "0");
 
 /** The address of a day's board: #/today for today. */
-export function dayHash(at) {
+export function dayHash(at: Date): string {
   if (midnight(at).getTime() === midnight(new Date()).getTime()) return "#/today";
   return `#/day/${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
 }
 
-/** Exact sum of prices of the API, as another one. */
-function sum(jobs) {
+/** The exact sum of the jobs' prices, in the API's format. */
+function sum(jobs: Job[]): string {
   const cents = jobs
     .reduce((all, { price }) => all + BigInt(price.replace(".", "")), 0n)
     .toString()
@@ -29,49 +32,54 @@ function sum(jobs) {
   return `${cents.slice(0, -2)}.${cents.slice(-2)}`;
 }
 
-/** The jobs of a day; today also what was left over from the days before, and what was finished today. */
-async function load(start, today, signal) {
+/** For each status, the cursor of the older jobs that were not loaded. */
+type Truncated = Partial<Record<Status, string | null>>;
+
+/** Loads the jobs of a day; for today also the open jobs of earlier days, and every job that was finished today. */
+async function load(start: Date, today: boolean, signal: AbortSignal): Promise<{ items: Job[]; truncated: Truncated }> {
   const from = start.toISOString();
   const to = dayAfter(start, 1).toISOString();
-  const ofDay = getAll(`/services?from=${from}&to=${to}&sort=scheduled_at&limit=${LIMIT}`, signal);
-  if (!today) return { ...(await ofDay), some: {} };
-  const before = (status, pages, since = "") =>
-    getAll(`/services?status=${status}${since}&to=${from}&sort=-scheduled_at&limit=${LIMIT}`, signal, pages);
+  const ofDay = getAll<Job>(`/services?from=${from}&to=${to}&sort=scheduled_at&limit=${LIMIT}`, signal);
+  if (!today) return { items: (await ofDay).items, truncated: {} };
+  const before = (status: Status, pages: number, since = "") =>
+    getAll<Job>(`/services?status=${status}${since}&to=${from}&sort=-scheduled_at&limit=${LIMIT}`, signal, pages);
   const [own, late, open, done] = await Promise.all([
     ofDay,
     before("scheduled", 1),
     before("in_progress", 1),
     before("done", 5, `&from=${dayAfter(start, -14).toISOString()}`),
   ]);
-  const doneToday = done.items.filter(({ completed_at }) => Date.parse(completed_at) >= start.getTime());
+  const doneToday = done.items.filter(({ completed_at }) => Date.parse(completed_at ?? "") >= start.getTime());
   return {
     items: [...own.items, ...late.items, ...open.items, ...doneToday],
-    some: { scheduled: late.next, in_progress: open.next, done: done.next },
+    truncated: { scheduled: late.next, in_progress: open.next, done: done.next },
   };
 }
 
-let chosen = "scheduled"; // the column that a phone shows
-let arrived = null; // a job to show the person, made a moment ago
+/** The column that a phone shows. */
+let chosen: Status = "scheduled";
+/** The job that was just created; the next board focuses it. */
+let arrived: number | null = null;
 
-/** The next board draws attention to this job. */
-export function announce(job) {
+/** Makes the next board focus this job. */
+export function announce(job: Job): void {
   arrived = job.id;
   chosen = job.status;
 }
 
-/** Shows the board of a day ("2026-11-21"; none: today, also after midnight). */
-export async function board(main, { date, signal, fail }) {
+/** Shows the board of a day ("2026-11-21"); without a date, of today, also after midnight. */
+export const board: View = async (main, { date, signal, fail }) => {
   const start = () => midnight(date ? new Date(`${date}T12:00`) : new Date());
-  let jobs = new Map();
-  const cards = new Map();
-  const moving = new Set();
+  let jobs = new Map<number, Job>();
+  const cards = new Map<number, { appearance: string; node: HTMLElement }>();
+  const moving = new Set<number>();
   let changes = 0;
-  let some = {};
+  let truncated: Truncated = {};
 
-  const go = (days) => {
+  const go = (days: number) => {
     location.hash = dayHash(dayAfter(start(), days));
   };
-  const arrow = (name, key, days) =>
+  const arrow = (name: "previousDay" | "nextDay", key: string, days: number) =>
     h(
       "button",
       {
@@ -85,21 +93,11 @@ export async function board(main, { date, signal, fail }) {
       icon(days < 0 ? "left" : "right"),
     );
   const heading = h("h1", { tabindex: -1 }, () => (date ? fullDay(start()) : t("today")));
-  const columns = Object.fromEntries(STATUSES.map((status) => [status, column(status)]));
-  const tabs = h(
-    "div",
-    { class: "tabs" },
-    ...STATUSES.map((status) => {
-      const tab = h(
-        "button",
-        { type: "button", class: `tab is-${status}`, "data-key": `tab-${status}`, onclick: () => choose(status) },
-        h("span", {}, () => t(status)),
-        h("b", {}, "–"),
-      );
-      columns[status].tab = tab;
-      return tab;
-    }),
-  );
+  const columns = Object.fromEntries(STATUSES.map((status) => [status, column(status)])) as Record<
+    Status,
+    ReturnType<typeof column>
+  >;
+  const tabs = h("div", { class: "tabs" }, ...STATUSES.map((status) => columns[status].tab));
   const empty = h(
     "div",
     { class: "invite", hidden: true },
@@ -146,7 +144,7 @@ export async function board(main, { date, signal, fail }) {
     return done.length > 0 ? ` · ${t("doneFor", money(sum(done)))}` : "";
   }
 
-  function column(status) {
+  function column(status: Status) {
     const list = h("ul", { class: "cards" }, ...Array.from({ length: 3 }, () => h("li", { class: "card ghost" })));
     const count = h("span", { class: "count" }, "–");
     const title = h(
@@ -159,10 +157,17 @@ export async function board(main, { date, signal, fail }) {
     const none = h("p", { class: "none", hidden: true }, () => t(`none_${status}`));
     const note = h("p", { class: "none", hidden: true }, () => t("onlySome", list.children.length));
     const node = h("section", { class: `column is-${status}` }, title, none, list, note);
-    return { node, list, count, none, note };
+    const tabCount = h("b", {}, "–");
+    const tab = h(
+      "button",
+      { type: "button", class: `tab is-${status}`, "data-key": `tab-${status}`, onclick: () => choose(status) },
+      h("span", {}, () => t(status)),
+      tabCount,
+    );
+    return { node, list, count, none, note, tab, tabCount };
   }
 
-  function choose(status) {
+  function choose(status: Status) {
     chosen = status;
     for (const each of STATUSES) {
       columns[each].node.classList.toggle("chosen", each === status);
@@ -170,12 +175,12 @@ export async function board(main, { date, signal, fail }) {
     }
   }
 
-  function card(job) {
+  function card(job: Job) {
     const when = () =>
       midnight(new Date(job.scheduled_at)).getTime() === start().getTime()
         ? time(job.scheduled_at)
         : `${shortDay(job.scheduled_at)}, ${time(job.scheduled_at)}`;
-    const key = (what) => `job-${job.id}-${what}`;
+    const key = (part: string) => `job-${job.id}-${part}`;
     const name = `${job.vehicle.make} ${job.vehicle.model}`;
     return h(
       "li",
@@ -223,55 +228,59 @@ export async function board(main, { date, signal, fail }) {
     );
   }
 
-  const order = {
-    scheduled: (a, b) => a.scheduled_at.localeCompare(b.scheduled_at) || a.id - b.id,
-    done: (a, b) => (b.completed_at ?? "").localeCompare(a.completed_at ?? "") || b.id - a.id,
-  };
+  type Order = (a: Job, b: Job) => number;
+  const byTime: Order = (a, b) => a.scheduled_at.localeCompare(b.scheduled_at) || a.id - b.id;
+  const byCompletion: Order = (a, b) => (b.completed_at ?? "").localeCompare(a.completed_at ?? "") || b.id - a.id;
 
   function draw() {
     keepFocus(() => {
       for (const status of STATUSES) {
-        const own = [...jobs.values()].filter((job) => job.status === status).sort(order[status] ?? order.scheduled);
-        const { list, count, tab, none, note } = columns[status];
+        const own = [...jobs.values()]
+          .filter((job) => job.status === status)
+          .sort(status === "done" ? byCompletion : byTime);
+        const { list, count, tabCount, none, note } = columns[status];
         const nodes = own.map((job) => {
-          const looks = JSON.stringify([job, moving.has(job.id), lateness(job) > 0]);
-          if (cards.get(job.id)?.looks !== looks) cards.set(job.id, { looks, node: card(job) });
-          return cards.get(job.id).node;
+          const appearance = JSON.stringify([job, moving.has(job.id), lateness(job) > 0]);
+          const present = cards.get(job.id);
+          if (present?.appearance === appearance) return present.node;
+          const node = card(job);
+          cards.set(job.id, { appearance, node });
+          return node;
         });
         arrange(list, nodes);
-        count.textContent = own.length;
-        tab.lastChild.textContent = own.length;
+        count.textContent = String(own.length);
+        tabCount.textContent = String(own.length);
         none.hidden = own.length > 0;
-        note.hidden = !some[status];
+        note.hidden = !truncated[status];
       }
     });
     empty.hidden = jobs.size > 0;
     refreshWords();
   }
 
-  async function refresh() {
+  async function refresh(): Promise<void> {
     const since = changes;
     const loaded = await load(start(), !date, signal);
-    // A move during the question makes its answer old.
+    // A move during the request makes its response stale.
     if (changes !== since) return refresh();
     jobs = new Map(loaded.items.map((job) => [job.id, job]));
-    some = loaded.some;
+    truncated = loaded.truncated;
     draw();
   }
 
-  /** before: the job as it was, when a move is undone. */
-  async function move(job, to, before) {
+  /** `before`: the job before the move that this one undoes. */
+  async function move(job: Job, to: Status, before?: Job): Promise<void> {
     if (moving.has(job.id)) return;
     const neighbour = cards.get(job.id)?.node;
     const next = neighbour?.nextElementSibling ?? neighbour?.previousElementSibling;
     const focused = neighbour?.contains(document.activeElement);
-    hush();
+    hideToast();
     changes++;
     moving.add(job.id);
     jobs.set(job.id, { ...job, status: to });
     draw();
-    // The keyboard stays in the column: on the next card, or on the column's title after the last one.
-    if (focused && next) next.querySelector(".move").focus();
+    // The focus stays in the column: on the next card, or on the column's title after the last one.
+    if (focused && next) next.querySelector<HTMLElement>(".move")?.focus();
     else if (focused) focusKey(`column-${job.status}`);
     const now = await moveJob(job, to, before?.completed_at);
     moving.delete(job.id);
@@ -280,13 +289,13 @@ export async function board(main, { date, signal, fail }) {
     if (signal.aborted) return;
     draw();
     if (!now) return refresh().catch(fail);
-    // Nothing came of it; why has been said.
+    // The job has not changed; moveJob has shown the reason.
     if (now.version === job.version) return;
-    const word = () => t(now.status === to ? "moved" : "movedElsewhere", job.vehicle.plate, t(now.status));
-    toast(word, now.status === to && !before && { word: () => t("undo"), run: () => move(now, job.status, job) });
+    const text = () => t(now.status === to ? "moved" : "movedElsewhere", job.vehicle.plate, t(now.status));
+    toast(text, now.status === to && !before && { word: () => t("undo"), run: () => move(now, job.status, job) });
   }
 
-  async function edit(job) {
+  async function edit(job: Job) {
     const done = await editJob(job);
     if (!done || signal.aborted) return;
     changes++;
@@ -297,34 +306,34 @@ export async function board(main, { date, signal, fail }) {
   if (arrived !== null) {
     const node = cards.get(arrived)?.node;
     node?.classList.add("fresh");
-    node?.querySelector(".open").focus();
+    node?.querySelector<HTMLElement>(".open")?.focus();
     node?.scrollIntoView({ block: "nearest" });
     arrived = null;
   }
 
-  let asking = false;
-  const again = async () => {
-    // Never under somebody's hands: not while a dialog is open, something is typed or a move is on its way.
+  let refreshing = false;
+  const refreshIfIdle = async () => {
+    // Never while the person works: in a dialog, in a field, or while a move is under way.
     if (
-      asking ||
+      refreshing ||
       document.hidden ||
       document.querySelector("dialog[open]") ||
       isTyping(document.activeElement) ||
       moving.size > 0
     )
       return;
-    asking = true;
+    refreshing = true;
     try {
       await refresh();
     } catch (error) {
-      // What is shown stays; the next round asks again.
+      // The board keeps its content; the next refresh tries again.
       if (!isAbort(error)) console.warn(error);
     } finally {
-      asking = false;
+      refreshing = false;
     }
   };
-  const timer = setInterval(again, EVERY_MS);
-  document.addEventListener("visibilitychange", again, { signal });
+  const timer = setInterval(refreshIfIdle, REFRESH_MS);
+  document.addEventListener("visibilitychange", refreshIfIdle, { signal });
   signal.addEventListener("abort", () => clearInterval(timer));
   return { title: () => heading.textContent, keys: { ArrowLeft: () => go(-1), ArrowRight: () => go(1) } };
-}
+};

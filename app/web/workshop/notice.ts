@@ -1,20 +1,22 @@
-// Short words at the lower edge, read out by a screen reader, with at most one thing to do.
-import { h, icon } from "./dom.js";
-import { t } from "./language.js";
+// Short notices at the lower edge, announced by a screen reader, with at most one action.
+import { type Child, h, icon, type Text } from "./dom.ts";
+import { t } from "./language.ts";
 
-const STAY_MS = 8000;
-const place = document.getElementById("notices");
-let act = null;
+const NOTICE_MS = 8000;
+const place = document.getElementById("notices") as HTMLElement;
+let act: (() => void) | null = null;
 
-/** Says something for 8 s; a newer word takes its place. action is {word, run}, also run by the key U. */
-export function toast(text, action) {
+export type Action = { word: Child; run: () => unknown };
+
+/** Shows a notice for 8 s, or until the next one. The key U runs its action as well. */
+export function toast(text: Text, action?: Action | false): void {
   act = null;
   const gone = () => {
     if (!note.isConnected) return;
     note.remove();
     act = null;
   };
-  let timer = setTimeout(gone, STAY_MS);
+  let timer = setTimeout(gone, NOTICE_MS);
   const note = h("div", { class: "notice" }, h("p", {}, text));
   if (action) {
     act = () => {
@@ -38,18 +40,18 @@ export function toast(text, action) {
   for (const go of ["pointerleave", "focusout"])
     note.addEventListener(go, () => {
       clearTimeout(timer);
-      timer = setTimeout(gone, STAY_MS);
+      timer = setTimeout(gone, NOTICE_MS);
     });
   place.replaceChildren(note);
 }
 
-/** Takes the word away: what it offers is out of date. */
-export function hush() {
+/** Removes the notice: its action is out of date. */
+export function hideToast(): void {
   act = null;
   place.replaceChildren();
 }
 
-/** Does what the newest word offers, if it offers anything. */
-export function actOnToast() {
+/** Runs the action of the present notice, if it has one. */
+export function actOnToast(): void {
   act?.();
 }

@@ -1,63 +1,64 @@
-// The frame: which view the address names, the language, the connection, the keys.
-import { isAbort, onConnection, retryNow } from "./api.js";
-import { board } from "./board.js";
-import { customer, customers } from "./customers.js";
-import { adopt, h, icon, isTyping } from "./dom.js";
-import { modal } from "./form.js";
-import { intake } from "./intake.js";
-import { currentLanguage, recall, remember, setLanguage, t } from "./language.js";
-import { actOnToast, toast } from "./notice.js";
+// The frame of the pages: the view for the address, the language, the state of the connection, the keyboard shortcuts.
+import { isAbort, onConnection, Refused, retryNow, type Trouble } from "./api.ts";
+import { board } from "./board.ts";
+import { customer, customers } from "./customers.ts";
+import { bindText, h, icon, isTyping } from "./dom.ts";
+import { modal } from "./form.ts";
+import { intake } from "./intake.ts";
+import { currentLanguage, type Language, recall, remember, setLanguage, t, textFor } from "./language.ts";
+import { actOnToast, toast } from "./notice.ts";
+import type { Context, Shown, View } from "./view.ts";
+import type { Words } from "./words.ts";
 
-const $ = (id) => document.getElementById(id);
+const $ = (id: string) => document.getElementById(id) as HTMLElement;
 const main = $("main");
 
-const VIEWS = [
-  [/^\/today$/, () => ["today", board, {}]],
-  [/^\/day\/(\d{4}-\d\d-\d\d)$/, ([, date]) => ["today", board, { date }]],
-  [/^\/customers$/, () => ["customers", customers, {}]],
-  [/^\/customers\/(\d+)$/, ([, id]) => ["customers", customer, { id }]],
-  [/^\/new$/, () => ["newJob", intake, {}]],
+/** The views by their address; named groups are passed to the view. `name` is the key of the title and of the entry in the menu. */
+const VIEWS: { path: RegExp; name: "today" | "customers" | "newJob"; view: View }[] = [
+  { path: /^\/today$/, name: "today", view: board },
+  { path: /^\/day\/(?<date>\d{4}-\d\d-\d\d)$/, name: "today", view: board },
+  { path: /^\/customers$/, name: "customers", view: customers },
+  { path: /^\/customers\/(?<id>\d+)$/, name: "customers", view: customer },
+  { path: /^\/new$/, name: "newJob", view: intake },
 ];
 
 let leaving = new AbortController();
-let shown = {};
+let shown: Shown = {};
 let first = true;
 
-/** Shows what the address names. What the view before it still waits for is dropped. */
-async function show() {
+/** Shows the view for the address; requests of the previous view are aborted. */
+async function show(): Promise<void> {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  const [path, search = ""] = location.hash.slice(1).split("?");
+  const [path = "", search = ""] = location.hash.slice(1).split("?");
   if (path === "" || path === "/") {
     history.replaceState(null, "", "#/today");
     return show();
   }
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
-  const [name, view, options] = VIEWS.map(([form, make]) => form.exec(path) && make(form.exec(path))).find(Boolean) ?? [
-    "noPage",
-    lost,
-    {},
-  ];
+  const found = VIEWS.find((each) => each.path.test(path));
+  const { name, view } = found ?? { name: "noPage" as const, view: lost };
+  const options: Pick<Context, "date" | "id"> = found?.path.exec(path)?.groups ?? {};
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.querySelector("[data-t]").dataset.t === name) link.setAttribute("aria-current", "page");
+    if (link.querySelector<HTMLElement>("[data-t]")?.dataset.t === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   shown = {};
   document.title = `${t(name)} · ${t("title")}`;
   main.ariaBusy = "true";
-  const fail = (error) => {
+  const fail = (error: unknown) => {
     if (isAbort(error) || signal.aborted) return;
     main.ariaBusy = "false";
-    broken(error);
+    showFailure(error);
   };
   if (!first) scrollTo(0, 0);
   try {
     const result = view(main, { ...options, query: new URLSearchParams(search), signal, fail });
-    // A screen reader hears the new page's name at once; the first page is read from its top anyway.
+    // A screen reader announces the new page at once; it reads the first page from its top.
     if (!first && !isTyping(document.activeElement)) main.querySelector("h1")?.focus();
     first = false;
-    shown = (await result) ?? {};
+    shown = await result;
     if (shown.title) document.title = `${shown.title()} · ${t("title")}`;
     main.ariaBusy = "false";
   } catch (error) {
@@ -65,7 +66,7 @@ async function show() {
   }
 }
 
-function lost() {
+function lost(): Shown {
   main.replaceChildren(
     h("h1", { tabindex: -1 }, () => t("noPage")),
     h(
@@ -74,14 +75,16 @@ function lost() {
       h("a", { class: "pill", href: "#/today" }, () => t("toToday")),
     ),
   );
+  return {};
 }
 
-/** What asking again by itself does not mend. */
-function broken(error) {
-  if (error.status === undefined) console.error(error);
-  const gone = error.status === 404;
+/** Shows an error that a retry has not removed, with a button to try again. */
+function showFailure(error: unknown): void {
+  const refused = error instanceof Refused ? error : undefined;
+  if (!refused) console.error(error);
+  const gone = refused?.status === 404;
   const again = h("button", { type: "button", class: "pill primary", onclick: show }, () => t("retry"));
-  const why = () => (gone || error.status === undefined ? "" : t("failedDetail", error.status, error.requestId));
+  const why = () => (gone || !refused ? "" : t("failedDetail", refused.status, refused.requestId));
   main.replaceChildren(
     h("h1", { tabindex: -1 }, () => t(gone ? "gone" : "failed")),
     h("p", { class: "soft" }, why),
@@ -95,22 +98,24 @@ function broken(error) {
   again.focus();
 }
 
-// The words of index.html.
-for (const element of document.querySelectorAll("[data-t]")) adopt(element, null, () => t(element.dataset.t));
-for (const element of document.querySelectorAll("[data-t-label]"))
-  adopt(element, "aria-label", () => t(element.dataset.tLabel));
-for (const button of document.querySelectorAll("[data-language]")) {
-  adopt(button, "aria-pressed", () => String(currentLanguage() === button.dataset.language));
+// The texts of index.html.
+for (const element of document.querySelectorAll<HTMLElement>("[data-t]"))
+  bindText(element, null, () => textFor(element.dataset.t ?? "") ?? "");
+for (const element of document.querySelectorAll<HTMLElement>("[data-t-label]"))
+  bindText(element, "aria-label", () => textFor(element.dataset.tLabel ?? "") ?? "");
+for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) {
+  const language = button.dataset.language as Language;
+  bindText(button, "aria-pressed", () => String(currentLanguage() === language));
   button.addEventListener("click", () => {
-    setLanguage(button.dataset.language);
+    setLanguage(language);
     const name = shown.title?.() ?? main.querySelector("h1")?.textContent;
     document.title = `${name} · ${t("title")}`;
   });
 }
 setLanguage(currentLanguage());
 
-// Which backend answered last, and the words while nobody does.
-let trouble = null;
+// The backend and the release of the last response, and a banner while requests are being retried.
+let trouble: Trouble | null = null;
 const banner = h("div", { class: "banner", role: "alert" });
 onConnection(
   (reason, back) => {
@@ -130,12 +135,12 @@ onConnection(
   (headers) => {
     const backend = headers.get("X-Served-By");
     const release = headers.get("X-Release");
-    if (backend) adopt($("served"), null, () => t("servedBy", backend));
-    if (release) adopt($("release"), null, () => t("release", release));
+    if (backend) bindText($("served"), null, () => t("servedBy", backend));
+    if (release) bindText($("release"), null, () => t("release", release));
   },
 );
 
-const KEYS = [
+const KEYS: [key: string, text: `key${string}` & keyof Words][] = [
   ["T", "keyToday"],
   ["/", "keyCustomers"],
   ["N", "keyNew"],
@@ -145,11 +150,11 @@ const KEYS = [
   ["?", "keyHelp"],
 ];
 let keysOn = recall("keys") !== "off";
-const go = (hash) => {
-  if (location.hash === hash) show();
+const go = (hash: string) => {
+  if (location.hash === hash) void show();
   else location.hash = hash;
 };
-const ACTS = {
+const ACTIONS: Record<string, () => void> = {
   t: () => go("#/today"),
   "/": () => (shown.focus ? shown.focus.select() : go("#/customers")),
   n: () => go("#/new"),
@@ -157,7 +162,7 @@ const ACTS = {
   "?": help,
 };
 
-function help() {
+function help(): void {
   const on = h("input", { type: "checkbox", role: "switch" });
   on.checked = keysOn;
   on.addEventListener("change", () => {
@@ -171,7 +176,7 @@ function help() {
       h(
         "dl",
         { class: "keys" },
-        ...KEYS.flatMap(([key, word]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, () => t(word))]),
+        ...KEYS.flatMap(([key, text]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, () => t(text))]),
       ),
       h(
         "label",
@@ -186,14 +191,14 @@ $("help").addEventListener("click", help);
 
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    const form = event.target.closest?.("form");
+    const form = event.target instanceof Element ? event.target.closest("form") : null;
     if (form) event.preventDefault();
     form?.requestSubmit();
     return;
   }
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !keysOn) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
-  const act = shown.keys?.[event.key] ?? ACTS[event.key.toLowerCase()];
+  const act = shown.keys?.[event.key] ?? ACTIONS[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
   act();
@@ -203,4 +208,4 @@ $("skip").addEventListener("click", (event) => {
   main.querySelector("h1")?.focus();
 });
 addEventListener("hashchange", show);
-show();
+void show();

@@ -1,0 +1,101 @@
+import { refreshWords } from "./dom.ts";
+import { type Words, words } from "./words.ts";
+
+const LOCALES = { id: "id-ID", en: "en-GB" };
+export type Language = keyof typeof LOCALES;
+type Arguments<Key extends keyof Words> = Words[Key] extends (...args: infer Args) => string ? Args : [];
+
+let language: Language = recall("language") === "en" ? "en" : "id";
+let formats = formatsOf(language);
+
+/** A stored setting, or null. The browser can refuse storage: then no setting is kept. */
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(`workshop.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(`workshop.${key}`, value);
+  } catch {
+    // The page works without storage.
+  }
+}
+
+/** The text for a key in the chosen language, made from its arguments. */
+export function t<Key extends keyof Words>(key: Key, ...args: Arguments<Key>): string {
+  return textFor(key, ...args) ?? "";
+}
+
+/** The text for a key that is known only at run time; undefined without one. */
+export function textFor(key: string, ...args: unknown[]): string | undefined {
+  const text = (words[language] as Record<string, unknown>)[key];
+  return typeof text === "function" ? text(...args) : (text as string | undefined);
+}
+
+export const currentLanguage = (): Language => language;
+
+export function setLanguage(wanted: Language): void {
+  language = wanted;
+  formats = formatsOf(wanted);
+  remember("language", wanted);
+  document.documentElement.lang = wanted;
+  refreshWords();
+}
+
+function formatsOf(wanted: Language) {
+  const locale = LOCALES[wanted];
+  const rupiah = (digits: number) =>
+    new Intl.NumberFormat(locale, {
+      style: "currency",
+      currency: "IDR",
+      currencyDisplay: "narrowSymbol",
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+  const unit = (name: string) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "long" });
+  const date = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, options);
+  return {
+    whole: rupiah(0),
+    exact: rupiah(2),
+    plain: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
+    time: date({ hour: "2-digit", minute: "2-digit" }),
+    fullDay: date({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
+    day: date({ day: "numeric", month: "short", year: "numeric" }),
+    shortDay: date({ day: "numeric", month: "short" }),
+    minute: unit("minute"),
+    hour: unit("hour"),
+    days: unit("day"),
+  };
+}
+
+/** An amount of the API ("150000.00") in the usual notation: Rp 150.000. Exact: the decimal text is not made a number. */
+export const money = (amount: string): string =>
+  formats[/\.0*[1-9]/.test(amount) ? "exact" : "whole"].format(amount as `${number}`);
+export const plainNumber = (amount: string): string => formats.plain.format(amount as `${number}`);
+
+/** Converts an amount as typed in either language ("150.000", "1,500.50") for the API; returns any other text unchanged. */
+export function parseMoney(typed: string): string {
+  const text = typed.replace(/rp|idr|\s/gi, "");
+  const parts = /^(\d[\d.,]*?)(?:[.,](\d{1,2}))?$/.exec(text);
+  if (!parts?.[1]) return text;
+  const whole = parts[1].replace(/[.,]/g, "");
+  return parts[2] ? `${whole}.${parts[2]}` : whole;
+}
+
+export const time = (at: string | Date): string => formats.time.format(new Date(at));
+export const fullDay = (at: string | Date): string => formats.fullDay.format(new Date(at));
+export const day = (at: string | Date): string => formats.day.format(new Date(at));
+export const shortDay = (at: string | Date): string => formats.shortDay.format(new Date(at));
+export const dateTime = (at: string | Date): string => `${day(at)}, ${time(at)}`;
+
+/** A duration in its largest unit: 35 menit, 2 jam, 3 hari. */
+export function duration(ms: number): string {
+  const minutes = Math.max(1, Math.floor(ms / 60_000));
+  if (minutes < 60) return formats.minute.format(minutes);
+  if (minutes < 24 * 60) return formats.hour.format(Math.floor(minutes / 60));
+  return formats.days.format(Math.floor(minutes / 1440));
+}
