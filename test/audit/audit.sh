@@ -1,5 +1,5 @@
 #!/bin/sh
-# An outside judge's look at this host, by root. Nothing is installed and nothing stays: Debian's package of the judge is unpacked into a folder of its own.
+# Runs an outside auditor on this host, by root. Nothing is installed and nothing stays: Debian's package of the auditor is unpacked into a folder of its own.
 #   audit.sh exposure        systemd-analyze security: unit and exposure of every service, a line each
 #   audit.sh ssh ADDRESS...  ssh-audit of these hosts, a line of JSON for each
 #   audit.sh lynis SKIPPED   lynis' report, without the tests named (a comma between them)

@@ -7,7 +7,7 @@ export const exercises = (page: string): Exercise[] =>
     ([, command = "", expected]) => ({ command, expected }),
   );
 
-/** What an output is compared with: the lines of the page, of which `…` may be any text. White space at the ends does not count. */
+/** The pattern of an output: the lines of the page, of which `…` may be any text. White space at the ends does not count. */
 export const pattern = (expected: string): RegExp =>
   new RegExp(
     `^${expected

@@ -22,5 +22,5 @@ export const render = (settings: Record<string, unknown>, inventory = inventoryF
     ]),
   );
 
-/** What render has made, which is gone afterwards. */
+/** The files of `render`, which are removed at the end. */
 export const rendered = (): Promise<string> => on("balancer", `cat ${file}; rm ${file}`);

@@ -68,13 +68,13 @@ afterAll(async () => {
   receiver.close();
 });
 
-test("a stopped backend is told within 60 s, in one message, and that it is back in another", async () => {
+test("a stopped backend raises one message within 60 s, and its return another", async () => {
   const since = performance.now();
   await put(first, "stop");
-  const told = await until("somebody is told", 60_000 - (performance.now() - since), async () => of(first).length > 0);
+  const sent = await until("a message is sent", 60_000 - (performance.now() - since), async () => of(first).length > 0);
   await put(first, "start");
   const back = await until("it is resolved", 60_000, async () => of(first).at(-1)?.status === "resolved");
-  console.log(`told after ${(told / 1000).toFixed(0)} s, resolved after ${(back / 1000).toFixed(0)} s`);
+  console.log(`sent after ${(sent / 1000).toFixed(0)} s, resolved after ${(back / 1000).toFixed(0)} s`);
   const { labels, annotations } = alerts.find(({ alert }) => alert === "BackendDown") ?? {};
   const alert = {
     labels: expect.objectContaining({ alertname: "BackendDown", host: first, ...labels }),
@@ -85,14 +85,14 @@ test("a stopped backend is told within 60 s, in one message, and that it is back
   );
 });
 
-atNight("the dead-man's switch is told that alerts are sent, and nobody else is", async () => {
+atNight("the dead-man's switch hears that alerts are sent, and nobody else does", async () => {
   const watchdog = () => messages.filter((each) => each.alerts.some(({ labels }) => labels.alertname === "Watchdog"));
   await until("the watchdog has called", 70_000, async () => watchdog().length > 0);
   expect(new Set(watchdog().map(({ path }) => path))).toEqual(new Set(["/deadman"]));
 });
 
 atNight("a dead host is one message: it silences the warnings of its own, and the worse bound the lesser", async () => {
-  // Of each run: who was told once is not told again for four hours.
+  // Of each run: a message is not repeated for four hours.
   const [dead, alive] = [`dead-${Date.now()}`, `alive-${Date.now()}`];
   const made = (host: string, severity: string, alertname: string) => ({
     labels: { host, severity, alertname },
@@ -106,14 +106,14 @@ atNight("a dead host is one message: it silences the warnings of its own, and th
     made(alive, "warning", "NoScrape"),
   ]);
   await ask("/alertmanager/api/v2/alerts", { method: "POST", headers: { "Content-Type": "application/json" } }, body);
-  await until("both hosts are told of", 30_000, async () => of(dead).length > 0 && of(alive).length > 0);
-  const told = (host: string) => of(host).map((each) => each.alerts.map(({ labels }) => labels.alertname).sort());
-  expect(told(dead)).toEqual([["BackendDown", "DiskCritical"]]);
-  expect(told(alive)).toEqual([["NoScrape"]]);
+  await until("both hosts have a message", 30_000, async () => of(dead).length > 0 && of(alive).length > 0);
+  const sent = (host: string) => of(host).map((each) => each.alerts.map(({ labels }) => labels.alertname).sort());
+  expect(sent(dead)).toEqual([["BackendDown", "DiskCritical"]]);
+  expect(sent(alive)).toEqual([["NoScrape"]]);
 });
 
 describe("planned work", () => {
-  atNight("what is silenced is told to nobody", async () => {
+  atNight("a silenced alert is sent to nobody", async () => {
     const before = messages.length;
     const said = await on(
       monitoring,
@@ -121,7 +121,7 @@ describe("planned work", () => {
     );
     const silence = said.match(/^[0-9a-f-]{36}$/m)?.[0] ?? said;
     await put(first, "stop");
-    await until("the alert is there, silenced", 60_000, async () =>
+    await until("the alert fires, silenced", 60_000, async () =>
       (await active(first)).some(({ status }) => status.silencedBy.includes(silence)),
     );
     await put(first, "start");
@@ -164,7 +164,7 @@ test("every rule works on this cluster, and every metric in it is one that there
   const read = new Set(rules.flatMap(({ expr }) => metricsOf(expr)));
   let missing: string[] = [];
   const stop = traffic();
-  await until("every metric is there", 90_000, async () => {
+  await until("every metric exists", 90_000, async () => {
     const { data: names } = await ask<{ data: string[] }>("/prometheus/api/v1/label/__name__/values");
     missing = [...read].filter((name) => !names.includes(name) && !sometimes.includes(name));
     return missing.length === 0;

@@ -7,7 +7,7 @@ import { hosts, root } from "../../ops/lib/project.ts";
 import { backends, must, on, sh } from "../lib/hosts.ts";
 import { atNight } from "../lib/night.ts";
 
-// What is accepted, and why: the judges' figures are compared with this list.
+// The accepted findings with their reasons: the auditors' results are compared with this list.
 const accepted: {
   lynis: {
     index: number;

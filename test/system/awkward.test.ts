@@ -11,8 +11,8 @@ import { balancerAddress, domain, raw, request } from "../lib/http.ts";
 beforeEach(explainByJournals);
 const workshop = domainOf("/api/");
 
-/** What is sent, and the statuses that are right; a request without any is given up by its client. */
-type Shot = [what: string, bytes: string, right: number[]];
+/** The bytes that are sent, and the statuses that are right; a request without any is given up by its client. */
+type Attempt = [what: string, bytes: string, right: number[]];
 const around = (...bounds: number[]) => bounds.flatMap((bound) => [bound - 1, bound, bound + 1]);
 const get = (path: string, headers = "", host = workshop) =>
   `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${headers}\r\n`;
@@ -36,12 +36,12 @@ const bytes = [
   255,
 ];
 
-const echoed = around(1000, 1815, 2048, 4096, 6900).flatMap((length): Shot[] => [
+const echoed = around(1000, 1815, 2048, 4096, 6900).flatMap((length): Attempt[] => [
   [`a search with ${length} spaces`, get(`/api/customers?q=a${"+".repeat(length)}`), [200]],
   [`a time of ${length} digits`, get(`/api/services?from=2026-01-01T00:00:00.${"0".repeat(length)}Z`), [200]],
   [`a parameter of ${length} letters`, get(`/api/customers?${"n".repeat(length)}=1`), [400]],
 ]);
-const heads = around(1024, 4096, 7168, 8192, 14_336, 15_360, 16_384, 32_768).flatMap((length): Shot[] => [
+const heads = around(1024, 4096, 7168, 8192, 14_336, 15_360, 16_384, 32_768).flatMap((length): Attempt[] => [
   [`a path of ${length} bytes`, get(`/${"a".repeat(length)}`, "", domain), [404, 414]],
   [`a header of ${length} bytes`, get("/api/", `X-A: ${"a".repeat(length)}\r\n`), [200, 431]],
   [
@@ -55,13 +55,13 @@ const heads = around(1024, 4096, 7168, 8192, 14_336, 15_360, 16_384, 32_768).fla
     [415, 431],
   ],
 ]);
-const bodies = around(16_384, 65_536, 200_000, 1_048_576).flatMap((length): Shot[] => [
+const bodies = around(16_384, 65_536, 200_000, 1_048_576).flatMap((length): Attempt[] => [
   [`a body of ${length} bytes`, post("/api/customers", "1".repeat(length)), [400, 413, 422]],
   [`a text of ${length} bytes`, post("/api/customers", "x".repeat(length), "Content-Type: text/plain\r\n"), [413, 415]],
   [`a body of ${length} bytes for the counter`, post("/", "x".repeat(length), "", domain), [405, 413]],
   [`a body of ${length} bytes for nobody`, post("/nowhere", "x".repeat(length), "", domain), [404, 413]],
 ]);
-const odd = bytes.flatMap((code): Shot[] => [
+const odd = bytes.flatMap((code): Attempt[] => [
   [`byte ${code} in a path`, get(`/-/a${byte(code)}b`, "", domain), [200, 400, 404, 505]],
   [`byte ${code} in a query`, get(`/api/customers?q=${byte(code)}`), [200, 400, 505]],
   [`byte ${code} in a header`, get("/-/a", `X-A: a${byte(code)}b\r\n`, domain), [400, 404]],
@@ -73,7 +73,7 @@ const odd = bytes.flatMap((code): Shot[] => [
   ],
 ]);
 const unknown = JSON.stringify(Object.fromEntries(Array.from({ length: 5500 }, (_, i) => [`k${i}`, 1])));
-const others: Shot[] = [
+const others: Attempt[] = [
   ["thousands of unknown fields", post("/api/customers", unknown), [422]],
   ["a search of a hundred rare letters", get(`/api/customers?q=${"%F0%9F%98%80".repeat(100)}`), [200]],
   ["Expect", post("/api/customers", "x".repeat(70_000), "Expect: 100-continue\r\n"), [100, 413, 415, 417]],
@@ -89,7 +89,7 @@ const others: Shot[] = [
   ["an upload that its client gives up", post("/api/customers", "x".repeat(200_000)).slice(0, 100_000), []],
   ["an upload that stops early", post("/", "x".repeat(2000), "", domain).slice(0, 500), []],
 ];
-const shots = [...echoed, ...heads, ...bodies, ...odd, ...others];
+const attempts = [...echoed, ...heads, ...bodies, ...odd, ...others];
 
 /** Sends half of what it has announced and hangs up. */
 const giveUp = (text: string) =>
@@ -131,10 +131,10 @@ test("awkward requests of one client cost another nothing: no failure, no backen
   const visiting = visitor();
 
   const wrong: string[] = [];
-  const left = [...shots];
+  const left = [...attempts];
   const client = async () => {
-    for (let shot = left.shift(); shot; shot = left.shift()) {
-      const [what, text, right] = shot;
+    for (let attempt = left.shift(); attempt; attempt = left.shift()) {
+      const [what, text, right] = attempt;
       if (right.length === 0) await giveUp(text);
       else {
         const answer = await raw(Buffer.from(text, "latin1"));
@@ -159,7 +159,7 @@ test("awkward requests of one client cost another nothing: no failure, no backen
   const slowest = Math.max(...lines.flatMap(({ upstream_seconds }) => Number(upstream_seconds) || 0));
   const errors = (await since(1)).split("\n").filter((line) => /upstream/.test(line));
   const served = visits.reduce((total, { count }) => total + count, 0);
-  console.log(`${shots.length} awkward requests beside ${served} visits; a backend's slowest answer ${slowest} s`);
+  console.log(`${attempts.length} awkward requests beside ${served} visits; a backend's slowest answer ${slowest} s`);
   expect({ wrong, slow, failed, errors }).toEqual({ wrong: [], slow: 400, failed: [], errors: [] });
   expect(visits.map(({ status, count }) => [status, count])).toContainEqual([200, expect.any(Number)]);
   expect(visits.filter(({ status }) => status !== 200)).toEqual([]);

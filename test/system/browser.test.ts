@@ -7,12 +7,12 @@ import { balancerAddress, domain } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-const shots = own("reports", "screenshots");
+const screenshots = own("reports", "screenshots");
 let browser: Browser;
 
 beforeAll(async () => {
   if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
-  mkdirSync(shots, { recursive: true });
+  mkdirSync(screenshots, { recursive: true });
   const quiet = [
     "--disable-quic",
     "--no-first-run",
@@ -56,7 +56,7 @@ test.each([
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
   await page.goto(`http://${domain}/`);
   await page.reload();
-  await page.screenshot({ path: `${shots}/visits-${device}-${colorScheme}.png`, fullPage: true });
+  await page.screenshot({ path: `${screenshots}/visits-${device}-${colorScheme}.png`, fullPage: true });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
   await page.close();
 });

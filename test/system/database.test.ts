@@ -16,7 +16,7 @@ const [first = ""] = backends;
 const here = mkdtempSync(join(tmpdir(), "halo-database-test-"));
 const mark = `database.test-${Date.now().toString(36)}`; // in every row of these tests
 
-/** What PostgreSQL's superuser is told. */
+/** PostgreSQL's answer to its superuser. */
 const sql = (text: string, database = "halo") =>
   on(host, `cd /; runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 ${database} -c "${text}"`);
 const unit = () => on(host, "systemctl list-units --plain --no-legend 'postgresql@*' | cut -d ' ' -f 1");
@@ -184,7 +184,7 @@ halo-migrate . of-the-test`,
 
   test("one that has to wait says for whom, for a bounded time, and leaves nothing", async () => {
     const before = await applied();
-    /** What halo-migrate says of a migration that needs a table for itself. */
+    /** The output of halo-migrate for a migration that needs a table for itself. */
     const migrate = (more = "") =>
       on(
         host,
@@ -225,7 +225,7 @@ ${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
   });
 
   atNight(
-    "one that is right is there before the release serves, the service may use it, and the release before bears it",
+    "a right one is applied before the release serves, the service may use it, and the release before is compatible with it",
     async () => {
       const [before] = await serving();
       const release = await migrating(
@@ -273,7 +273,7 @@ describe("a backup", () => {
   };
   const restore = (file: string) => sh(["ops/run", "restore", file, "--yes"]);
 
-  test("restored after everything was dropped: the same rows, rights and numbers; what was there meanwhile is kept", async () => {
+  test("restored after everything was dropped: the same rows, rights and numbers; the data from meanwhile is kept", async () => {
     await created();
     const before = await rows();
     const { file, count } = await backup();

@@ -17,9 +17,9 @@ const patience = 90_000; // ms
 const window = 20; // s, the least
 const scrape = 5; // s, of the service
 
-type Look = { code: number; prometheus: string | null; unseen: string[]; symptoms: string[]; findings: Finding[] };
+type Diagnosis = { code: number; prometheus: string | null; unseen: string[]; symptoms: string[]; findings: Finding[] };
 /** What `npm run diagnose` says of the window. */
-async function look(): Promise<Look> {
+async function diagnose(): Promise<Diagnosis> {
   const { code, output } = await sh(["ops/run", "diagnose", "--json", "--window", `${window}s`]);
   try {
     return { code, ...JSON.parse(output) };
@@ -28,12 +28,12 @@ async function look(): Promise<Look> {
   }
 }
 
-/** Looks until this is named, or nothing; resolves with that look, its ms and all else that was named meanwhile. */
-async function lookFor(name: string | undefined) {
+/** Diagnoses until this is named, or nothing; resolves with that result, its ms and all else that was named meanwhile. */
+async function diagnoseUntil(name: string | undefined) {
   const since = performance.now();
   const others: string[] = [];
   for (;;) {
-    const seen = await look();
+    const seen = await diagnose();
     const names = seen.findings.map(({ cause }) => cause as string);
     others.push(...seen.findings.filter(({ cause }) => cause !== name).map((each) => JSON.stringify(each)));
     if (name === undefined ? names.length === 0 : names.includes(name))
@@ -47,7 +47,7 @@ const leftovers = `max by (host) (max_over_time(nodejs_eventloop_lag_p99_seconds
   or ${queries(window).statement.expr} >= ${limits.statement}`;
 /**
  * Until a fault that is over has left the averages: it explains nothing there any more, but could be named beside the next
- * one. What is bad for longer than they reach is not its doing.
+ * one. A value that stays bad for longer has another cause.
  */
 async function forget(): Promise<void> {
   const good = async () => (await query(leftovers)).length === 0;
@@ -57,7 +57,7 @@ async function forget(): Promise<void> {
 let stop = async () => {};
 beforeAll(async () => {
   stop = startTraffic();
-  await lookFor(undefined);
+  await diagnoseUntil(undefined);
 });
 afterAll(async () => {
   await stop();
@@ -75,14 +75,14 @@ const chosen = wholeNight ? faults : [0, 1, 2].map((i) => faults[(today * 3 + i)
 
 test.each(chosen.flat())("$name: $what", async (fault) => {
   await arm(scene(), { ...fault, limit: 120 }, 1);
-  let named: Awaited<ReturnType<typeof lookFor>>;
+  let named: Awaited<ReturnType<typeof diagnoseUntil>>;
   try {
     await fault.make(scene(), 120);
-    named = await lookFor(fault.name);
+    named = await diagnoseUntil(fault.name);
   } finally {
     await putBack(scene(), fault);
   }
-  const over = await lookFor(undefined);
+  const over = await diagnoseUntil(undefined);
   await forget();
   const seconds = (ms: number) => (ms / 1000).toFixed(0);
   const [finding, ...more] = named.seen.findings;
@@ -92,24 +92,24 @@ test.each(chosen.flat())("$name: $what", async (fault) => {
   expect(named.others).toEqual([]);
   expect([named.seen.code, named.seen.prometheus, more]).toEqual([1, null, []]);
   expect(finding?.evidence.length).toBeGreaterThan(0);
-  // Its end leaves the window later than its cause: what it explains may be told by itself for a moment.
+  // Its end leaves the window later than its cause: its symptom may be named by itself for a moment.
   const itsOwn = (cause: CauseName) => cause === fault.name || fault.name in causes[cause].symptomOf;
   expect(over.others.filter((other) => !itsOwn(JSON.parse(other).cause))).toEqual([]);
 });
 
-atNight("a worker that ends while it is looked at", async () => {
+atNight("a worker that ends while it is sampled", async () => {
   const [{ name = "" } = {}] = inGroup("backends");
-  const looking = look();
+  const running = diagnose();
   await on(name, "until pgrep -f '^python3 - '; do sleep .05; done; sleep .5; pkill -KILL -u halo -f app/src/main.ts");
-  expect((await looking).unseen).toEqual([]);
-  await lookFor(undefined);
+  expect((await running).unseen).toEqual([]);
+  await diagnoseUntil(undefined);
 });
 
 test("without Prometheus the hosts alone are asked, and it says so", async () => {
   const [{ name = "" } = {}] = inGroup("monitoring");
   await on(name, "systemctl stop prometheus");
   try {
-    const { code, prometheus, unseen, findings } = await look();
+    const { code, prometheus, unseen, findings } = await diagnose();
     expect([code, prometheus, unseen, findings]).toEqual([0, expect.stringMatching(/refused/), [], []]);
   } finally {
     await on(name, "systemctl start prometheus");
@@ -121,7 +121,7 @@ atNight("a frozen Redis, which its unit calls active", async () => {
   const [{ name = "" } = {}] = inGroup("redis");
   await on(name, "systemctl kill -s STOP redis-server");
   try {
-    expect((await look()).findings.map(({ cause }) => cause)).toEqual(["redis-down"]);
+    expect((await diagnose()).findings.map(({ cause }) => cause)).toEqual(["redis-down"]);
   } finally {
     await on(name, "systemctl kill -s CONT redis-server");
   }

@@ -39,7 +39,7 @@ test("npm run verify is green, also where a host's login shell has words of its 
   }
   for (const { name } of hosts()) {
     const journal = await on(name, `journalctl --no-pager --output=cat --since=@${since}`);
-    expect(journal).toContain("LOGINS="); // sudo tells the environment
+    expect(journal).toContain("LOGINS="); // sudo's environment
     expect(journal.includes(metricsLogin().password)).toBe(false);
   }
 });
@@ -47,7 +47,7 @@ test("npm run verify is green, also where a host's login shell has words of its 
 describe("the firewall", () => {
   // One run of site.yml for both: another takes half a minute.
   atNight(
-    "is loaded anew where a run was cut short before it kept the rules, and dpkg finishes what was cut short",
+    "is loaded again where a run was cut short before it kept the rules, and dpkg finishes what was cut short",
     async () => {
       // dpkg is killed while it configures a package.
       await on(
@@ -81,11 +81,11 @@ dpkg-deb --build cut >/dev/null
     },
   );
 
-  test("is there again after Debian's nftables.service has flushed every table", async () => {
+  test("returns after Debian's nftables.service has flushed every table", async () => {
     try {
       for (const how of ["restart", "reload"]) {
         await on(first, `systemctl ${how} nftables`);
-        await until("the rules are there", 5000, async () => !!(await on(first, "nft list table inet halo")));
+        await until("the rules are loaded", 5000, async () => !!(await on(first, "nft list table inet halo")));
       }
     } finally {
       await on(first, "systemctl stop nftables; systemctl start halo-firewall");
@@ -105,9 +105,9 @@ describe("ports", () => {
           .filter((each) => each.from.includes("any") && each.hosts.some((group) => host.groups.includes(group)))
           .flatMap((each) => each.ports),
       );
-      // Grafana is there only where its packages could be had.
+      // Grafana is installed only where its packages were reachable.
       const absent = !listening.includes(services.grafana?.ports[0] ?? 0);
-      // A port on which nothing listens cannot be open: those that do, the list's, and one that is nobody's say all.
+      // A port on which nothing listens cannot be open: the listening ports, the list's, and an unused one are enough.
       const asked = [...new Set([...listening, ...ports.flatMap((each) => each.ports), 9])];
       const found = await Promise.all(asked.map(async (port) => [port, await knock(host.address, port)]));
       const state = (port: number) =>

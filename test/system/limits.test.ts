@@ -33,7 +33,7 @@ type Kind = { status: number; type?: string; retryAfter?: string; by?: string; c
 const sum = (kinds: Kind[], status: number) =>
   kinds.filter((kind) => kind.status === status).reduce((total, { count }) => total + count, 0);
 
-/** Asks again and again from here, the unlimited address, until the promise is settled; resolves with all answers. */
+/** Asks again and again from here, the unlimited address, until the promise is resolved; resolves with all answers. */
 async function meanwhile(busy: Promise<unknown>): Promise<Answer[]> {
   let going = true;
   const stop = () => {
@@ -200,7 +200,7 @@ describe("nginx's configuration with other settings", () => {
     expect(await limits()).toEqual([expect.stringContaining("rate=7r/s"), ...Array(3).fill(expect.any(String))]);
   });
 
-  atNight("keepalive_min_timeout is there for an nginx that has it, and only then", async () => {
+  atNight("keepalive_min_timeout is set for an nginx that has it, and only then", async () => {
     const installed = await on("balancer", "nginx -v 2>&1 | tr -dc 0-9.");
     const older = installed.localeCompare("1.27.4", undefined, { numeric: true }) < 0;
     const { output } = await render({ host_seen: { nginx: "1.27.4" } });

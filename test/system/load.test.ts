@@ -151,17 +151,17 @@ test("logs: a request that failed over, with both tries and the line of the back
   }
   const { code, output } = await sh(["ops/run", "logs", "--request", id ?? ""]);
   expect(code, output).toBe(0);
-  const told = output
+  const printed = output
     .split("\n")
     .filter((line) => /^\d/.test(line))
     .map((line) => line.slice(19));
-  expect(told.slice(0, 3)).toEqual([
+  expect(printed.slice(0, 3)).toEqual([
     expect.stringMatching(/^balancer nginx +GET http:\/\/halo\.test\/-\/failover from /),
     expect.stringMatching(new RegExp(`^balancer nginx +try 1 of 2: ${dead} .*:3000: 502, no answer after \\d+ ms`)),
     expect.stringMatching(new RegExp(`^balancer nginx +try 2 of 2: ${alive} .*:3000: 404 after \\d+ ms`)),
   ]);
   // The service writes its line when the answer has left: in the ms in which nginx has it, or the next.
-  expect(told.slice(3).toSorted()).toEqual([
+  expect(printed.slice(3).toSorted()).toEqual([
     expect.stringMatching(new RegExp(`^${alive} app +GET /-/failover 404 .* id=${id}$`)),
     expect.stringMatching(/^balancer nginx +answered 404 with \d+ bytes after \d+ ms$/),
   ]);

@@ -12,7 +12,7 @@ beforeEach(explainByJournals);
 const home = `http://${metricsSite}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-const shots = own("reports", "screenshots");
+const screenshots = own("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const figures = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections"];
 const phone = { width: 360, height: 740 };
@@ -23,7 +23,7 @@ let stop: () => Promise<void>;
 
 beforeAll(async () => {
   if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
-  mkdirSync(shots, { recursive: true });
+  mkdirSync(screenshots, { recursive: true });
   stop = traffic();
   const planned = (edge: string) =>
     on(monitor, `for kind in deploy drill; do halo-planned ${edge} $kind "${work}" 60; done`);
@@ -117,7 +117,7 @@ test("every figure has its value and its curves at 5 min and at 1 h, by the page
   await page.locator("#skip").press("Enter");
   expect(await page.evaluate("document.activeElement.id")).toBe("main");
   expect(await page.locator('#ranges [aria-current="true"]').textContent()).toBe("Last 1 h");
-  await page.screenshot({ path: `${shots}/metrics-1h.png`, fullPage: true });
+  await page.screenshot({ path: `${screenshots}/metrics-1h.png`, fullPage: true });
   expect(wrong).toEqual([]);
   await page.close();
 });
@@ -153,7 +153,7 @@ test("Prometheus away is said, with what was known kept; and all goes on by itse
     expect(await page.textContent("#lost")).toMatch(/HTTP 50\d\)\. What you see is as of \d\d:\d\d:\d\d/);
     expect(await page.textContent("#disk .now b")).toBe(known);
     expect(await painted(page, "requests")).toBeGreaterThan(5);
-    await page.screenshot({ path: `${shots}/metrics-away.png`, fullPage: true });
+    await page.screenshot({ path: `${screenshots}/metrics-away.png`, fullPage: true });
   } finally {
     await on(monitor, "systemctl start prometheus");
   }
@@ -197,7 +197,7 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
   await page.locator("h1", { hasText: "2 alerts" }).waitFor();
   expect(await page.locator("#alerts b").allTextContents()).toEqual(["BackendDown", "SiteSlow", "Not answering"]);
   expect(await page.locator("#alerts .down").textContent()).toContain("backend1/0 (service)1 of 2 targets are up");
-  await page.screenshot({ path: `${shots}/metrics-alerts.png` });
+  await page.screenshot({ path: `${screenshots}/metrics-alerts.png` });
 
   await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));
   await page.route("**/api/v1/query*", (route) => route.fulfill(answer({ result: [] })));
@@ -207,7 +207,7 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
   await page.close();
 });
 
-test("a question that is out of date is dropped, and nothing is asked while nobody looks", async () => {
+test("a question that is out of date is dropped, and nothing is asked while the page is hidden", async () => {
   const { page } = await open();
   await page.clock.install();
   const asked: string[] = [];
@@ -228,14 +228,14 @@ test("a question that is out of date is dropped, and nothing is asked while nobo
   await page.locator("#requests-words", { hasText: "Last 5 minutes" }).waitFor({ state: "attached" });
   expect(await page.evaluate(`dropped.filter((url) => url.includes("step=90")).length`)).toBe(1);
 
-  const look = (hidden: boolean) =>
+  const setHidden = (hidden: boolean) =>
     page.evaluate(`Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
       document.dispatchEvent(new Event("visibilitychange"))`);
-  await look(true);
+  await setHidden(true);
   const before = asked.length;
   await page.clock.fastForward(600_000);
   expect(asked.length).toBe(before);
-  await look(false);
+  await setHidden(false);
   await expect.poll(() => asked.length).toBeGreaterThan(before);
   await page.close();
 });
@@ -266,7 +266,7 @@ test.each([
 ] as const)("on a %s %o in %s nothing is cut off, and axe finds nothing", async (name, viewport, colorScheme) => {
   const { page, wrong } = await open({ viewport, colorScheme }, "#5m");
   await curves(page);
-  await page.screenshot({ path: `${shots}/metrics-${name}-${colorScheme}.png`, fullPage: true });
+  await page.screenshot({ path: `${screenshots}/metrics-${name}-${colorScheme}.png`, fullPage: true });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(viewport.width);
   await page.evaluate(axe);
   const found = await page.evaluate<string[]>(

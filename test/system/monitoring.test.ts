@@ -80,7 +80,7 @@ describe("targets", () => {
     );
   });
 
-  test("each host's processes are told apart, and the stores are asked as users that may do no more", async () => {
+  test("each host's processes are distinguished, and the stores are asked as users that may do no more", async () => {
     const groups = await query('sum by (host, groupname) (namedprocess_namegroup_num_procs{groupname!="other"} > 0)');
     const seen = (host: string) =>
       groups.filter(({ labels }) => labels.host === host).map(({ labels }) => labels.groupname);
@@ -157,7 +157,7 @@ describe("what the edge sees", () => {
   });
 });
 
-describe("who may look", () => {
+describe("access", () => {
   test("what only an administrator on the host needs is closed, and no other page may frame what is answered", async () => {
     for (const name of ["prometheus", "alertmanager"]) {
       for (const path of [
@@ -426,7 +426,7 @@ describe("planned work", () => {
     await on(monitoring, `halo-planned end drill '${text}' ${id}`);
     const left = Date.parse((await mine())?.endsAt ?? "") - Date.now();
     expect(left).toBeLessThan(35_000);
-    await until("both marks are there", 25_000, async () => {
+    await until("both marks exist", 25_000, async () => {
       const marks = (await query('halo_event_timestamp_seconds{kind="drill"}')).filter(
         (each) => each.labels.text === text,
       );

@@ -136,7 +136,7 @@ describe("a release that fails", () => {
       expect(code).not.toBe(0);
       expect(output).toContain(words);
       expect(one(await serving())).toBe(before);
-      // What a restore takes its migrations from.
+      // A restore takes its migrations from here.
       expect(await on(database, "readlink -e /opt/halo/migrated")).toBe(`/opt/halo/releases/${before}`);
       for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(before);
       expect((await log()).at(-1)).toMatchObject({ release: release.id, result: expect.stringContaining(first) });
@@ -258,7 +258,7 @@ test("uploads and locks are in folders of root's alone, and no upload stays", as
 });
 
 atNight(
-  "PM2 starts anew with another ecosystem.config.cjs and another runtime; a broken file is refused before it serves",
+  "PM2 restarts with another ecosystem.config.cjs and another runtime; a broken file is refused before it serves",
   async () => {
     const before = (await serving())[first] ?? "";
     const running = async () => [

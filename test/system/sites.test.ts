@@ -21,7 +21,7 @@ const policy =
 /** One request to the workshop's name. */
 const ask = (path: string, headers: Record<string, string> = {}, port = 80, method = "GET") =>
   request(path, { port, method, headers: { Host: workshop, ...headers } });
-/** What a page names under a/, as paths. */
+/** The paths under a/ that a page names. */
 const parts = (page: string) => [...page.matchAll(/\s(?:href|src)="(a\/[^"#]+)/g)].map((match) => `/${match[1]}`);
 
 describe("who answers where", () => {

@@ -138,7 +138,7 @@ touch systemd/system/postgresql@*-main.service.d/halo.conf`,
   expect(again.output).toMatch(/balancer\s+: ok=\d+\s+changed=0/);
 });
 
-test("a taken port: the play names the port and who has it; once it is free the play mends all", async () => {
+test("a taken port: the play names the port and who has it; once it is free the play completes", async () => {
   await on("balancer", "systemctl stop nginx && systemd-run --unit=squatter python3 -m http.server 80");
   try {
     await until("the port is taken", 5000, async () =>

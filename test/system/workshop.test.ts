@@ -9,8 +9,8 @@ import { atNight } from "../lib/night.ts";
 beforeEach(explainByJournals);
 const site = domainOf("/api/");
 
-// biome-ignore lint/suspicious/noExplicitAny: a test looks at what it expects there
-type Told = Answer & { json: any };
+// biome-ignore lint/suspicious/noExplicitAny: a test reads the fields that it expects
+type JsonAnswer = Answer & { json: any };
 type Row = { id: number };
 
 /** One request to the workshop's API through the balancer. */
@@ -20,7 +20,7 @@ async function api(
   body?: object,
   headers: Record<string, string> = {},
   options: http.RequestOptions = {},
-): Promise<Told> {
+): Promise<JsonAnswer> {
   const text = body && JSON.stringify(body);
   const all = { Host: site, ...(text ? { "Content-Type": "application/json" } : {}), ...headers };
   const answer = await request(`/api${path}`, { method, ...options, headers: all }, text);

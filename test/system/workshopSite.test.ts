@@ -10,7 +10,7 @@ beforeEach(explainByJournals);
 const site = domainOf("/api/");
 const home = `http://${site}/`;
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-const shots = own("reports", "screenshots");
+const screenshots = own("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36).toUpperCase();
 const phone = { width: 360, height: 740 };
@@ -19,7 +19,7 @@ let browser: Browser;
 
 beforeAll(async () => {
   if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
-  mkdirSync(shots, { recursive: true });
+  mkdirSync(screenshots, { recursive: true });
   browser = await chromium.launch({
     executablePath,
     args: [
@@ -87,11 +87,11 @@ async function open(options: BrowserContextOptions, hash = ""): Promise<Page> {
   const page = await browser.newPage({ viewport: desktop, timezoneId: "Asia/Makassar", ...options });
   page.setDefaultTimeout(20_000);
   await page.goto(home + hash);
-  await settled(page);
+  await idle(page);
   return page;
 }
 
-const settled = (page: Page) => page.locator('main[aria-busy="false"]').waitFor();
+const idle = (page: Page) => page.locator('main[aria-busy="false"]').waitFor();
 const focusedKey = (page: Page) =>
   page.evaluate<string>(
     "document.activeElement.dataset.key ?? document.activeElement.name ?? document.activeElement.tagName",
@@ -127,13 +127,13 @@ test.each([
       await tabTo(page, "language-en");
       await page.keyboard.press("Enter");
       await page.reload();
-      await settled(page);
+      await idle(page);
     }
     expect(await page.locator("html").getAttribute("lang")).toBe(language);
     expect(await page.textContent("h1")).toBe(today);
 
     await page.keyboard.press("n");
-    await settled(page);
+    await idle(page);
     await fill(page, {
       "customer-name": `Sri Kunci ${run} ${language}`,
       "customer-phone": "0813-1111-2222",
@@ -177,7 +177,7 @@ test.each([
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.textContent("h1")).toBe(`Sri Kunci ${run} ${language}`);
-    await settled(page);
+    await idle(page);
 
     await tabTo(page, "edit-customer");
     await page.keyboard.press("Enter");
@@ -214,7 +214,7 @@ test.each([
   },
 );
 
-test("wrong fields are told beside them in the chosen language, the first one has the focus, nothing typed is lost", async () => {
+test("wrong fields have a message beside them in the chosen language, the first one has the focus, nothing typed is lost", async () => {
   const page = await open({}, "#/new");
   await fill(page, {
     "customer-name": "Wayan Uji",
@@ -225,20 +225,20 @@ test("wrong fields are told beside them in the chosen language, the first one ha
   await page.keyboard.press("Control+Enter");
   await page.locator("[aria-invalid=true]").first().waitFor();
   expect(await focusedKey(page)).toBe("customer-phone");
-  const told = (name: string) =>
+  const messageOf = (name: string) =>
     page
       .locator(`[name="${name}"]`)
       .evaluate((input) => document.getElementById(input.getAttribute("aria-describedby") ?? "")?.textContent);
-  expect(await told("customer-phone")).toContain("Paling sedikit 5 angka");
-  expect(await told("vehicle-plate")).toBe("Wajib diisi.");
-  expect(await told("vehicle-year")).toContain("antara 1900 dan");
-  expect(await told("vehicle-vin")).toContain("17 huruf");
-  expect(await told("customer-name")).toBe("");
+  expect(await messageOf("customer-phone")).toContain("Paling sedikit 5 angka");
+  expect(await messageOf("vehicle-plate")).toBe("Wajib diisi.");
+  expect(await messageOf("vehicle-year")).toContain("antara 1900 dan");
+  expect(await messageOf("vehicle-vin")).toContain("17 huruf");
+  expect(await messageOf("customer-name")).toBe("");
   await page.getByRole("button", { name: "EN, English" }).click();
-  expect(await told("vehicle-plate")).toBe("This is needed.");
+  expect(await messageOf("vehicle-plate")).toBe("This is needed.");
   expect(await page.title()).toBe("New job · Halo Workshop");
   await page.reload();
-  await settled(page);
+  await idle(page);
   expect(await page.inputValue('[name="customer-name"]')).toBe("Wayan Uji");
   expect(await page.inputValue('[name="vehicle-vin"]')).toBe("IOQ");
   await page.close();
@@ -313,13 +313,13 @@ test("a customer who comes late does not come back after somebody said another o
   await page.goto(`${home}#/new?customer=${customer.id}`);
   await page.getByRole("button", { name: "Ganti", exact: true }).click();
   vehicles.resolve();
-  await settled(page);
+  await idle(page);
   expect(await page.locator(".which:visible").count()).toBe(0);
   expect(await focusedKey(page)).toBe("customer-name");
   await page.close();
 });
 
-test("Enter opens what was found for the text that is there, not for the one before it", async () => {
+test("Enter opens what was found for the present text, not for the one before it", async () => {
   const [before, wanted] = [await make(), await make()];
   const page = await open({}, `#/customers?q=${encodeURIComponent(before.vehicle.plate)}`);
   await page.locator("#found a").waitFor();
@@ -352,7 +352,7 @@ test.each(["mine", "theirs"])(
     const shown = await page.locator(".versus", { hasText: "Harga" }).textContent();
     expect(shown).toContain("Rp\u00a0123.000");
     expect(shown).toContain("Rp\u00a099.000");
-    await page.screenshot({ path: `${shots}/workshop-conflict.png` });
+    await page.screenshot({ path: `${screenshots}/workshop-conflict.png` });
     await page.getByRole("button", { name: whose === "mine" ? "Simpan pilihan ini" : "Pakai punya mereka" }).click();
     await expect.poll(() => page.locator("dialog").count()).toBe(0);
     const now = await api<Job>("GET", `/services/${made.service.id}`);
@@ -371,7 +371,7 @@ test("a move meets another one: the job goes where the person decides", async ()
   await page.locator(".versus", { hasText: "Dibatalkan" }).waitFor();
   await page.getByRole("button", { name: "Simpan pilihan ini" }).click();
   await page.locator(".column.is-in_progress .card", { hasText: made.vehicle.plate }).waitFor();
-  // The card is there before the API has it.
+  // The card appears before the API has it.
   await expect.poll(async () => (await api<Job>("GET", `/services/${made.service.id}`)).status).toBe("in_progress");
   await page.close();
 });
@@ -381,7 +381,7 @@ test("a done job that is opened again by mistake keeps the time it was done at; 
   const path = `/services/${made.service.id}`;
   const { completed_at } = await api<Job>("GET", path);
   const page = await open({}, "#/customers");
-  // It is on the second page of those that were done lately.
+  // It is on the second page of the jobs that were done lately.
   await page.route("**/api/services?status=done*", (route) =>
     route.request().url().includes("after=")
       ? route.continue({ url: route.request().url().replace("&after=second", "") })
@@ -474,7 +474,7 @@ test("what is gone, or fails for good, is said with a way on", async () => {
   await page.unroute("**/api/services?*");
   await page.keyboard.press("Enter");
   await page.locator(".board").waitFor();
-  await settled(page);
+  await idle(page);
   expect(await page.textContent("h1")).toBe("Hari ini");
   await page.close();
 });
@@ -531,9 +531,9 @@ test.each([
         for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
       }).observe({ type: "layout-shift", buffered: true });`);
       await page.goto(home + hash);
-      await settled(page);
+      await idle(page);
       await page.waitForLoadState("networkidle");
-      await page.screenshot({ path: `${shots}/workshop-${name}-${device}-${colorScheme}.png` });
+      await page.screenshot({ path: `${screenshots}/workshop-${name}-${device}-${colorScheme}.png` });
       expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBeLessThanOrEqual(viewport.width);
       expect(await page.evaluate<number>("window.shift"), `${name}: layout shift`).toBeLessThan(0.01);
       expect(bytes, `${name}: bytes`).toBeLessThan(100 * 1024);
