@@ -1,13 +1,13 @@
 import { parseArgs } from "node:util";
-import { overBudget, runChecks, slowness, total, totals } from "./lib/lanes.ts";
-import { command } from "./lib/problem.ts";
+import { runCommand } from "./lib/cli.ts";
+import { overBudget, runChecks, slowness, total, totals } from "./suites/suites.ts";
 
 const usage = {
   check: `runs every check that needs no root and no hosts
 
-The parts: types, format, linters, unit tests, integration tests.
+The suites: types, format, linters, unit tests, integration tests.
 
-Each part has a budget of time, and so have all together (ops/lib/lanes.ts). A part over its budget fails, and its slowest tests
+Each suite has a budget of time, and so have all together (ops/suites/suites.ts). A suite over its budget fails, and its slowest tests
 are named. The budgets grow with the time that this machine takes for a fixed piece of work; HALO_SLOWNESS=2 doubles them.
 
 No options.
@@ -15,7 +15,7 @@ No options.
 Example: npm run check`,
 };
 
-await command(async (args) => {
+await runCommand(async (args) => {
   parseArgs({ args, options: {} });
   const slow = slowness();
   if (slow > 1) console.log(`This machine takes ${slow.toFixed(1)} times as long now as the one that set the budgets`);

@@ -3,11 +3,11 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { boards } from "./dashboards/boards.ts";
 import { dashboard } from "./dashboards/panel.ts";
-import { command } from "./lib/problem.ts";
-import { own } from "./lib/project.ts";
+import { runCommand } from "./lib/cli.ts";
+import { localPath } from "./lib/paths.ts";
 
-await command(() => {
-  const folder = own("dashboards");
+await runCommand(() => {
+  const folder = localPath("dashboards");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const board of boards)

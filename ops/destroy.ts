@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { reach, rememberLab } from "./lib/cluster.ts";
-import { command } from "./lib/problem.ts";
-import { ask, step } from "./lib/process.ts";
-import { own, root } from "./lib/project.ts";
-import { existingProvider } from "./lib/provider.ts";
+import { rememberLab, viaLab } from "./cluster/hosts.ts";
+import { existingProvider } from "./cluster/provider.ts";
+import { runCommand } from "./lib/cli.ts";
+import { step, tryCapture } from "./lib/exec.ts";
+import { localPath, root } from "./lib/paths.ts";
 
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
@@ -24,18 +24,18 @@ Options:
 Example: npm run destroy -- --keep-image`,
 };
 
-await command(async (args) => {
+await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
   // A lab takes its hosts with it, also while a cut short `up` still works on them.
-  const inLab = ask([lab, "status"]) !== null || existsSync(own("lab"));
+  const inLab = tryCapture([lab, "status"]) !== null || existsSync(localPath("lab"));
   if (existingProvider() && !inLab)
-    await step("Destroy the hosts", "vagrant", reach(["vagrant", "destroy", "--force"]));
+    await step("Destroy the hosts", "vagrant", viaLab(["vagrant", "destroy", "--force"]));
   if (inLab || remains.some((each) => existsSync(each)))
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
-  clear(own(), [...kept, ...(values["keep-image"] ? reusable : [])]);
-  clear(own("secrets"), typed);
+  clear(localPath(), [...kept, ...(values["keep-image"] ? reusable : [])]);
+  clear(localPath("secrets"), typed);
   console.log(
     "Nothing of Halo's is left but the packages that were installed" +
       (values["keep-image"] ? ", the lab's base image and the Node for the hosts." : "."),

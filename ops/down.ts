@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { reach } from "./lib/cluster.ts";
-import { command } from "./lib/problem.ts";
-import { step } from "./lib/process.ts";
+import { viaLab } from "./cluster/hosts.ts";
+import { runCommand } from "./lib/cli.ts";
+import { step } from "./lib/exec.ts";
 
 const usage = {
   down: `halts the hosts; their data stay
@@ -11,7 +11,7 @@ No options.
 Example: npm run down`,
 };
 
-await command(async (args) => {
+await runCommand(async (args) => {
   parseArgs({ args, options: {} });
-  await step("Halt the hosts", "vagrant", reach(["vagrant", "halt"]));
+  await step("Halt the hosts", "vagrant", viaLab(["vagrant", "halt"]));
 }, usage);

@@ -1,5 +1,5 @@
-import { run } from "./lib/cluster.ts";
-import { command, Problem } from "./lib/problem.ts";
+import { run } from "./cluster/hosts.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
 
 const usage = {
   exec: `runs a command where the hosts' addresses can be reached
@@ -10,9 +10,9 @@ Input, output and exit status are the command's own. With npm run -s, npm prints
 Example: npm run exec -- curl http://192.168.56.10/`,
 };
 
-await command(
+await runCommand(
   (args) => {
-    if (args.length === 0) throw new Problem("no command is given", "npm run exec -- curl http://192.168.56.10/");
+    if (args.length === 0) throw new UserError("no command is given", "npm run exec -- curl http://192.168.56.10/");
     return run(args);
   },
   usage,

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { command } from "./lib/problem.ts";
-import { attach } from "./lib/process.ts";
-import { root } from "./lib/project.ts";
+import { runCommand } from "./lib/cli.ts";
+import { passThrough } from "./lib/exec.ts";
+import { root } from "./lib/paths.ts";
 
 const usage = {
   fix: `formats TypeScript and JSON, and applies the linter's safe repairs
@@ -14,7 +14,7 @@ No options.
 Example: npm run fix`,
 };
 
-await command((args) => {
+await runCommand((args) => {
   parseArgs({ args, options: {} });
-  return attach([join(root, "node_modules/.bin/biome"), "check", "--write", "--error-on-warnings"], { cwd: root });
+  return passThrough([join(root, "node_modules/.bin/biome"), "check", "--write", "--error-on-warnings"], { cwd: root });
 }, usage);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { command } from "./lib/problem.ts";
-import { root } from "./lib/project.ts";
+import { runCommand } from "./lib/cli.ts";
+import { root } from "./lib/paths.ts";
 import { overview, readUsages } from "./lib/usage.ts";
 
 const usage = {
@@ -32,7 +32,7 @@ const groups = {
   Develop: ["dev", "fix", "seed", "bench", "bench:lists", "screenshots", "help"],
 };
 
-await command((args) => {
+await runCommand((args) => {
   parseArgs({ args, options: {} });
-  console.log(overview(groups, readUsages(join(root, "ops"))));
+  console.log(overview(groups, readUsages(join(root, "ops"), join(root, "bench"))));
 }, usage);

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { outerAddress } from "./lib/cluster.ts";
-import { withLines } from "./lib/hostsFile.ts";
-import { command, Problem } from "./lib/problem.ts";
-import { domains, inGroup } from "./lib/project.ts";
+import { outerAddress } from "./cluster/hosts.ts";
+import { domains, inGroup } from "./cluster/inventory.ts";
+import { withLines } from "./hosts/hostsFile.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
 
 const usage = {
   hosts: `prints the line for /etc/hosts on this machine, adds it or removes it
@@ -17,7 +17,7 @@ Example: npm run hosts -- --write`,
 
 const file = "/etc/hosts";
 
-await command((args) => {
+await runCommand((args) => {
   const { values } = parseArgs({ args, options: { write: { type: "boolean" }, remove: { type: "boolean" } } });
   const [balancer] = inGroup("balancers");
   const lines = balancer && !values.remove ? [`${outerAddress(balancer)} ${domains().join(" ")}`] : [];
@@ -30,7 +30,7 @@ await command((args) => {
     // In place, not by rename: in a container this file is a mount.
     writeFileSync(file, wanted);
   } catch (error) {
-    throw new Problem(`cannot write ${file} (${error})`, `run it as root, or add by hand: ${lines.join("; ")}`);
+    throw new UserError(`cannot write ${file} (${error})`, `run it as root, or add by hand: ${lines.join("; ")}`);
   }
   console.log(`${file}: ${lines.length ? lines.join("; ") : "removed Halo's lines"}`);
 }, usage);

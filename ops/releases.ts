@@ -1,10 +1,10 @@
 /** Every release that a backend has, newest first: where it serves, whether it failed, who deployed it and why. */
 import { parseArgs } from "node:util";
-import { remote } from "./lib/cluster.ts";
-import { command, Problem } from "./lib/problem.ts";
-import { hear } from "./lib/process.ts";
-import { type Host, inGroup } from "./lib/project.ts";
-import { readLog, releaseTable } from "./lib/releases.ts";
+import { remote } from "./cluster/hosts.ts";
+import { type Host, inGroup } from "./cluster/inventory.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
+import { captureBytes } from "./lib/exec.ts";
+import { readLog, releaseTable } from "./releases/table.ts";
 
 const usage = {
   releases: `lists every release: where it serves, when and why it was deployed
@@ -17,15 +17,15 @@ Example: npm run releases`,
 /** A command's output on a host, or null where it cannot be reached; the reason is printed. */
 function on(host: Host, line: string): string | null {
   try {
-    return String(hear(remote(host, "sudo", "sh", "-c", `'${line}'`)));
+    return String(captureBytes(remote(host, "sudo", "sh", "-c", `'${line}'`)));
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    if (!(error instanceof UserError)) throw error;
     console.error(`${host.name}: ${error.message}`);
     return null;
   }
 }
 
-await command((args) => {
+await runCommand((args) => {
   parseArgs({ args, options: {} });
   const [balancer] = inGroup("balancers");
   const log = balancer && on(balancer, "cat /var/lib/halo-cluster/deploys.log 2>/dev/null || true");

@@ -1,11 +1,5 @@
-import { closeSync, openSync } from "node:fs";
-import { resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
-import { parseArgs } from "node:util";
-import { onHost, readBackup, storeHosts } from "./lib/backup.ts";
-import { ssh } from "./lib/cluster.ts";
-import { command, Problem } from "./lib/problem.ts";
-import { attach, hear } from "./lib/process.ts";
+import { restore } from "./backup/restore.ts";
+import { runCommand } from "./lib/cli.ts";
 
 const usage = {
   restore: `replaces the data of Redis and PostgreSQL by a backup's; asks first
@@ -18,41 +12,4 @@ Options:
 Example: npm run restore -- .halo/backups/FILE.tar`,
 };
 
-await command(async (args) => {
-  const { values, positionals } = parseArgs({ args, options: { yes: { type: "boolean" } }, allowPositionals: true });
-  const [given] = positionals;
-  if (!given || positionals.length > 1)
-    throw new Problem("one backup has to be named", "npm run restore -- .halo/backups/FILE");
-  // npm runs this in the project's root, wherever it was called.
-  const file = resolve(process.env.INIT_CWD ?? ".", given);
-  const { taken, stores } = readBackup(file);
-  const hosts = storeHosts(stores);
-  console.log(`${file} is whole, of ${taken.toISOString()}`);
-  for (const { host } of hosts)
-    for (const [, what, inside, now] of hear(onHost(host, "halo-backup", "check", "-"), file)
-      .toString()
-      .matchAll(/^(visits|rows) in it: (\d+), now: (\S+)$/gm))
-      console.log(`It has ${inside} ${what}, which replace the ${now} that are there now (a backup of them is kept)`);
-  if (!stores.includes("postgres")) console.log("There is nothing of PostgreSQL in it, whose data stay as they are");
-  if (!stores.includes("redis")) console.log("There is nothing of Redis in it, whose data stay as they are");
-  if (!values.yes && !(await confirmed()))
-    throw new Problem("not restored", "answer yes, or: npm run restore -- FILE --yes");
-  for (const { host } of hosts) {
-    const input = openSync(file, "r");
-    const status = await attach(ssh(host, "sudo", "halo-backup", "restore", "-"), {
-      stdio: [input, "inherit", "inherit"],
-    });
-    closeSync(input);
-    if (status !== 0) return 1;
-  }
-  return 0;
-}, usage);
-
-async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY)
-    throw new Problem("there is no terminal to ask on, so nothing was changed", "npm run restore -- FILE --yes");
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question("Restore it? (yes/no) ").catch(() => "no"); // Ctrl-C, Ctrl-D
-  terminal.close();
-  return answer.trim() === "yes";
-}
+await runCommand(restore, usage);

@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "playwright-core";
-import { findHost, reach } from "./lib/cluster.ts";
-import { command, Problem } from "./lib/problem.ts";
-import { attach } from "./lib/process.ts";
-import { inGroup, own, root, sites } from "./lib/project.ts";
+import { findHost, viaLab } from "./cluster/hosts.ts";
+import { inGroup, sites } from "./cluster/inventory.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
+import { passThrough } from "./lib/exec.ts";
+import { localPath, root } from "./lib/paths.ts";
 import { drillPage } from "./screenshots/drillPage.ts";
 
 const usage = {
@@ -22,18 +23,18 @@ Example: npm run screenshots -- --range 1h`,
 };
 
 const folder = join(root, "docs/images");
-const report = own("reports", "drills.md");
+const report = localPath("reports", "drills.md");
 
-await command(async (args) => {
+await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { range: { type: "string", default: "15m" } } });
   const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-  if (!executablePath) throw new Problem("Chromium is not installed", "apt install chromium");
-  if (!existsSync(report)) throw new Problem("no drill has written .halo/reports/drills.md", "npm run drill");
+  if (!executablePath) throw new UserError("Chromium is not installed", "apt install chromium");
+  if (!existsSync(report)) throw new UserError("no drill has written .halo/reports/drills.md", "npm run drill");
   const site = sites().find(({ domain }) => domain.startsWith("metrics."));
-  if (!site) throw new Problem("no site shows the metrics", "add one to ansible/group_vars/all/sites.yml");
+  if (!site) throw new UserError("no site shows the metrics", "add one to ansible/group_vars/all/sites.yml");
   const here = [process.execPath, ...process.argv.slice(1)];
-  const inside = reach(here);
-  if (inside.length > here.length) return attach(inside); // the browser must reach the balancer
+  const inside = viaLab(here);
+  if (inside.length > here.length) return passThrough(inside); // the browser must reach the balancer
 
   mkdirSync(folder, { recursive: true });
   const { address } = findHost(inGroup("balancers")[0]?.name);
@@ -54,7 +55,7 @@ await command(async (args) => {
 async function takeMetrics(browser: Browser, url: string): Promise<void> {
   const page = await browser.newPage({
     viewport: { width: 1280, height: 800 },
-    httpCredentials: { username: "halo", password: readFileSync(own("secrets", "metrics"), "utf8").trim() },
+    httpCredentials: { username: "halo", password: readFileSync(localPath("secrets", "metrics"), "utf8").trim() },
   });
   await page.goto(url);
   await page.locator("canvas").nth(8).waitFor(); // of nine metrics

@@ -1,6 +1,6 @@
-import { findHost, ssh } from "./lib/cluster.ts";
-import { command } from "./lib/problem.ts";
-import { attach } from "./lib/process.ts";
+import { findHost, ssh } from "./cluster/hosts.ts";
+import { runCommand } from "./lib/cli.ts";
+import { passThrough } from "./lib/exec.ts";
 
 const usage = {
   ssh: `opens a shell on a host, or runs one command there
@@ -13,4 +13,6 @@ Example: npm run ssh -- backend1 sudo systemctl status halo`,
 // A person's command gets a terminal, as with vagrant ssh; a pipe gets its bytes untouched.
 const terminal = process.stdin.isTTY && process.stdout.isTTY ? ["-t"] : [];
 
-await command(([name, ...remote]) => attach(ssh(findHost(name), ...terminal, ...remote)), usage, { passThrough: true });
+await runCommand(([name, ...remote]) => passThrough(ssh(findHost(name), ...terminal, ...remote)), usage, {
+  passThrough: true,
+});

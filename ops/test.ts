@@ -1,19 +1,19 @@
 /** Everything that CI checks: set-up, lints, unit and integration tests, and a whole container cluster's life. */
 import { parseArgs } from "node:util";
+import { existingProvider } from "./cluster/provider.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
+import { elapsed, passThrough, step } from "./lib/exec.ts";
 import {
   add,
   overBudget,
-  type PartName,
   refuseForeignLab,
   runChecks,
-  runPart,
+  runSuite,
+  type SuiteName,
   slowness,
   total,
   totals,
-} from "./lib/lanes.ts";
-import { command, Problem } from "./lib/problem.ts";
-import { attach, elapsed, step } from "./lib/process.ts";
-import { existingProvider } from "./lib/provider.ts";
+} from "./suites/suites.ts";
 
 const usage = {
   test: `runs everything that CI checks, on hosts of its own
@@ -30,37 +30,42 @@ No options.
 Example: npm run test:all`,
 };
 
-const lanes: PartName[] = ["life", "system"];
+const suites: SuiteName[] = ["life", "system"];
 const packages =
   "ansible-lint yamllint shellcheck pyflakes3 redis-tools postgresql prometheus chromium curl nftables iproute2 wrk".split(
     " ",
   );
 
-await command(async ([which, ...args]) => {
+await runCommand(async ([which, ...args]) => {
   parseArgs({ args: which === undefined || which === "all" ? args : [which], options: {} });
   if (which === "all") process.env.HALO_TEST_ALL = "1"; // vitest.config.ts and the tests read it
   if (existingProvider())
-    throw new Problem(
+    throw new UserError(
       "hosts are up, and these tests begin with nothing",
       "npm run destroy first; or, on these hosts, whose visits and customers it replaces: npm run test:system",
     );
   refuseForeignLab();
-  await step("Install what the tests need", "test-packages", ["ops/packages", ...packages, "vagrant", "ansible-core"]);
+  await step("Install what the tests need", "test-packages", [
+    "ops/install-packages",
+    ...packages,
+    "vagrant",
+    "ansible-core",
+  ]);
   const slow = slowness();
   console.log(`\nWithout hosts (${elapsed()})`);
   const all = await runChecks(slow);
   try {
-    for (const lane of lanes) {
-      console.log(`\n${lane} (${elapsed()})`);
-      const part = await runPart(lane, { slow });
-      add(all, part);
-      if (lane === "life" && part.failures.length > 0) {
-        console.log("The system lane is left out: it needs the cluster that life brings up.");
+    for (const suite of suites) {
+      console.log(`\n${suite} (${elapsed()})`);
+      const result = await runSuite(suite, { slow });
+      add(all, result);
+      if (suite === "life" && result.failures.length > 0) {
+        console.log("The system suite is left out: it needs the cluster that life brings up.");
         break;
       }
     }
   } finally {
-    await attach(["ops/run", "destroy"]);
+    await passThrough(["ops/run", "destroy"]);
   }
   if (!process.env.HALO_TEST_ALL)
     all.failures.push(...overBudget("npm test", performance.now() / 1000, totals.test, slow, all.tests));

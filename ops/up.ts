@@ -1,11 +1,12 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { playbook, reach, rememberLab } from "./lib/cluster.ts";
-import { command, Problem } from "./lib/problem.ts";
-import { elapsed, programVersion, sh, step } from "./lib/process.ts";
-import { domains, hosts, inGroup, own, root } from "./lib/project.ts";
-import { type Choice, choose, look } from "./lib/provider.ts";
+import { playbook, rememberLab, viaLab } from "./cluster/hosts.ts";
+import { domains, hosts, inGroup } from "./cluster/inventory.ts";
+import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
+import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
+import { localPath, root } from "./lib/paths.ts";
 
 const usage = {
   up: `boots the hosts, configures them and prints the next steps
@@ -18,10 +19,10 @@ Options:
 Example: npm run up -- --provider=libvirt`,
 };
 
-await command(async (args) => {
+await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { provider: { type: "string" } } });
   hosts(); // a wrong inventory stops here, before anything is made
-  const machine = look();
+  const machine = inspectMachine();
   const choice = choose(machine, values.provider ?? process.env.VAGRANT_DEFAULT_PROVIDER);
   console.log(`Provider: ${choice.provider}${choice.lab ? " in a lab of Halo's own" : ""} (${choice.why})`);
 
@@ -33,7 +34,7 @@ await command(async (args) => {
   }
 
   const boot = ["vagrant", "up", `--provider=${choice.provider}`];
-  await step("Boot the hosts", "vagrant", choice.lab ? reach(boot) : boot);
+  await step("Boot the hosts", "vagrant", choice.lab ? viaLab(boot) : boot);
   await built;
   const recap = await step("Configure the hosts", "ansible", playbook("site.yml"));
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
@@ -42,15 +43,18 @@ await command(async (args) => {
 
 /** Builds what site.yml would build, while this machine waits for the hosts. What goes wrong here is said there. */
 async function build(): Promise<void> {
-  const bundle = (what: string) => sh([join(root, "ops/run"), "bundle", what]).catch(() => {});
-  await Promise.all([bundle("runtime"), globSync(own("releases", "*.tar.gz")).length === 0 && bundle("release")]);
+  const archive = (what: string) => capture([join(root, "ops/run"), "build", what]).catch(() => {});
+  await Promise.all([
+    archive("runtime"),
+    globSync(localPath("releases", "*.tar.gz")).length === 0 && archive("release"),
+  ]);
 }
 
 function needCommands(commands: string[]): void {
   for (const each of commands) {
     const found = programVersion(each);
     if ("without" in found)
-      throw new Problem(
+      throw new UserError(
         `${each}: ${found.without}`,
         "install it (on Debian or Ubuntu: apt install vagrant ansible-core), or make it start; then run this again",
       );

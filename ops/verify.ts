@@ -1,6 +1,6 @@
-import { playbook } from "./lib/cluster.ts";
-import { command } from "./lib/problem.ts";
-import { attach } from "./lib/process.ts";
+import { playbook } from "./cluster/hosts.ts";
+import { runCommand } from "./lib/cli.ts";
+import { passThrough } from "./lib/exec.ts";
 
 const usage = {
   verify: `checks every part of the running cluster and changes nothing
@@ -10,4 +10,4 @@ Exit status 0 if everything is as it should be. Arguments go to ansible-playbook
 Example: npm run verify`,
 };
 
-await command((args) => attach(playbook("verify.yml", ...args)), usage, { passThrough: true });
+await runCommand((args) => passThrough(playbook("verify.yml", ...args)), usage, { passThrough: true });

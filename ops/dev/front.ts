@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { Problem } from "../lib/problem.ts";
+import { UserError } from "../lib/cli.ts";
 
 const types: Record<string, string> = {
   ".css": "text/css",
@@ -38,7 +38,7 @@ export async function listen(port: number, service: number, routes: Route[]): Pr
   try {
     await once(server, "listening");
   } catch (error) {
-    throw new Problem(
+    throw new UserError(
       `port ${port} cannot be used (${(error as Error).message})`,
       `npm run dev -- --port ${port + 1000}`,
     );

@@ -1,10 +1,10 @@
 /** What `npm run diagnose` knows of the cluster: two seconds of every host, and the last hour as Prometheus has it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { remote } from "../lib/cluster.ts";
-import { Problem } from "../lib/problem.ts";
-import { sh } from "../lib/process.ts";
-import { type Host, hosts } from "../lib/project.ts";
+import { remote } from "../cluster/hosts.ts";
+import { type Host, hosts } from "../cluster/inventory.ts";
+import { UserError } from "../lib/cli.ts";
+import { capture } from "../lib/exec.ts";
 
 /** Seconds since 1970. */
 type Time = number;
@@ -162,7 +162,7 @@ export function queries(window: number): Record<QueryName, { expr: string; range
  */
 export async function gather(window: number): Promise<Snapshot> {
   const all = hosts();
-  const script = readFileSync(join(import.meta.dirname, "look.py"), "utf8");
+  const script = readFileSync(join(import.meta.dirname, "probe.py"), "utf8");
   const backends = all.filter(({ groups }) => groups.includes("backends"));
   const parts = {
     backends: "service",
@@ -184,10 +184,10 @@ export async function gather(window: number): Promise<Snapshot> {
     const quoted = `'${JSON.stringify(request).replaceAll("'", "'\\''")}'`;
     try {
       return JSON.parse(
-        await sh(remote(all.find((each) => each.name === name) as Host, "sudo", "python3", "-", quoted), script),
+        await capture(remote(all.find((each) => each.name === name) as Host, "sudo", "python3", "-", quoted), script),
       );
     } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+      if (!(error instanceof UserError)) throw error;
       return { error: error.message.split(`${quoted}: `).at(-1) ?? "" };
     }
   };

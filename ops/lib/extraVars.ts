@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { own } from "./project.ts";
+import { localPath } from "./paths.ts";
 
 /**
  * Variables for Ansible as the text of a YAML file. Ansible takes an extra variable of its command line for a template and runs
@@ -23,8 +23,8 @@ export async function withExtraVars<T>(
   vars: Record<string, string | boolean>,
   run: (args: string[]) => Promise<T>,
 ): Promise<T> {
-  mkdirSync(own(), { recursive: true });
-  const folder = mkdtempSync(own("vars-")); // mode 0700
+  mkdirSync(localPath(), { recursive: true });
+  const folder = mkdtempSync(localPath("vars-")); // mode 0700
   try {
     const file = join(folder, "vars.yml");
     writeFileSync(file, extraVars(vars));

@@ -1,4 +1,4 @@
-import { Problem } from "./problem.ts";
+import { UserError } from "./cli.ts";
 
 const mark = Buffer.from("\u001ehalo\u001e");
 const print = "printf '\\036halo\\036'";
@@ -35,8 +35,8 @@ export function unframed(argv: string[], output: Buffer): { output: Buffer; begu
 }
 
 /** The login shell of a host ended with 0 before it ran the command. */
-export const notRun = (argv: string[], noise: string): Problem =>
-  new Problem(
+export const notRun = (argv: string[], noise: string): UserError =>
+  new UserError(
     `the host's login shell ended before the command: ${argv.join(" ")}${noise ? `; it printed: ${noise.trim()}` : ""}`,
     "let ~/.bashrc of the login user on the host do nothing where there is no terminal, then run this again",
   );

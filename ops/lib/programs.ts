@@ -1,6 +1,6 @@
 import { accessSync, constants, globSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { Problem } from "./problem.ts";
+import { UserError } from "./cli.ts";
 
 const path = () => (process.env.PATH ?? "").split(delimiter);
 
@@ -48,17 +48,17 @@ const find = (program: string): string | undefined =>
   program === "redis-server" ? redisServer() : program === "postgres" ? postgresFolder() : inPath(program);
 
 /** The problem of somebody who needs programs that this machine has not; undefined where it has all. */
-export function lacking(who: string, programs: string[]): Problem | undefined {
+export function lacking(who: string, programs: string[]): UserError | undefined {
   const absent = programs.filter((program) => !find(program));
   if (absent.length === 0) return undefined;
   const names = new Set(absent.map((program) => packages[program] ?? program));
-  return new Problem(
+  return new UserError(
     `${who} needs ${absent.join(", ")}, which this machine has not`,
     `as root on Debian or Ubuntu: apt-get install --no-install-recommends ${[...names].join(" ")}`,
   );
 }
 
-/** Where a program is, as {@link find} says. @throws {Problem} where it is not */
+/** Where a program is, as {@link find} says. @throws {UserError} where it is not */
 export function located(program: string): string {
   const place = find(program);
   if (place) return place;

@@ -10,7 +10,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { dirname, isAbsolute, join, relative } from "node:path";
-import { Problem } from "./problem.ts";
+import { UserError } from "./cli.ts";
 
 /** The repository of a project's own, or why a folder has none that knows its files. */
 type Repository = { head: string; git(...args: string[]): string } | { without: string };
@@ -44,7 +44,7 @@ function repositoryOf(project: string): Repository {
   const git = (...args: string[]) => {
     const done = run(args);
     if (done.status === 0) return done.stdout;
-    throw new Problem(
+    throw new UserError(
       `git ${args.join(" ")}: ${done.stderr.trim()}`,
       "make git work in this folder, then run this again",
     );
@@ -93,12 +93,12 @@ function visible(folder: string): string[] {
 }
 
 /**
- * Copies these files of a folder into another one, links as links. Throws a Problem for a link that leads to none of
+ * Copies these files of a folder into another one, links as links. Throws a UserError for a link that leads to none of
  * them, and for a file of another kind: on a host there would be nothing behind it.
  */
 export function copyFiles(from: string, to: string, files: string[]): void {
   const refuse = (path: string, problem: string) =>
-    new Problem(`${join(from, path)} ${problem}`, "replace it by a file, or remove it; then run this again");
+    new UserError(`${join(from, path)} ${problem}`, "replace it by a file, or remove it; then run this again");
   const packed = new Set(files.flatMap((path) => [path, ...parents(path)]));
   for (const path of files) {
     const source = join(from, path);

@@ -35,13 +35,14 @@ export function asksForHelp(args: string[], passThrough: boolean): boolean {
 }
 
 /**
- * The help of every command file in a folder, read from the files' text: to import one would run it.
+ * The help of every command file in these folders, read from the files' text: to import one would run it.
  * The constant is called `usage`, and each of its texts is a template literal without a value in it.
  */
-export function readUsages(folder: string): Usage {
+export function readUsages(...folders: string[]): Usage {
   const all: Usage = {};
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
-    const [constant = ""] = readFileSync(join(folder, file), "utf8").match(/^const usage = \{\n[\s\S]*?^\};$/m) ?? [];
+  const files = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+  for (const file of files.filter((name) => name.endsWith(".ts"))) {
+    const [constant = ""] = readFileSync(file, "utf8").match(/^const usage = \{\n[\s\S]*?^\};$/m) ?? [];
     for (const [, script = "", text = ""] of constant.matchAll(/^ {2}"?([\w:]+)"?: `([^`]*)`,$/gm)) all[script] = text;
   }
   return all;

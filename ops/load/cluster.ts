@@ -1,8 +1,9 @@
 /** What a run needs of the hosts: rows taken out again, the workers' CPU, and Prometheus' counters. */
-import { backends, postgres, type Scene } from "../drill/scene.ts";
-import { Problem } from "../lib/problem.ts";
-import { inGroup } from "../lib/project.ts";
-import { query } from "../lib/prometheus.ts";
+import { inGroup } from "../cluster/inventory.ts";
+import { query } from "../cluster/prometheus.ts";
+import type { Session } from "../cluster/session.ts";
+import { backends, postgres } from "../cluster/topology.ts";
+import { UserError } from "../lib/cli.ts";
 import { type Counters, counted, counters } from "./figures.ts";
 
 /** What the names of a load's rows begin with. */
@@ -11,30 +12,18 @@ export const rowPrefix = "halo-load";
 /** What takes them out by hand. */
 export const removal = `npm run ssh -- ${postgres} "sudo -u postgres psql halo -c \\"DELETE FROM workshop.customers WHERE name LIKE '${rowPrefix}-%'\\""`;
 
-/** Takes out the rows that this load, or one that was killed, has written; gives how many there were. */
-export async function removeRows(scene: Scene): Promise<number> {
-  const { output } = await scene.on(
-    postgres,
-    `cd /
-runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 halo <<'SQL'
-WITH gone AS (DELETE FROM workshop.customers WHERE name LIKE '${rowPrefix}-%' RETURNING 1) SELECT count(*) FROM gone;
-SQL`,
-  );
-  return Number(output);
-}
-
 /** Nanoseconds of CPU by process of the workers, for each backend. */
 export type Cpu = Record<string, Map<string, number>>;
 
 /** Asks each backend what its workers have used until now; leaves out one that cannot be asked. */
-export async function readCpu(scene: Scene): Promise<Cpu> {
+export async function readCpu(session: Session): Promise<Cpu> {
   const used = backends.map(async (host) => {
     // One may end while it is looked at.
     const script = `for worker in $(pgrep -u halo -f app/src/main.ts); do
   cat /proc/$worker/task/*/schedstat 2>/dev/null | awk -v pid=$worker '{ sum += $1 } END { if (NR) printf "%d %.0f\\n", pid, sum }'
 done`;
-    const asked = await scene.on(host, script).catch((error) => {
-      if (!(error instanceof Problem)) throw error;
+    const asked = await session.on(host, script).catch((error) => {
+      if (!(error instanceof UserError)) throw error;
     });
     const lines = asked?.output
       .split("\n")
@@ -98,7 +87,7 @@ or {__name__=~"process_cpu_seconds_total|postgres_query_duration_seconds_(sum|co
     }
     return { none: signal.aborted ? "interrupted" : `no scrape of every target within ${patience / 1000} s` };
   } catch (error) {
-    if (error instanceof Problem) return { none: error.message };
+    if (error instanceof UserError) return { none: error.message };
     throw error;
   }
 }

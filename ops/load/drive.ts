@@ -1,6 +1,8 @@
-import { type Load, type LoadOptions, now, type Shot, startLoad } from "../drill/load.ts";
-import { latencies, percentile } from "../drill/tally.ts";
-import { elapsed } from "../lib/process.ts";
+import { now } from "../lib/clock.ts";
+import { elapsed } from "../lib/exec.ts";
+import { type Load, startLoad } from "../loadgen/load.ts";
+import type { LoadOptions } from "../loadgen/options.ts";
+import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
 import { clientFigures, isFailure } from "./figures.ts";
 import { bounds, type Plan } from "./scenarios.ts";
 
@@ -11,7 +13,7 @@ export type Step = { rate: number; reached: number; p95: number; errors: number;
  * What became of a run: its requests in the order in which they were due, and how long they took in all, in s. `way` is
  * the time, in ms, that half of the requests took which nginx answered at once by itself: what lies between it and the client.
  */
-export type Run = { shots: Shot[]; seconds: number; steps: Step[]; way?: number };
+export type Run = { samples: Sample[]; seconds: number; steps: Step[]; way?: number };
 
 /** A name that the balancer does not answer for, and how often it is asked for it, a second. */
 const probe = { domain: "load.invalid", path: "/", rate: 20, writes: undefined };
@@ -33,7 +35,7 @@ export async function drive(
   target: Pick<LoadOptions, "host" | "port" | "domain" | "writes">,
   interrupted: AbortSignal,
 ): Promise<Run> {
-  if (interrupted.aborted) return { shots: [], seconds: 0.001, steps: [] };
+  if (interrupted.aborted) return { samples: [], seconds: 0.001, steps: [] };
   const loads: Load[] = [];
   const steps: Step[] = [];
   const start = (options: Partial<LoadOptions>) => {
@@ -44,9 +46,9 @@ export async function drive(
   const constant = async (rate: number, from: number, seconds: number) => {
     await wait(from * 1000, interrupted);
     if (interrupted.aborted) return [];
-    const { shots, ended } = start({ rate, most: Math.round(rate * seconds) });
+    const { samples, ended } = start({ rate, most: Math.round(rate * seconds) });
     await ended;
-    return shots;
+    return samples;
   };
   const stop = () => Promise.all(loads.map((load) => load.stop()));
   interrupted.addEventListener("abort", stop, { once: true });
@@ -62,9 +64,9 @@ export async function drive(
     await Promise.all((plan.phases ?? []).map(({ rate, from, seconds }) => constant(rate, from, seconds)));
     if (plan.steps)
       await findKnee(plan.steps, async (rate) => {
-        const shots = await constant(rate, 0, plan.seconds);
+        const samples = await constant(rate, 0, plan.seconds);
         if (interrupted.aborted) return undefined;
-        const step = judge(rate, plan.seconds, shots);
+        const step = judge(rate, plan.seconds, samples);
         steps.push(step);
         console.log(`${elapsed(since)}: ${tell(step)}`);
         return step;
@@ -74,17 +76,17 @@ export async function drive(
     interrupted.removeEventListener("abort", stop);
     await Promise.all([stop(), probing.stop()]);
   }
-  const shots = loads.flatMap((load) => load.shots).sort((a, b) => a.at - b.at);
-  const last = shots.reduce((end, { at, ms }) => Math.max(end, at + ms), 0);
+  const samples = loads.flatMap((load) => load.samples).sort((a, b) => a.at - b.at);
+  const last = samples.reduce((end, { at, ms }) => Math.max(end, at + ms), 0);
   // The last request of a second's pace is due a second before the end.
   const planned = interrupted.aborted ? 0 : Math.max(0, ...(plan.phases ?? []).map((each) => each.from + each.seconds));
   const way = percentile(
-    probing.shots.filter(({ status }) => status > 0).map(({ ms, late }) => ms - late),
+    probing.samples.filter(({ status }) => status > 0).map(({ ms, late }) => ms - late),
     0.5,
   );
   return {
-    shots,
-    seconds: Math.max((last - (shots[0]?.at ?? 0)) / 1000, planned, 0.001),
+    samples,
+    seconds: Math.max((last - (samples[0]?.at ?? 0)) / 1000, planned, 0.001),
     steps,
     ...(way === undefined ? {} : { way }),
   };
@@ -95,11 +97,11 @@ export const tell = ({ rate, reached, p95, errors, why }: Step): string =>
   `${rate}/s: ${reached.toFixed(0)}/s answered, p95 ${p95.toFixed(0)} ms, ${(errors * 100).toFixed(1)} % failed: ${why ?? "in bounds"}`;
 
 /** Says what a step's requests came to, and which bound they broke first. */
-export function judge(rate: number, seconds: number, shots: Shot[]): Step {
-  const { p95 = Number.POSITIVE_INFINITY, errors } = clientFigures(shots, seconds);
-  const end = shots.reduce((last, { at, ms }) => Math.max(last, at + ms), 0);
+export function judge(rate: number, seconds: number, samples: Sample[]): Step {
+  const { p95 = Number.POSITIVE_INFINITY, errors } = clientFigures(samples, seconds);
+  const end = samples.reduce((last, { at, ms }) => Math.max(last, at + ms), 0);
   const reached =
-    shots.filter((shot) => !isFailure(shot)).length / Math.max(seconds, (end - (shots[0]?.at ?? 0)) / 1000);
+    samples.filter((sample) => !isFailure(sample)).length / Math.max(seconds, (end - (samples[0]?.at ?? 0)) / 1000);
   const why =
     errors > bounds.errors
       ? `more than ${bounds.errors * 100} % failed`
@@ -150,12 +152,12 @@ function show(loads: Load[], plan: Plan, since: number): () => void {
   let failed = 0;
   const draw = () => {
     let requests = 0;
-    const recent: Shot[] = [];
-    for (const [i, { shots }] of loads.entries()) {
-      requests += shots.length;
-      for (let n = next[i] ?? 0; n < shots.length; n++) if (isFailure(shots[n] as Shot)) failed++;
-      next[i] = shots.length;
-      recent.push(...shots.slice(-5000).filter(({ at, ms }) => at + ms > now() - 5000));
+    const recent: Sample[] = [];
+    for (const [i, { samples }] of loads.entries()) {
+      requests += samples.length;
+      for (let n = next[i] ?? 0; n < samples.length; n++) if (isFailure(samples[n] as Sample)) failed++;
+      next[i] = samples.length;
+      recent.push(...samples.slice(-5000).filter(({ at, ms }) => at + ms > now() - 5000));
     }
     const p95 = percentile(latencies(recent), 0.95);
     const seconds = Math.min(5, (performance.now() - since) / 1000);

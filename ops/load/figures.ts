@@ -1,7 +1,6 @@
 /** What a run's figures are made of. No effects: everything comes in as values. */
-import type { Shot } from "../drill/load.ts";
-import { latencies, percentile } from "../drill/tally.ts";
-import { histogramQuantile, type Series } from "../lib/prometheus.ts";
+import { histogramQuantile, type Series } from "../cluster/prometheus.ts";
+import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
 
 /**
  * The figures of one side. Latencies in ms; errors as a share of the requests; CPU as cores, by backend. undefined where
@@ -17,14 +16,15 @@ export type Figures = {
 };
 
 /** No whole answer, or one that refuses. */
-export const isFailure = (shot: Shot): boolean => shot.status === 0 || shot.status >= 400 || shot.error !== undefined;
+export const isFailure = (sample: Sample): boolean =>
+  sample.status === 0 || sample.status >= 400 || sample.error !== undefined;
 
 /** The client's figures of some seconds; latencies from when each request was due. */
-export const clientFigures = (shots: Shot[], seconds: number): Figures => ({
-  requests: shots.length,
-  rate: shots.length / seconds,
-  p95: percentile(latencies(shots), 0.95),
-  errors: shots.filter(isFailure).length / Math.max(1, shots.length),
+export const clientFigures = (samples: Sample[], seconds: number): Figures => ({
+  requests: samples.length,
+  rate: samples.length / seconds,
+  p95: percentile(latencies(samples), 0.95),
+  errors: samples.filter(isFailure).length / Math.max(1, samples.length),
 });
 
 /**
@@ -32,8 +32,8 @@ export const clientFigures = (shots: Shot[], seconds: number): Figures => ({
  * nginx (ms), between two readings of a clock that counts whole ms, sorted into these buckets (upper bounds in s). What
  * nginx cannot see, such as an attempt without an answer, is left out.
  */
-export function p95Like(shots: Shot[], buckets: number[], way = 0): number | undefined {
-  const seen = shots.filter(({ status }) => status > 0);
+export function p95Like(samples: Sample[], buckets: number[], way = 0): number | undefined {
+  const seen = samples.filter(({ status }) => status > 0);
   const counts = new Map(buckets.map((bound) => [bound, 0]));
   for (const { at, ms, late } of seen) {
     const seconds = Math.max(0, Math.floor(at + ms - way) - Math.floor(at + late)) / 1000;
@@ -132,12 +132,12 @@ export const disagree = (a: number, b: number, resolution: number): boolean =>
 export type Second = { second: number; requests: number; failed: number; p50?: number; p95?: number };
 
 /** The run second by second (or in wider steps, at most 600 of them). */
-export function bySecond(shots: Shot[]): Second[] {
-  const start = shots[0]?.at ?? 0;
-  const end = shots.at(-1)?.at ?? 0;
+export function bySecond(samples: Sample[]): Second[] {
+  const start = samples[0]?.at ?? 0;
+  const end = samples.at(-1)?.at ?? 0;
   const step = Math.max(1, Math.ceil((end - start) / 1000 / 600));
-  const groups = Array.from({ length: Math.floor((end - start) / 1000 / step) + 1 }, (): Shot[] => []);
-  for (const shot of shots) groups[Math.floor((shot.at - start) / 1000 / step)]?.push(shot);
+  const groups = Array.from({ length: Math.floor((end - start) / 1000 / step) + 1 }, (): Sample[] => []);
+  for (const sample of samples) groups[Math.floor((sample.at - start) / 1000 / step)]?.push(sample);
   return groups.map((group, i) => ({
     second: i * step,
     requests: group.length / step,

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import type { Shot } from "../drill/load.ts";
-import { Problem } from "../lib/problem.ts";
+import { UserError } from "../lib/cli.ts";
+import type { Sample } from "../loadgen/sample.ts";
 import type { Step } from "./drive.ts";
 import { disagree, type Figures, isFailure, type Second, tallyBy } from "./figures.ts";
 
@@ -150,7 +150,7 @@ export function compare(report: Report, other: Report): string {
   );
 }
 
-/** Reads a run's JSON report; throws a Problem when it is none. */
+/** Reads a run's JSON report; throws a UserError when it is none. */
 export function readReport(file: string): Report {
   try {
     const report = JSON.parse(readFileSync(file, "utf8"));
@@ -158,25 +158,28 @@ export function readReport(file: string): Report {
   } catch {
     // told below
   }
-  throw new Problem(`${file} is no report of a load`, "give a .json file of .halo/reports/");
+  throw new UserError(`${file} is no report of a load`, "give a .json file of .halo/reports/");
 }
 
 /** What the requests themselves say: who answered, what failed, which was the slowest. */
-export function notes(shots: Shot[]): string[] {
+export function notes(samples: Sample[]): string[] {
   const count = (pairs: [string, number][]) =>
     pairs
       .slice(0, 5)
       .map(([what, many]) => `${what} ${many}`)
       .join(", ");
-  const failures = shots.filter(isFailure);
-  const slowest = shots.reduce<Shot | undefined>((most, shot) => (shot.ms > (most?.ms ?? -1) ? shot : most), undefined);
-  const late = shots.filter((shot) => shot.late > 20).length;
-  const id = (shot?: Shot) => (shot?.id ? `; npm run logs -- --request ${shot.id}` : "");
+  const failures = samples.filter(isFailure);
+  const slowest = samples.reduce<Sample | undefined>(
+    (most, sample) => (sample.ms > (most?.ms ?? -1) ? sample : most),
+    undefined,
+  );
+  const late = samples.filter((sample) => sample.late > 20).length;
+  const id = (sample?: Sample) => (sample?.id ? `; npm run logs -- --request ${sample.id}` : "");
   return [
-    `answered by: ${count(tallyBy(shots, ({ by }) => by ?? "nobody"))}`,
+    `answered by: ${count(tallyBy(samples, ({ by }) => by ?? "nobody"))}`,
     ...(failures.length > 0
       ? [
-          `failed: ${count(tallyBy(failures, ({ status, error }) => String(status || error)))}${id(failures.find((shot) => shot.id))}`,
+          `failed: ${count(tallyBy(failures, ({ status, error }) => String(status || error)))}${id(failures.find((sample) => sample.id))}`,
         ]
       : []),
     ...(slowest ? [`the slowest took ${slowest.ms.toFixed(0)} ms${id(slowest)}`] : []),

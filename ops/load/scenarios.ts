@@ -1,5 +1,5 @@
+import { UserError } from "../lib/cli.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { Problem } from "../lib/problem.ts";
 
 /** A constant rate from a second of the run on, for so many seconds. */
 export type Phase = { from: number; seconds: number; rate: number };
@@ -98,39 +98,39 @@ export const list = (): string =>
     .map(([name, { what }]) => `${name.padEnd(7)} ${what}`)
     .join("\n");
 
-/** Makes a plan of a scenario's name and a person's wishes; throws a Problem for what cannot or must not be. */
+/** Makes a plan of a scenario's name and a person's wishes; throws a UserError for what cannot or must not be. */
 export function makePlan(name: string | undefined, wishes: Wishes): Plan {
   const scenario = Object.hasOwn(scenarios, name ?? "") ? scenarios[name ?? ""] : undefined;
   if (!name || !scenario)
-    throw new Problem(
+    throw new UserError(
       name ? `there is no scenario ${name}` : "no scenario is named",
       `name one of ${Object.keys(scenarios).join(", ")}; npm run load -- --list says what they do`,
     );
   const closed = scenario.rate === undefined;
   for (const wish of ["rate", "path"] as const)
     if (closed && wishes[wish] !== undefined)
-      throw new Problem(
+      throw new UserError(
         `${name} takes no --${wish}`,
         "its clients send as fast as they are answered, to /api/customers",
       );
 
   const rate = wishes.rate === undefined ? (scenario.rate ?? 0) : Number(wishes.rate);
   if (!closed && !(rate >= 0.1 && rate <= most.rate))
-    throw new Problem(`--rate ${wishes.rate} is not possible`, `requests a second, 0.1 to ${most.rate}`);
+    throw new UserError(`--rate ${wishes.rate} is not possible`, `requests a second, 0.1 to ${most.rate}`);
   const seconds = wishes.duration === undefined ? scenario.seconds : parseDuration(wishes.duration);
   const longest = name === "stress" ? most.step : most.seconds;
   if (!(seconds >= 1 && seconds <= longest))
-    throw new Problem(
+    throw new UserError(
       `--duration ${wishes.duration} is not possible`,
       `1s to ${longest}s; 90, 90s, 5m and 1h are understood`,
     );
   const connections = wishes.connections === undefined ? scenario.connections : Number(wishes.connections);
   const crowd = closed ? most.clients : most.connections;
   if (!(Number.isInteger(connections) && connections >= 1 && connections <= crowd))
-    throw new Problem(`--connections ${wishes.connections} is not possible`, `a whole number from 1 to ${crowd}`);
+    throw new UserError(`--connections ${wishes.connections} is not possible`, `a whole number from 1 to ${crowd}`);
   const path = wishes.path ?? scenario.path;
   if (!/^\/[\x21-\x7e]{0,1000}$/.test(path))
-    throw new Problem(`--path ${path} is no path`, "begin with /, and write what is not ASCII as %XX");
+    throw new UserError(`--path ${path} is no path`, "begin with /, and write what is not ASCII as %XX");
   const plan: Plan = {
     scenario: name,
     what: scenario.what,
@@ -141,7 +141,7 @@ export function makePlan(name: string | undefined, wishes: Wishes): Plan {
   };
   const requests = (plan.phases ?? []).reduce((all, phase) => all + phase.rate * phase.seconds, 0);
   if (requests > most.requests)
-    throw new Problem(
+    throw new UserError(
       `that would be ${Math.round(requests)} requests`,
       `at most ${most.requests}: take a lower --rate or a shorter --duration`,
     );

@@ -1,5 +1,5 @@
-import { Problem } from "../lib/problem.ts";
-import type { Host } from "../lib/project.ts";
+import type { Host } from "../cluster/inventory.ts";
+import { UserError } from "../lib/cli.ts";
 import { type Line, parseJournal, parseNginx } from "./lines.ts";
 
 /** One log of one host: the shell line (as root) that prints it, and how its lines are read. */
@@ -40,7 +40,7 @@ const isIn = (host: Host, group: string) => group === "all" || host.groups.inclu
 
 /**
  * The logs that a name stands for: a host's journal (what of it is Halo's), or a service's on each of its hosts; without a
- * name every host's journal. Throws a Problem with the names that there are.
+ * name every host's journal. Throws a UserError with the names that there are.
  */
 export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): Source[] {
   const here = Object.entries(services).filter(([, { group }]) => hosts.some((host) => isIn(host, group)));
@@ -52,7 +52,7 @@ export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): 
     });
   const service = here.find(([each]) => each === name)?.[1];
   if (!service)
-    throw new Problem(
+    throw new UserError(
       `there is no host and no service ${name}`,
       `name one of ${[...hosts.map((host) => host.name), ...here.map(([each]) => each)].join(", ")}`,
     );

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-const module = join(import.meta.dirname, "../lib/advisories.ts");
+const module = join(import.meta.dirname, "../doctor/advisories.ts");
 
 /** The advisories that a registry on loopback leads to; it gives this status and this answer to npm's question. */
 async function ask(status: number, advisories: unknown): Promise<unknown> {

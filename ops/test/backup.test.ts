@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { readBackup } from "../lib/backup.ts";
+import { readBackup } from "../backup/archive.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "halo-backup-"));
 const file = join(folder, "backup.tar");

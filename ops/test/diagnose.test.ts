@@ -16,9 +16,9 @@ import type {
   Session,
   Snapshot,
 } from "../diagnose/snapshot.ts";
-import { faults } from "../faults/faults.ts";
-import { sh } from "../lib/process.ts";
-import { root } from "../lib/project.ts";
+import { faults } from "../faults/index.ts";
+import { capture } from "../lib/exec.ts";
+import { root } from "../lib/paths.ts";
 
 const at = 1_800_000_000;
 const unit = { state: "active", sub: "running", pid: 100, since: at - 9000 };
@@ -367,7 +367,7 @@ test("a curve that has ended says nothing of how it is now", { timeout: 30_000 }
       parts: ["prometheus"],
       prometheus: { url, queries: { lag: { expr: "x", range: 3600, step: 20 } } },
     };
-    const { prometheus } = JSON.parse(await sh(["python3", "ops/diagnose/look.py", JSON.stringify(asked)]));
+    const { prometheus } = JSON.parse(await capture(["python3", "ops/diagnose/probe.py", JSON.stringify(asked)]));
     expect(prometheus).toEqual({
       lag: {
         backend2: [

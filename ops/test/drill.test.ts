@@ -3,16 +3,26 @@ import { createServer, type RequestListener, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { drills } from "../drill/drills.ts";
-import { atLeast } from "../drill/front.ts";
-import { now, type Shot, startLoad } from "../drill/load.ts";
-import { arm } from "../drill/perform.ts";
-import { table } from "../drill/report.ts";
-import type { Scene } from "../drill/scene.ts";
-import { judge, judgeWrites, notLive, percentile, type Seen, tally, tellWrites, type Written } from "../drill/tally.ts";
-import { root } from "../lib/project.ts";
+import { armUndo } from "../cluster/failsafe.ts";
+import type { Session } from "../cluster/session.ts";
+import { atLeast } from "../drills/balancer.ts";
+import {
+  describeWrites,
+  judge,
+  judgeWrites,
+  notLive,
+  type Observation,
+  summarize,
+  type Written,
+} from "../drills/budget.ts";
+import { drills } from "../drills/index.ts";
+import { table } from "../drills/report.ts";
+import { now } from "../lib/clock.ts";
+import { root } from "../lib/paths.ts";
+import { startLoad } from "../loadgen/load.ts";
+import { percentile, type Sample } from "../loadgen/sample.ts";
 
-const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
+const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
   at,
   ms: 5,
   late: 0,
@@ -27,24 +37,24 @@ const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
 });
 
 /** Ten seconds of 100 visits a second that two backends answer in turn; total_visits begins at 99. */
-const calm = (): Shot[] => Array.from({ length: 1000 }, (_, i) => shot(i * 10));
+const calm = (): Sample[] => Array.from({ length: 1000 }, (_, i) => sample(i * 10));
 
-const seen = (given: Partial<Seen> = {}): Seen => {
-  const { shots = calm() } = given;
+const seen = (given: Partial<Observation> = {}): Observation => {
+  const { samples = calm() } = given;
   return {
     failedAt: 3000,
     overAt: 6000,
     triedPeer: new Set(),
     retried: 0,
     before: 99,
-    after: 99 + shots.length,
+    after: 99 + samples.length,
     ...given,
-    shots,
+    samples,
   };
 };
-const broken = (given: Partial<Seen>, budget = {}) => {
+const broken = (given: Partial<Observation>, budget = {}) => {
   const all = seen(given);
-  return judge(budget, all, tally(all));
+  return judge(budget, all, summarize(all));
 };
 
 test("percentiles are values that were seen", () => {
@@ -55,7 +65,7 @@ test("percentiles are values that were seen", () => {
 
 test("a calm load breaks nothing", () => {
   expect(broken({})).toEqual([]);
-  expect(tally(seen())).toMatchObject({
+  expect(summarize(seen())).toMatchObject({
     requests: 1000,
     failed: 0,
     acknowledged: 1000,
@@ -66,17 +76,22 @@ test("a calm load breaks nothing", () => {
 });
 
 test("a long run at a high rate can be summed up, and a request that nobody sent has no latency", () => {
-  const shots = Array.from({ length: 300_000 }, (_, i) =>
-    i % 2 ? shot(i / 100) : shot(i / 100, { ms: 0, status: 0, unsent: true }),
+  const samples = Array.from({ length: 300_000 }, (_, i) =>
+    i % 2 ? sample(i / 100) : sample(i / 100, { ms: 0, status: 0, unsent: true }),
   );
-  const stopped = { shots, readyAt: 10 };
-  expect(tally(seen(stopped))).toMatchObject({ requests: 300_000, failed: 150_000, slowest: 5, p99: { before: 5 } });
-  expect(tally(seen({ ...stopped, peer: "backend1" })).back).toBeLessThan(0.1);
+  const stopped = { samples, readyAt: 10 };
+  expect(summarize(seen(stopped))).toMatchObject({
+    requests: 300_000,
+    failed: 150_000,
+    slowest: 5,
+    p99: { before: 5 },
+  });
+  expect(summarize(seen({ ...stopped, peer: "backend1" })).back).toBeLessThan(0.1);
 });
 
 test("the latencies before, during and after a failure are told apart", () => {
-  const shots = calm().map((each) => ({ ...each, ms: each.at < 3000 ? 1 : each.at < 6000 ? 200 : 2 }));
-  expect(tally(seen({ shots })).p99).toEqual({ before: 1, during: 200, after: 2 });
+  const samples = calm().map((each) => ({ ...each, ms: each.at < 3000 ? 1 : each.at < 6000 ? 200 : 2 }));
+  expect(summarize(seen({ samples })).p99).toEqual({ before: 1, during: 200, after: 2 });
 });
 
 test.each([
@@ -85,15 +100,15 @@ test.each([
   ["a 503 that does not say when to come back", { status: 503, total: undefined }, "1 requests failed"],
   ["a 503 where none may be", { status: 503, retryAfter: true, total: undefined }, "1 requests got a 503"],
 ])("%s breaks the budget", (_, wrong, words) => {
-  const shots = calm().with(500, shot(5000, wrong));
-  expect(broken({ shots })).toEqual([words]);
+  const samples = calm().with(500, sample(5000, wrong));
+  expect(broken({ samples })).toEqual([words]);
 });
 
 test("a 503 counts for who may give it, and somebody has to", () => {
-  const from = (by?: string) => calm().with(500, shot(5000, { status: 503, retryAfter: true, total: undefined, by }));
-  expect(broken({ shots: from("backend1") }, { refusals: "service" })).toEqual([]);
-  expect(broken({ shots: from() }, { refusals: "nginx" })).toEqual([]);
-  expect(broken({ shots: from() }, { refusals: "service" })).toHaveLength(1);
+  const from = (by?: string) => calm().with(500, sample(5000, { status: 503, retryAfter: true, total: undefined, by }));
+  expect(broken({ samples: from("backend1") }, { refusals: "service" })).toEqual([]);
+  expect(broken({ samples: from() }, { refusals: "nginx" })).toEqual([]);
+  expect(broken({ samples: from() }, { refusals: "service" })).toHaveLength(1);
   expect(broken({}, { refusals: "service" })).toEqual(["nobody got a 503: the failure was none"]);
 });
 
@@ -103,9 +118,11 @@ test("exactly once: lost, counted twice, numbered twice, numbered from elsewhere
     "1 acknowledged visits were lost",
   ]);
   expect(broken({ after: 1100 })[0]).toMatch(/^1 visits more than requests/);
-  expect(broken({ shots: calm().with(500, shot(5000, { total: 100 })) })[0]).toMatch(/got a number that another one/);
-  const failed = calm().with(999, shot(9990, { status: 0, error: "ECONNRESET", total: undefined }));
-  for (const after of [1098, 1099]) expect(broken({ shots: failed, after, mayLose: () => true })).toEqual([]);
+  expect(broken({ samples: calm().with(500, sample(5000, { total: 100 })) })[0]).toMatch(
+    /got a number that another one/,
+  );
+  const failed = calm().with(999, sample(9990, { status: 0, error: "ECONNRESET", total: undefined }));
+  for (const after of [1098, 1099]) expect(broken({ samples: failed, after, mayLose: () => true })).toEqual([]);
 });
 
 test("a load's visits that others made are taken into account", () => {
@@ -116,25 +133,25 @@ test("a load's visits that others made are taken into account", () => {
 });
 
 test("the slowest request, from when it was due", () => {
-  const shots = calm().with(500, shot(5000, { ms: 2500 }));
-  expect(broken({ shots }, { slowest: 2500 })).toEqual(["the slowest took 2500 ms, not under 2500"]);
-  expect(broken({ shots }, { slowest: 2501 })).toEqual([]);
+  const samples = calm().with(500, sample(5000, { ms: 2500 }));
+  expect(broken({ samples }, { slowest: 2500 })).toEqual(["the slowest took 2500 ms, not under 2500"]);
+  expect(broken({ samples }, { slowest: 2501 })).toEqual([]);
 });
 
 test("a dead peer: passed over, probed, back in rotation", () => {
   // backend2 answers until 3.0 s, is tried until 3.2 s, probed at 5 s and 8 s, ready at 8.5 s, and answers again at 9 s.
-  const shots = calm().map((each) =>
+  const samples = calm().map((each) =>
     each.at > 3000 && each.at < 9000
       ? { ...each, by: "backend1" }
       : { ...each, by: each.at % 20 ? "backend1" : "backend2" },
   );
   const triedPeer = new Set(
-    shots
+    samples
       .filter(({ at, by }) => by === "backend2" || (at > 3000 && at <= 3200) || at === 5000 || at === 8000)
       .map(({ id }) => id ?? ""),
   );
-  const peer = { shots, triedPeer, peer: "backend2", failedAt: 3050, readyAt: 8500 };
-  const sum = tally(seen(peer));
+  const peer = { samples, triedPeer, peer: "backend2", failedAt: 3050, readyAt: 8500 };
+  const sum = summarize(seen(peer));
   expect(sum).toMatchObject({ probes: 2, back: expect.closeTo(0.505), stopped: expect.closeTo(0.195) });
   expect(broken(peer, { back: 0.6, probe: 3 })).toEqual([]);
   expect(broken(peer, { back: 0.4, probe: 6 })).toEqual([
@@ -176,7 +193,8 @@ test("answers are of releases that were live then", () => {
   ).toHaveLength(1);
 });
 
-const write = (at: number, given: Partial<Shot> = {}): Shot => shot(at, { status: 201, key: `key${at}`, ...given });
+const write = (at: number, given: Partial<Sample> = {}): Sample =>
+  sample(at, { status: 201, key: `key${at}`, ...given });
 const no = { status: 503, retryAfter: true };
 /** Writes of 10 s; the one of 3.1 s is refused, and acknowledged when it is sent again. */
 const written = (given: Partial<Written> = {}): Written => {
@@ -191,7 +209,7 @@ const written = (given: Partial<Written> = {}): Written => {
 
 test("writes that all are one row break nothing, though one was refused while the database was away", () => {
   expect(judgeWrites(written())).toEqual([]);
-  expect(tellWrites(written())).toContain("200 acknowledged, 200 rows; 1 refused");
+  expect(describeWrites(written())).toContain("200 acknowledged, 200 rows; 1 refused");
 });
 
 test.each<[string, (all: Written) => Partial<Written>, string]>([
@@ -225,7 +243,7 @@ test("where losses are allowed a write may go unanswered, and a row that nobody 
 
 test("the table has a row for each drill, also for one that could not be done", () => {
   const text = table([
-    { drill: "worker", seconds: 9, broken: [], notes: ["a note"], tally: tally(seen()) },
+    { drill: "worker", seconds: 9, broken: [], notes: ["a note"], tally: summarize(seen()) },
     { drill: "redis", seconds: 2, broken: ["no ssh\nlong story"], notes: [] },
   ]);
   expect(text).toMatch(/\| worker +\| 1000 +\| 0 .*\| 1000 \/ 1000 \/ 1000 +\| held +\| 9 /);
@@ -240,10 +258,10 @@ test("versions are compared by their numbers", () => {
 
 test("each drill has a timer of its own, and those that need Vagrant say so", async () => {
   const lines: string[] = [];
-  const scene = { on: async (_: string, line: string) => lines.push(line) } as unknown as Scene;
-  for (const drill of drills) await arm(scene, drill, 1);
+  const session = { on: async (_: string, line: string) => lines.push(line) } as unknown as Session;
+  for (const drill of drills) await armUndo(session, drill, 1);
   const units = new Set(lines.map((line) => line.match(/--unit=(\S+)/)?.[1]));
-  expect(units).toEqual(new Set(drills.filter(({ mend }) => mend).map(({ name }) => `halo-drill-${name}`)));
+  expect(units).toEqual(new Set(drills.filter(({ undo }) => undo).map(({ name }) => `halo-drill-${name}`)));
   expect(drills.filter(({ what, providers }) => what.includes("vagrant") && !providers)).toEqual([]);
 });
 
@@ -257,13 +275,13 @@ async function serve(answer: RequestListener, work: (port: number) => Promise<vo
     server.close();
   }
 }
-const load = async (port: number, ms: number, fresh = false): Promise<Shot[]> => {
-  const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 100, fresh });
-  await expect.poll(() => shots.length, { timeout: 10_000 }).toBeGreaterThan(0); // its thread takes a while to start
+const load = async (port: number, ms: number, fresh = false): Promise<Sample[]> => {
+  const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 100, fresh });
+  await expect.poll(() => samples.length, { timeout: 10_000 }).toBeGreaterThan(0); // its thread takes a while to start
   const end = now() + ms;
   await expect.poll(() => now() > end, { timeout: 10_000 }).toBe(true);
   await stop();
-  return shots;
+  return samples;
 };
 
 test("the load goes on through a stall, and every request that it held up shows it", async () => {
@@ -279,12 +297,12 @@ test("the load goes on through a stall, and every request that it held up shows 
     else answer();
   };
   await serve(visits, async (port) => {
-    const shots = await load(port, 1200);
-    expect(shots.length).toBeGreaterThan(100);
-    expect(shots.every(({ status, by, total }) => status === 200 && by === "b" && total === 1)).toBe(true);
-    expect(Math.max(...shots.map(({ ms }) => ms))).toBeGreaterThan(400);
-    expect(shots.filter(({ ms }) => ms > 100).length).toBeGreaterThan(20);
-    expect(shots.some(({ reused }) => reused)).toBe(true);
+    const samples = await load(port, 1200);
+    expect(samples.length).toBeGreaterThan(100);
+    expect(samples.every(({ status, by, total }) => status === 200 && by === "b" && total === 1)).toBe(true);
+    expect(Math.max(...samples.map(({ ms }) => ms))).toBeGreaterThan(400);
+    expect(samples.filter(({ ms }) => ms > 100).length).toBeGreaterThan(20);
+    expect(samples.some(({ reused }) => reused)).toBe(true);
   });
 });
 
@@ -294,13 +312,19 @@ test("who comes when too many are waiting is not sent, and counted", async () =>
   await serve(
     (_req, res) => void (answer ? res.end() : waiting.push(res)),
     async (port) => {
-      const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 50_000, connections: 1 });
-      await expect.poll(() => shots.some(({ unsent }) => unsent), { timeout: 10_000 }).toBe(true);
+      const { samples, stop } = startLoad({
+        host: "127.0.0.1",
+        port,
+        domain: "halo.test",
+        rate: 50_000,
+        connections: 1,
+      });
+      await expect.poll(() => samples.some(({ unsent }) => unsent), { timeout: 10_000 }).toBe(true);
       answer = true;
       for (const res of waiting) res.end();
       await stop();
-      expect(shots.filter(({ unsent }) => !unsent).length).toBeGreaterThanOrEqual(10_000);
-      expect(shots.find(({ unsent }) => unsent)).toMatchObject({
+      expect(samples.filter(({ unsent }) => !unsent).length).toBeGreaterThanOrEqual(10_000);
+      expect(samples.find(({ unsent }) => unsent)).toMatchObject({
         status: 0,
         error: expect.stringMatching(/^not sent/),
       });
@@ -317,11 +341,11 @@ test("the load tells resets, wrong answers and new connections", async () => {
     else res.writeHead(503, { "Retry-After": "2" }).end("{}");
   };
   await serve(odd, async (port) => {
-    const shots = await load(port, 300, true);
-    expect(new Set(shots.map(({ status, error }) => `${status} ${error}`))).toEqual(
+    const samples = await load(port, 300, true);
+    expect(new Set(samples.map(({ status, error }) => `${status} ${error}`))).toEqual(
       new Set(["0 ECONNRESET", "200 not a visit: {}", "503 undefined"]),
     );
-    expect(shots.some(({ reused }) => reused)).toBe(false);
+    expect(samples.some(({ reused }) => reused)).toBe(false);
   });
 });
 
@@ -345,17 +369,17 @@ test("a write is sent again with its key until it is acknowledged, also after th
     });
   };
   await serve(rows, async (port) => {
-    const { shots, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 50, writes: "test" });
+    const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 50, writes: "test" });
     await expect.poll(() => tries.size, { timeout: 10_000 }).toBeGreaterThan(10);
     await stop();
     expect([...new Set(tries.values())]).toEqual([3]);
-    expect(new Set(shots.map(({ key }) => key))).toEqual(new Set(tries.keys()));
+    expect(new Set(samples.map(({ key }) => key))).toEqual(new Set(tries.keys()));
     const refused = { from: 0, to: Number.POSITIVE_INFINITY };
     const all = {
-      writes: shots,
+      writes: samples,
       rows: [...tries.keys()],
       away: [refused],
-      mayLose: ({ status }: Shot) => status === 0,
+      mayLose: ({ status }: Sample) => status === 0,
     };
     expect(judgeWrites(all)).toEqual([]);
   });

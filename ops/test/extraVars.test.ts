@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { capture } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
-import { sh } from "../lib/process.ts";
 
 const texts = [
   `{{ lookup("pipe","touch /tmp/x") }} {% if ' "$(id)" %`,
@@ -33,7 +33,7 @@ test("every text reaches Ansible character for character, as no template; the fi
       file = at.slice(1);
       expect(readFileSync(file, "latin1")).toMatch(/^[\n -~]*$/);
       const args = ["-i", "localhost,", "-c", "local", "localhost", "-m", "copy", "-a", JSON.stringify(module)];
-      await sh(["ansible", ...args, option, at]);
+      await capture(["ansible", ...args, option, at]);
     });
     expect(JSON.parse(readFileSync(told, "utf8"))).toEqual([texts, [true, false]]);
   } finally {

@@ -13,7 +13,7 @@ import {
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { root } from "../lib/project.ts";
+import { root } from "../lib/paths.ts";
 
 // A run of the module takes half a second, and more than five beside six other clusters.
 vi.setConfig({ testTimeout: 180_000 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withLines } from "../lib/hostsFile.ts";
+import { withLines } from "../hosts/hostsFile.ts";
 
 const machine = "127.0.0.1 localhost\n# halo of a saint\n\n::1 localhost\n";
 

@@ -5,18 +5,19 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import type { Shot } from "../drill/load.ts";
-import { backends, type Scene } from "../drill/scene.ts";
-import { Problem } from "../lib/problem.ts";
-import { root } from "../lib/project.ts";
-import { histogramQuantile, type Series } from "../lib/prometheus.ts";
+import { histogramQuantile, type Series } from "../cluster/prometheus.ts";
+import type { Session } from "../cluster/session.ts";
+import { backends } from "../cluster/topology.ts";
+import { UserError } from "../lib/cli.ts";
+import { root } from "../lib/paths.ts";
 import { cores, readCpu } from "../load/cluster.ts";
 import { drive, findKnee, judge, knee, type Step } from "../load/drive.ts";
 import { bySecond, clientFigures, counters, disagree, p95Like, prometheusFigures } from "../load/figures.ts";
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
 import { list, makePlan, type Plan } from "../load/scenarios.ts";
+import type { Sample } from "../loadgen/sample.ts";
 
-const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
+const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
   at,
   ms: 5,
   late: 0,
@@ -28,8 +29,8 @@ const shot = (at: number, given: Partial<Shot> = {}): Shot => ({
   by: "backend1",
   ...given,
 });
-const shots = (n: number, ms: (i: number) => number = () => 5) =>
-  Array.from({ length: n }, (_, i) => shot(i * 10, { ms: ms(i) }));
+const samples = (n: number, ms: (i: number) => number = () => 5) =>
+  Array.from({ length: n }, (_, i) => sample(i * 10, { ms: ms(i) }));
 
 describe("a plan", () => {
   test("the original's two are as they were", () => {
@@ -89,25 +90,29 @@ describe("a plan", () => {
 
 describe("figures", () => {
   test("the client's: rate, p95 from when due, and every kind of failure", () => {
-    const all = shots(100, (i) => i + 1);
+    const all = samples(100, (i) => i + 1);
     expect(clientFigures(all, 10)).toEqual({ requests: 100, rate: 10, p95: 95, errors: 0 });
-    const failed = [shot(0, { status: 0, error: "ECONNRESET" }), shot(0, { status: 503 }), shot(0, { status: 404 })];
-    expect(clientFigures([...shots(1), ...failed], 1).errors).toBe(0.75);
+    const failed = [
+      sample(0, { status: 0, error: "ECONNRESET" }),
+      sample(0, { status: 503 }),
+      sample(0, { status: 404 }),
+    ];
+    expect(clientFigures([...samples(1), ...failed], 1).errors).toBe(0.75);
   });
 
   test("what was never sent has failed, and no latency", () => {
-    const unsent = shot(0, { ms: 0, status: 0, error: "not sent", unsent: true });
-    expect(clientFigures([...shots(1), ...Array(99).fill(unsent)], 1)).toMatchObject({ p95: 5, errors: 0.99 });
+    const unsent = sample(0, { ms: 0, status: 0, error: "not sent", unsent: true });
+    expect(clientFigures([...samples(1), ...Array(99).fill(unsent)], 1)).toMatchObject({ p95: 5, errors: 0.99 });
     expect(judge(1, 1, [unsent]).p95).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("CPU of the backends that can be asked before and after", async () => {
     const [away = "", there = ""] = backends;
     const on = (ns: number) => async (host: string) => {
-      if (host === away) throw new Problem("no way", "none");
+      if (host === away) throw new UserError("no way", "none");
       return { code: 0, at: 0, output: `1 ${ns}\n2 500000000` };
     };
-    const asked = (ns: number) => readCpu({ on: on(ns) } as unknown as Scene);
+    const asked = (ns: number) => readCpu({ on: on(ns) } as unknown as Session);
     const [before, after] = [await asked(1e9), await asked(3e9)];
     expect(cores(before, after, 2)).toEqual({ [there]: 1 });
     expect(cores(before, { ...after, [away]: new Map([["9", 1e9]]) }, 2)).toEqual({ [there]: 1 });
@@ -134,13 +139,13 @@ describe("figures", () => {
 
   const le = [0.002, 0.005, 0.01, Number.POSITIVE_INFINITY];
   test("the client's p95 as logged: from the sending, in whole ms, without what nginx never saw", () => {
-    const all = shots(100, () => 108).map((each) => ({ ...each, late: 100 }));
+    const all = samples(100, () => 108).map((each) => ({ ...each, late: 100 }));
     expect(p95Like(all, le)).toBeCloseTo(9.75);
     expect(p95Like(all, le, 3.5)).toBeCloseTo(4.85);
-    expect(p95Like([...all, ...shots(900).map((each) => ({ ...each, status: 0 }))], le)).toBeCloseTo(9.75);
+    expect(p95Like([...all, ...samples(900).map((each) => ({ ...each, status: 0 }))], le)).toBeCloseTo(9.75);
     // 5.2 ms are 5 or 6 of a clock that counts whole ones.
-    expect(p95Like([shot(0.1, { ms: 5.2 })], le)).toBeLessThanOrEqual(5);
-    expect(p95Like([shot(0.9, { ms: 5.2 })], le)).toBeGreaterThan(5);
+    expect(p95Like([sample(0.1, { ms: 5.2 })], le)).toBeLessThanOrEqual(5);
+    expect(p95Like([sample(0.9, { ms: 5.2 })], le)).toBeGreaterThan(5);
   });
 
   const series = (__name__: string, value: number, labels = {}): Series => ({ labels: { __name__, ...labels }, value });
@@ -188,12 +193,12 @@ describe("figures", () => {
   });
 
   test("a run second by second, in wider steps when it is long", () => {
-    const all = [...shots(150), shot(1990, { status: 503 })];
+    const all = [...samples(150), sample(1990, { status: 503 })];
     expect(bySecond(all)).toEqual([
       { second: 0, requests: 100, failed: 0, p50: 5, p95: 5 },
       { second: 1, requests: 51, failed: 1, p50: 5, p95: 5 },
     ]);
-    expect(bySecond([shot(0), shot(3_600_000)]).length).toBeLessThanOrEqual(601);
+    expect(bySecond([sample(0), sample(3_600_000)]).length).toBeLessThanOrEqual(601);
   });
 });
 
@@ -233,15 +238,15 @@ describe("the knee", () => {
   });
 
   test("a step is judged by its failures and by p95", () => {
-    expect(judge(100, 1, shots(100)).why).toBeUndefined();
+    expect(judge(100, 1, samples(100)).why).toBeUndefined();
     expect(
       judge(
         100,
         1,
-        shots(100, (i) => (i > 90 ? 201 : 1)),
+        samples(100, (i) => (i > 90 ? 201 : 1)),
       ).why,
     ).toBe("p95 is over 200 ms");
-    expect(judge(100, 1, [...shots(98), shot(0, { status: 503 }), shot(1, { status: 0 })]).why).toBe(
+    expect(judge(100, 1, [...samples(98), sample(0, { status: 503 }), sample(1, { status: 0 })]).why).toBe(
       "more than 1 % failed",
     );
   });
@@ -261,7 +266,7 @@ describe("a report", () => {
     p95AsLogged: 20,
     steps: [],
     notes: ["</script><b>"],
-    series: bySecond(shots(1000)),
+    series: bySecond(samples(1000)),
     ...given,
   });
 
@@ -347,45 +352,45 @@ describe("a run", () => {
   };
 
   test("phases send exactly what is due, one above the other", async () => {
-    const { shots, asked, seconds } = await against({
+    const { samples, asked, seconds } = await against({
       seconds: 1,
       phases: [
         { from: 0, seconds: 1, rate: 20 },
         { from: 0.3, seconds: 0.5, rate: 100 },
       ],
     });
-    expect([shots.length, asked.length]).toEqual([70, 70]);
-    expect(shots.every(({ status, error }) => status === 200 && !error)).toBe(true);
-    expect(shots.map(({ at }) => at)).toEqual(shots.map(({ at }) => at).toSorted((a, b) => a - b));
+    expect([samples.length, asked.length]).toEqual([70, 70]);
+    expect(samples.every(({ status, error }) => status === 200 && !error)).toBe(true);
+    expect(samples.map(({ at }) => at)).toEqual(samples.map(({ at }) => at).toSorted((a, b) => a - b));
     expect(seconds).toBeGreaterThanOrEqual(1);
     expect(seconds).toBeLessThan(10);
   });
 
   test("clients post and get in turn, each one request at a time, and then it is over", async () => {
-    const { shots, asked, most } = await against({ clients: { count: 3, times: 10 } });
+    const { samples, asked, most } = await against({ clients: { count: 3, times: 10 } });
     expect(asked.filter((each) => each === "POST /api/customers ")).toHaveLength(30);
     expect(asked.filter((each) => each === "GET /api/x ")).toHaveLength(30);
     expect(most).toBe(3);
-    expect(new Set(shots.flatMap(({ key }) => key ?? [])).size).toBe(30);
+    expect(new Set(samples.flatMap(({ key }) => key ?? [])).size).toBe(30);
   });
 
   test("no more connections than may be: who waits for one, waits in the figures", async () => {
-    const { shots, most } = await against({
+    const { samples, most } = await against({
       seconds: 1,
       connections: 1,
       phases: [{ from: 0, seconds: 0.5, rate: 400 }],
     });
     expect(most).toBe(1);
-    expect(Math.max(...shots.map(({ late }) => late))).toBeGreaterThan(200);
-    const answering = shots.map(({ ms, late }) => ms - late);
+    expect(Math.max(...samples.map(({ late }) => late))).toBeGreaterThan(200);
+    const answering = samples.map(({ ms, late }) => ms - late);
     expect(Math.min(...answering)).toBeGreaterThan(0);
     expect(Math.max(...answering)).toBeLessThan(200);
   });
 
   test("an interruption ends it with what there is", async () => {
     const ended = AbortSignal.timeout(700);
-    const { shots, seconds } = await against({ seconds: 60, phases: [{ from: 0, seconds: 60, rate: 50 }] }, ended);
-    expect(shots.length).toBeGreaterThan(3);
+    const { samples, seconds } = await against({ seconds: 60, phases: [{ from: 0, seconds: 60, rate: 50 }] }, ended);
+    expect(samples.length).toBeGreaterThan(3);
     expect(seconds).toBeLessThan(10);
   });
 

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { hosts } from "../cluster/inventory.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { hosts, root } from "../lib/project.ts";
+import { root } from "../lib/paths.ts";
 import { inOrder, type Line, parseJournal, parseNginx, render, serviceOf, tellRequest, tries } from "../logs/lines.ts";
 import { findRequest, sourcesOf } from "../logs/sources.ts";
 

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, st
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { root } from "../lib/project.ts";
+import { root } from "../lib/paths.ts";
 
 let folder = "";
 const events = () => join(folder, "var/lib/prometheus/node-exporter/halo-events.prom");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { choose, type Machine } from "../lib/provider.ts";
+import { choose, type Machine } from "../cluster/provider.ts";
 
 const bare: Machine = {
   linux: true,

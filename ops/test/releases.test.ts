@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type LogLine, nextRelease, readLog, releaseTable } from "../lib/releases.ts";
+import { nextRelease } from "../build/id.ts";
+import { type LogLine, readLog, releaseTable } from "../releases/table.ts";
 
 const line = (more: Partial<LogLine>): LogLine => ({
   time: "2026-11-21T08:00:00Z",

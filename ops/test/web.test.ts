@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { buildWeb } from "../lib/web.ts";
+import { buildWeb } from "../web/build.ts";
 
 let folder = "";
 beforeEach(() => {

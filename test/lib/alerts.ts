@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { root } from "../../ops/lib/project.ts";
+import { root } from "../../ops/lib/paths.ts";
 
 export type Alert = {
   alert: string;

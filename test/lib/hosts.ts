@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { onTestFailed } from "vitest";
-import { findHost, playbook, reach, remote } from "../../ops/lib/cluster.ts";
+import { findHost, playbook, remote, viaLab } from "../../ops/cluster/hosts.ts";
+import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
 import { outputOf } from "../../ops/lib/framing.ts";
-import { hosts, inGroup, root } from "../../ops/lib/project.ts";
+import { root } from "../../ops/lib/paths.ts";
 
 export type Result = { code: number; output: string };
 
@@ -36,9 +37,9 @@ export async function sh(argv: string[], env: NodeJS.ProcessEnv = {}): Promise<R
   return { code: (await ended) ?? 1, output: output() };
 }
 
-/** Starts a command of ops/ that goes on until a signal ends it. */
+/** Starts a command (its file, from the root) that goes on until a signal ends it. */
 export const start = (script: string, args: string[], env: NodeJS.ProcessEnv = {}) =>
-  begin([process.execPath, join(root, "ops", script), ...args], env);
+  begin([process.execPath, join(root, script), ...args], env);
 
 /** Like sh, but throws with the output when the command fails. */
 export async function must(argv: string[], env?: NodeJS.ProcessEnv): Promise<string> {
@@ -51,7 +52,7 @@ export async function must(argv: string[], env?: NodeJS.ProcessEnv): Promise<str
 export const on = (host: string, line: string): Promise<string> =>
   must(remote(findHost(host), "sudo", "sh", "-c", `'${line.replaceAll("'", "'\\''")}'`));
 
-export const vagrant = (...args: string[]): Promise<string> => must(reach(["vagrant", ...args]));
+export const vagrant = (...args: string[]): Promise<string> => must(viaLab(["vagrant", ...args]));
 
 /** Runs a playbook; resolves with its exit status and output. */
 export const ansible = (name: string, ...args: string[]): Promise<Result> => sh(playbook(name, ...args));

@@ -1,6 +1,6 @@
 import http from "node:http";
 import { connect } from "node:net";
-import { domainOf, domains, inGroup } from "../../ops/lib/project.ts";
+import { domainOf, domains, inGroup } from "../../ops/cluster/inventory.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
 export const [domain = ""] = domains();

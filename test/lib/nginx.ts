@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { reach } from "../../ops/lib/cluster.ts";
-import { inventoryFile, root } from "../../ops/lib/project.ts";
+import { viaLab } from "../../ops/cluster/hosts.ts";
+import { inventoryFile } from "../../ops/cluster/inventory.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { on, type Result, sh } from "./hosts.ts";
 
 const file = "/run/halo-rendered.conf";
@@ -9,7 +10,7 @@ const role = join(root, "ansible/roles/nginx");
 /** Renders nginx.conf with other variables or another inventory on the balancer, beside the real one, and has nginx judge it. */
 export const render = (settings: Record<string, unknown>, inventory = inventoryFile): Promise<Result> =>
   sh(
-    reach([
+    viaLab([
       "env",
       `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`,
       "ansible",

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
-import { domainOf, own, sites } from "../../ops/lib/project.ts";
+import { domainOf, sites } from "../../ops/cluster/inventory.ts";
+import { localPath } from "../../ops/lib/paths.ts";
 import { request } from "./http.ts";
 
 /** The name of the site with the figures, and what opens it: user and password. */
 export const metricsSite = sites().find(({ domain }) => domain.startsWith("metrics."))?.domain ?? "";
 export const metricsLogin = () => ({
   username: "halo",
-  password: readFileSync(own("secrets", "metrics"), "utf8").trim(),
+  password: readFileSync(localPath("secrets", "metrics"), "utf8").trim(),
 });
 
 /** Visits the site, reads the workshop and writes to it, 12 requests a second, until the returned function is called. */

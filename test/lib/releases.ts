@@ -1,20 +1,20 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { playbook } from "../../ops/lib/cluster.ts";
-import { own } from "../../ops/lib/project.ts";
+import { playbook } from "../../ops/cluster/hosts.ts";
+import { localPath } from "../../ops/lib/paths.ts";
 import { must, type Result, sh } from "./hosts.ts";
 
 export type Release = { id: string; file: string; sha256: string };
 
 /** Packs the newest release, changed, under an id of its own that ends with the name; as under a umask of 077. */
 export async function pack(name: string, change: (folder: string) => void): Promise<Release> {
-  const newest = readdirSync(own("releases")).toSorted().at(-1) ?? "";
+  const newest = readdirSync(localPath("releases")).toSorted().at(-1) ?? "";
   const folder = mkdtempSync(join(tmpdir(), "halo-"));
   const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-${name}`;
-  const file = own("releases", `${id}.tar.gz`);
+  const file = localPath("releases", `${id}.tar.gz`);
   try {
-    await must(["tar", "-xzf", own("releases", newest), "-C", folder]);
+    await must(["tar", "-xzf", localPath("releases", newest), "-C", folder]);
     writeFileSync(join(folder, "RELEASE"), `${id}\n`);
     change(folder);
     await must(["tar", "--mode=go=", "-czf", file, "-C", folder, "."]);

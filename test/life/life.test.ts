@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { playbook, reach } from "../../ops/lib/cluster.ts";
-import { hosts, own, root } from "../../ops/lib/project.ts";
+import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
+import { hosts } from "../../ops/cluster/inventory.ts";
+import { localPath, root } from "../../ops/lib/paths.ts";
 import { must, sh } from "../lib/hosts.ts";
 
 // One cluster's life from nothing, in order: each test starts where the one before ended.
@@ -49,8 +50,8 @@ test("the lab comes up; on its fresh hosts --check --diff does not fail, whateve
   );
   const log = ".vagrant/cut-short";
   const cutShort = `vagrant up backend1 >${log} & for i in $(seq 300); do grep -q 'Container created' ${log} && break; sleep 0.1; done`;
-  await must(reach(["sh", "-c", `${cutShort}; kill -INT $! && ! wait $! && rm ${log}`]));
-  await must(reach(["vagrant", "up"]));
+  await must(viaLab(["sh", "-c", `${cutShort}; kill -INT $! && ! wait $! && rm ${log}`]));
+  await must(viaLab(["vagrant", "up"]));
   const { output } = await timed(playbook("site.yml", "--check", "--diff"));
   expect(output).not.toMatch(/failed=[1-9]/);
 });
@@ -63,7 +64,7 @@ test("npm run up again changes nothing", async () => {
   const { output } = await timed(["ops/run", "up"]);
   for (const { name } of hosts())
     expect(output).toMatch(new RegExp(`${name}\\s+: ok=\\d+\\s+changed=0\\s+unreachable=0\\s+failed=0`));
-  expect(existsSync(own("lab"))).toBe(true);
+  expect(existsSync(localPath("lab"))).toBe(true);
 });
 
 test("another provider is refused while these hosts live", async () => {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { root } from "../../ops/lib/project.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { must } from "../lib/hosts.ts";
 
 const tracked = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard"]))

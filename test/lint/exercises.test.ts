@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root } from "../../ops/lib/project.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { exercises, pattern, plain } from "../lib/exercises.ts";
 
 test("a marked block is a command, and the text block after it its output", () => {

@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { ssh, sshPath } from "../../ops/lib/cluster.ts";
-import { parseInventory, root } from "../../ops/lib/project.ts";
+import { ssh, sshPath } from "../../ops/cluster/hosts.ts";
+import { parseInventory } from "../../ops/cluster/inventory.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { must } from "../lib/hosts.ts";
 
 test("the example of one's own servers is an inventory, reached where it says, and their keys are in ssh's own known_hosts", async () => {

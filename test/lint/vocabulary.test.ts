@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { root } from "../../ops/lib/project.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { must } from "../lib/hosts.ts";
 
 type Word = { pattern: string; use: string; reason: string; case?: boolean };

@@ -1,8 +1,8 @@
 import { createServer, type RequestOptions } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { inGroup } from "../../ops/lib/project.ts";
-import { query } from "../../ops/lib/prometheus.ts";
+import { inGroup } from "../../ops/cluster/inventory.ts";
+import { query } from "../../ops/cluster/prometheus.ts";
 import { alerts, metricsOf, rules } from "../lib/alerts.ts";
 import { ansible, backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";

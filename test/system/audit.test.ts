@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { findHost, ssh } from "../../ops/lib/cluster.ts";
-import { hosts, root } from "../../ops/lib/project.ts";
+import { findHost, ssh } from "../../ops/cluster/hosts.ts";
+import { hosts } from "../../ops/cluster/inventory.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { backends, must, on, sh } from "../lib/hosts.ts";
 import { atNight } from "../lib/night.ts";
 

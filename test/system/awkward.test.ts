@@ -4,7 +4,8 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
-import { domainOf, root } from "../../ops/lib/project.ts";
+import { domainOf } from "../../ops/cluster/inventory.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, domain, raw, request } from "../lib/http.ts";
 

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { findHost, ssh } from "../../ops/lib/cluster.ts";
-import { root } from "../../ops/lib/project.ts";
+import { findHost, ssh } from "../../ops/cluster/hosts.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";

@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from "vitest";
-import { firstId } from "../../ops/lib/seed.ts";
+import { firstId } from "../../ops/seed/statements.ts";
 import { backends, explainByJournals, on, start, until } from "../lib/hosts.ts";
 import { visit } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 
 async function startBench() {
-  const bench = start("bench.ts", ["--rounds", "1", "--seconds", "1"]);
+  const bench = start("bench/visits.ts", ["--rounds", "1", "--seconds", "1"]);
   await until("the bare server answers", 60_000, async () => (await visit()).visit.container_id === "bare");
   return bench;
 }
@@ -42,7 +42,7 @@ test("bench, killed: the hosts have a timer that does the same", async () => {
 });
 
 test("bench:lists, interrupted: the example data are out again", async () => {
-  const { child, ended, output } = start("benchLists.ts", ["--customers", "200", "--seconds", "1"]);
+  const { child, ended, output } = start("bench/lists.ts", ["--customers", "200", "--seconds", "1"]);
   await until("the example data are in", 60_000, async () => output().includes("Added 200 customers"));
   child.kill("SIGINT");
   expect(await ended, output()).toBe(1);

@@ -1,13 +1,13 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { own } from "../../ops/lib/project.ts";
+import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { balancerAddress, domain } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-const screenshots = own("reports", "screenshots");
+const screenshots = localPath("reports", "screenshots");
 let browser: Browser;
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { query } from "../../ops/cluster/prometheus.ts";
 import { boards } from "../../ops/dashboards/boards.ts";
-import { query } from "../../ops/lib/prometheus.ts";
 import { explainByJournals, until } from "../lib/hosts.ts";
 import { traffic } from "../lib/prometheus.ts";
 

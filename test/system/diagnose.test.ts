@@ -1,18 +1,19 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { armUndo, restoreCluster } from "../../ops/cluster/failsafe.ts";
+import { inGroup } from "../../ops/cluster/inventory.ts";
+import { query } from "../../ops/cluster/prometheus.ts";
+import { openSession } from "../../ops/cluster/session.ts";
 import { type CauseName, causes, type Finding, limits } from "../../ops/diagnose/causes.ts";
 import { queries } from "../../ops/diagnose/snapshot.ts";
-import { arm, putBack, removeRows } from "../../ops/drill/perform.ts";
-import { makeScene } from "../../ops/drill/scene.ts";
-import { faults } from "../../ops/faults/faults.ts";
-import { startTraffic } from "../../ops/faults/load.ts";
-import { inGroup } from "../../ops/lib/project.ts";
-import { query } from "../../ops/lib/prometheus.ts";
+import { faults } from "../../ops/faults/index.ts";
+import { startTraffic } from "../../ops/faults/traffic.ts";
+import { drillRows, removeRows } from "../../ops/loadgen/rows.ts";
 import { explainByJournals, on, sh, until } from "../lib/hosts.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 
-const scene = (seconds = 120) => makeScene(() => [], console.log, AbortSignal.timeout(seconds * 1000));
+const session = (seconds = 120) => openSession(console.log, AbortSignal.timeout(seconds * 1000));
 const patience = 90_000; // ms
 const window = 20; // s, the least
 const scrape = 5; // s, of the service
@@ -61,7 +62,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await stop();
-  await removeRows(scene());
+  await removeRows(session(), drillRows);
 });
 
 test("a healthy cluster: nothing is wrong", async () => {
@@ -74,13 +75,13 @@ const today = Math.floor(Date.now() / 86_400_000);
 const chosen = wholeNight ? faults : [0, 1, 2].map((i) => faults[(today * 3 + i) % faults.length] ?? []);
 
 test.each(chosen.flat())("$name: $what", async (fault) => {
-  await arm(scene(), { ...fault, limit: 120 }, 1);
+  await armUndo(session(), { ...fault, limit: 120 }, 1);
   let named: Awaited<ReturnType<typeof diagnoseUntil>>;
   try {
-    await fault.make(scene(), 120);
+    await fault.make(session(), 120);
     named = await diagnoseUntil(fault.name);
   } finally {
-    await putBack(scene(), fault);
+    await restoreCluster(session(), fault);
   }
   const over = await diagnoseUntil(undefined);
   await forget();

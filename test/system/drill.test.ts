@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { beforeEach, expect, test } from "vitest";
-import { arm } from "../../ops/drill/perform.ts";
-import { makeScene } from "../../ops/drill/scene.ts";
-import { own } from "../../ops/lib/project.ts";
+import { armUndo } from "../../ops/cluster/failsafe.ts";
+import { openSession } from "../../ops/cluster/session.ts";
+import { localPath } from "../../ops/lib/paths.ts";
 import { explainByJournals, must, on, sh } from "../lib/hosts.ts";
 import { wholeNight } from "../lib/night.ts";
 
@@ -10,12 +10,8 @@ beforeEach(explainByJournals);
 
 test("beside one that was killed none starts, and what it says puts that right", async () => {
   const healed = "/run/halo-test-healed";
-  const mend = { on: ["backend1"], script: `touch ${healed}` };
-  await arm(
-    makeScene(() => [], console.log, AbortSignal.timeout(30_000)),
-    { name: "killed", mend, limit: 60 },
-    1,
-  );
+  const undo = { on: ["backend1"], script: `touch ${healed}` };
+  await armUndo(openSession(console.log, AbortSignal.timeout(30_000)), { name: "killed", undo, limit: 60 }, 1);
   for (const args of [
     ["drill", "worker"],
     ["fault", "disk"],
@@ -35,11 +31,11 @@ test("a chosen set of drills: every budget holds, and a table says so", async ()
   const { code, output } = await sh(["ops/run", "drill", ...chosen]);
   console.log(output);
   expect(code, output).toBe(0);
-  const table = readFileSync(own("reports", "drills.md"), "utf8");
+  const table = readFileSync(localPath("reports", "drills.md"), "utf8");
   expect(output).toContain(table.trim());
   for (const name of chosen)
     expect(table).toMatch(new RegExp(`^\\| ${name} +\\| \\d{4} .*\\| \\d+ / \\d+ / \\d+ +\\| held +\\|`, "m"));
-  const { rate, rows } = JSON.parse(readFileSync(own("reports", "drills.json"), "utf8"));
+  const { rate, rows } = JSON.parse(readFileSync(localPath("reports", "drills.json"), "utf8"));
   for (const { tally, broken } of rows) {
     expect(broken).toEqual([]);
     expect(tally.requests).toBeGreaterThan(6 * rate);

@@ -5,7 +5,8 @@ import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
-import { inventoryFile, own, root } from "../../ops/lib/project.ts";
+import { inventoryFile } from "../../ops/cluster/inventory.ts";
+import { localPath, root } from "../../ops/lib/paths.ts";
 import type { Report } from "../../ops/load/report.ts";
 import { backends, explainByJournals, must, on, sh, start, until } from "../lib/hosts.ts";
 import { request } from "../lib/http.ts";
@@ -86,8 +87,8 @@ test("its page opens from the disk, draws, and asks nobody", async () => {
     for (const coloured of colours as number[]) expect(coloured).toBeGreaterThan(100);
     expect(asked).toEqual([url]);
     expect(wrong).toEqual([]);
-    mkdirSync(own("reports", "screenshots"), { recursive: true });
-    await page.screenshot({ path: own("reports", "screenshots", "load.png"), fullPage: true });
+    mkdirSync(localPath("reports", "screenshots"), { recursive: true });
+    await page.screenshot({ path: localPath("reports", "screenshots", "load.png"), fullPage: true });
   } finally {
     await browser.close();
   }
@@ -102,7 +103,7 @@ test("without monitoring the client's figures stand alone; stress says where its
 });
 
 test("Ctrl-C in the midst: the table is of what was done, and the rows are gone", async () => {
-  const { child, ended, output } = start("load.ts", ["high", "--connections", "1"], unmonitored());
+  const { child, ended, output } = start("ops/load.ts", ["high", "--connections", "1"], unmonitored());
   await until("rows are written", 20_000, async () => (await rows()) > 20);
   child.kill("SIGINT");
   expect(await ended, output()).toBe(130);
@@ -115,7 +116,7 @@ test("Ctrl-C in the midst: the table is of what was done, and the rows are gone"
 });
 
 test("rows that cannot be taken out: the table all the same, and what takes them out", async () => {
-  const { child, ended, output } = start("load.ts", ["high", "--connections", "1"], unmonitored());
+  const { child, ended, output } = start("ops/load.ts", ["high", "--connections", "1"], unmonitored());
   await until("rows are written", 20_000, async () => (await rows()) > 20);
   await on("balancer", "mv /usr/bin/psql /usr/bin/psql.away");
   try {
@@ -177,7 +178,7 @@ test("logs: a note where --lines cut something, and none where it was --since", 
 });
 
 test("logs --follow: what comes is shown, and nothing is left running after Ctrl-C", async () => {
-  const { child, ended, output } = start("logs.ts", ["nginx", "--follow", "--lines", "0"]);
+  const { child, ended, output } = start("ops/logs.ts", ["nginx", "--follow", "--lines", "0"]);
   let asked = "";
   await until("a request of now is shown", 20_000, async () => {
     asked = String((await request("/-/follow")).headers["x-request-id"]);

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { findHost, reach, ssh } from "../../ops/lib/cluster.ts";
-import { hosts, inGroup, inventoryFile, root } from "../../ops/lib/project.ts";
-import { query } from "../../ops/lib/prometheus.ts";
+import { findHost, ssh, viaLab } from "../../ops/cluster/hosts.ts";
+import { hosts, inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
+import { query } from "../../ops/cluster/prometheus.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -30,7 +31,7 @@ const role = async (name: string, host: string, settings: object = {}, inventory
   const container = await on(host, "systemd-detect-virt --container || true");
   const seen = { host_seen: { container, "/usr/bin/prometheus-node-exporter": "there" } };
   return sh(
-    reach([
+    viaLab([
       ...["env", `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`, "ansible", host, "--become"],
       ...["--inventory", inventory, "--playbook-dir", join(root, "ansible")],
       ...["--extra-vars", JSON.stringify({ ...seen, ...settings })],

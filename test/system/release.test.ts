@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { inGroup, own } from "../../ops/lib/project.ts";
+import { inGroup } from "../../ops/cluster/inventory.ts";
+import { localPath } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
@@ -40,7 +41,7 @@ const broken = (name: string, file: string, text: string) =>
 
 test("a deploy takes every backend to one new release, which each answer names; it is logged with who and why", async () => {
   const before = one(await serving());
-  const killed = own("releases/.making-killed");
+  const killed = localPath("releases/.making-killed");
   mkdirSync(join(killed, "app"), { recursive: true });
   utimesSync(killed, 0, 0);
   const evil = join(tmpdir(), `halo-evil-${process.pid}`);

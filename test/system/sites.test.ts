@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { root } from "../../ops/lib/project.ts";
+import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { type Answer, balancerAddress, domain, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";

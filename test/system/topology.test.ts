@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { playbook, reach } from "../../ops/lib/cluster.ts";
-import { inventoryFile } from "../../ops/lib/project.ts";
+import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
+import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
 
@@ -36,7 +36,7 @@ describe("a third backend is a few lines of the inventory", () => {
     await must(["ops/run", "up"], env);
   });
   afterAll(async () => {
-    await must(reach(["vagrant", "destroy", "--force", "backend3"]), env);
+    await must(viaLab(["vagrant", "destroy", "--force", "backend3"]), env);
   });
 
   test("it takes its turn, and leaves no trace when it is taken out again", async () => {
@@ -67,7 +67,7 @@ describe("a wrong inventory is one readable message, from every way in, and noth
   ];
   test.each(cases)("%s", async (name, change, message) => {
     const env = inventory(name.replaceAll(" ", "-"), change);
-    for (const argv of [["ops/run", "up"], reach(["vagrant", "status"])]) {
+    for (const argv of [["ops/run", "up"], viaLab(["vagrant", "status"])]) {
       const { code, output } = await sh(argv, env);
       expect({ argv, code, output }).toEqual({ argv, code: 1, output: expect.stringMatching(message) });
       expect(output).toMatch(/^Fix: /m);
@@ -77,7 +77,7 @@ describe("a wrong inventory is one readable message, from every way in, and noth
 
   test("a name with a dot, where Vagrant makes the hosts", async () => {
     const env = inventory("dot", (text) => text.replace("backend2:", "backend.2:"));
-    const { code, output } = await sh(reach(["vagrant", "status"]), env);
+    const { code, output } = await sh(viaLab(["vagrant", "status"]), env);
     expect({ code, output }).toEqual({ code: 1, output: expect.stringMatching(/backend\.2 cannot be a host's name/) });
   });
 

@@ -1,7 +1,7 @@
 import http from "node:http";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { domainOf } from "../../ops/lib/project.ts";
-import { firstId } from "../../ops/lib/seed.ts";
+import { domainOf } from "../../ops/cluster/inventory.ts";
+import { firstId } from "../../ops/seed/statements.ts";
 import { backends, explainByJournals, must, until } from "../lib/hosts.ts";
 import { type Answer, request } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";

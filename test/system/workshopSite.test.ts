@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { domainOf, own } from "../../ops/lib/project.ts";
+import { domainOf } from "../../ops/cluster/inventory.ts";
+import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
 
@@ -10,7 +11,7 @@ beforeEach(explainByJournals);
 const site = domainOf("/api/");
 const home = `http://${site}/`;
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-const screenshots = own("reports", "screenshots");
+const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36).toUpperCase();
 const phone = { width: 360, height: 740 };

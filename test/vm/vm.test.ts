@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "vitest";
-import { hosts } from "../../ops/lib/project.ts";
+import { hosts } from "../../ops/cluster/inventory.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until, vagrant } from "../lib/hosts.ts";
 import { visit } from "../lib/http.ts";
 
-// Containers cannot show these: real kernels, real boots, real power cuts. The cluster is up (ops/lane.ts); emulated
+// Containers cannot show these: real kernels, real boots, real power cuts. The cluster is up (ops/suite.ts); emulated
 // machines are slow, so the waits are long and the figures are printed.
 beforeEach(explainByJournals);
 const minutes = 60_000;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Batch, countStatement, removeStatements, seedStatements } from "../../../../ops/lib/seed.ts";
 import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { type Batch, countStatement, removeStatements, seedStatements } from "../../../../ops/seed/statements.ts";
 
 let postgres: PostgresServer;
 beforeAll(async () => {

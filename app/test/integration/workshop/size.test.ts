@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { seedStatements } from "../../../../ops/lib/seed.ts";
 import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
+import { seedStatements } from "../../../../ops/seed/statements.ts";
 import { Service } from "../support/service.ts";
 import { p95, type Reply, send } from "../support/workshop.ts";
 

@@ -1,0 +1,96 @@
+/** Undoing a failure that was caused on purpose, by this process or, should it be killed, by the hosts themselves. */
+
+import { UserError } from "../lib/cli.ts";
+import { remote } from "./hosts.ts";
+import { domains, hosts } from "./inventory.ts";
+import type { Session } from "./session.ts";
+import { backends, balancer, monitoring } from "./topology.ts";
+
+/** A script for these hosts that undoes a failure, and changes nothing where there is none to undo. */
+export type Undo = { on: string[]; script: string };
+type Undoable = { name: string; undo?: Undo };
+
+const unit = (name: string) => `halo-drill-${name}`; // the timer and service by which a host undoes it
+
+/**
+ * Tells the monitoring host that a drill begins or ends; the drill goes on where there is none or it does not answer.
+ * Resolves with the id of the silence that has begun, or ""; it ends by itself if nobody ends it.
+ */
+export async function announce(
+  session: Session,
+  edge: "begin" | "end",
+  { name }: { name: string },
+  ...args: string[]
+): Promise<string> {
+  if (!monitoring) return "";
+  const quoted = args.filter(Boolean).map((each) => `'${each}'`);
+  const line = `halo-planned ${edge} drill ${name} ${quoted.join(" ")}`;
+  return session.on(monitoring, line).then(
+    ({ output }) => output.match(/^[0-9a-f-]{36}$/m)?.[0] ?? "",
+    (error) => {
+      session.say(`no word to the monitoring: ${error instanceof Error ? error.message : error}`);
+      return "";
+    },
+  );
+}
+
+/** Throws a UserError where a drill or fault is under way, or was killed and its host has still to put itself right. */
+export async function refuseIfAnotherRuns(session: Session): Promise<void> {
+  const looks = hosts().map(async (host) => {
+    const ask = `date +%s; systemctl list-timers --output=json '${unit("*")}'`;
+    const { code, output } = await session.sh(remote(host, "sh", "-c", `"${ask}"`));
+    if (code !== 0) return; // others say what is wrong with it
+    const [seconds, timers = ""] = output.split("\n");
+    for (const { next, activates } of JSON.parse(timers) as { next: number; activates: string }[])
+      throw new UserError(
+        `${activates} is armed: a killed drill or fault will put itself right in ${Math.ceil(next / 1e6 - Number(seconds))} s, or one is under way`,
+        `wait for it; to put a killed one right now: npm run ssh -- ${host.name} sudo systemctl start --wait ${activates}`,
+      );
+  });
+  await Promise.all(looks);
+}
+
+/** Has the hosts put themselves right, should nobody be left to ask for it. */
+export async function armUndo(
+  session: Session,
+  { name, undo, limit }: Undoable & { limit: number },
+  slow: number,
+): Promise<void> {
+  if (!undo) return;
+  // Whoever starts it before its time has nothing left to wait for.
+  const script = `systemctl stop ${unit(name)}.timer\n${undo.script}`;
+  const quoted = `'${script.replaceAll("'", "'\\''")}'`;
+  const line = `systemd-run --quiet --collect --unit=${unit(name)} --on-active=${(limit + 60) * slow} bash -c ${quoted}`;
+  await Promise.all(undo.on.map((host) => session.on(host, line)));
+}
+
+/** Puts everything right and waits until every backend answers. */
+export async function restoreCluster(
+  session: Session,
+  { name, undo, restore }: Undoable & { restore?: (session: Session) => Promise<unknown> },
+): Promise<void> {
+  await restore?.(session);
+  if (undo)
+    await Promise.all(
+      undo.on.map((host) => session.on(host, `systemctl stop ${unit(name)}.timer 2>/dev/null || true\n${undo.script}`)),
+    );
+  // A path that counts no visit; a banned backend is tried again after some seconds.
+  await session.on(
+    balancer,
+    `python3 - <<'PYTHON'
+import http.client, time
+wanted, end = set("${backends.join(" ")}".split()), time.time() + 100
+seen = []
+while set(seen[-20:]) != wanted:
+    if time.time() > end:
+        raise SystemExit(f"the last answers came from {set(seen[-20:])}")
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=5)
+        connection.request("GET", "/-/drill", headers={"Host": "${domains()[0]}"})
+        seen.append(connection.getresponse().getheader("X-Served-By"))
+    except OSError as error:
+        seen.append(str(error))
+    time.sleep(.02)
+PYTHON`,
+  );
+}

@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { UserError } from "../lib/cli.ts";
+import { now } from "../lib/clock.ts";
+import { outputOf } from "../lib/framing.ts";
+import { root } from "../lib/paths.ts";
+import { findHost, playbook, remote } from "./hosts.ts";
+
+/** A command's end; `at` is when its first output came, or else when it ended. */
+export type Result = { code: number; output: string; at: number };
+
+/** Runs commands here and on the hosts until its signal comes; every wait then ends by a UserError. */
+export type Session = {
+  /** A line of progress. */
+  say(text: string): void;
+  /** Runs a command to its end; never rejects because of its exit status. */
+  sh(argv: string[], options?: { input?: string; started?: (pid: number) => void }): Promise<Result>;
+  /** Runs a script as root on a host; the UserError of a script that fails has its output. */
+  on(host: string, script: string): Promise<Result>;
+  /** Like sh, but a command that fails throws a UserError with its output. */
+  must(argv: string[]): Promise<Result>;
+  /** Checks until the condition is true; resolves with the time at which it was. */
+  until(what: string, condition: () => boolean | Promise<boolean>): Promise<number>;
+  /** Runs a playbook of ansible/. */
+  ansible(name: string, ...args: string[]): Promise<Result>;
+};
+
+/**
+ * @param say prints a line of progress
+ * @param signal ends every command and every wait
+ */
+export function openSession(say: (text: string) => void, signal: AbortSignal): Session {
+  const late = (what: string) =>
+    signal.reason instanceof UserError ? signal.reason : new UserError(`not in time: ${what}`, "npm run verify");
+  const sh: Session["sh"] = ([file = "", ...args], { input = "", started } = {}) =>
+    new Promise((resolve, reject) => {
+      // A process group of its own: Ctrl-C reaches this process only, which then undoes what it has done.
+      const child = spawn(file, args, { cwd: root, detached: true, stdio: ["pipe", "pipe", "pipe"] });
+      let output = "";
+      let at = 0;
+      const framed = [child.stdout, child.stderr].map((stream) => {
+        const content = outputOf([file, ...args]);
+        stream.on("data", (chunk) => {
+          const rest = content.read(chunk);
+          if (rest.length === 0) return;
+          at ||= now();
+          output += rest;
+        });
+        return content;
+      });
+      const end = () => child.pid && killGroup(child.pid);
+      signal.addEventListener("abort", end, { once: true });
+      child.on("spawn", () => started?.(child.pid ?? 0));
+      child.on("error", (error) => resolve({ code: 127, output: error.message, at: now() }));
+      child.on("close", (code) => {
+        signal.removeEventListener("abort", end);
+        if (signal.aborted) reject(late([file, ...args].join(" ")));
+        else {
+          const noise = framed.map((content) => content.end().noise ?? "").join("");
+          resolve({ code: code ?? 1, output: `${noise}${output}`.trim(), at: at || now() });
+        }
+      });
+      child.stdin.on("error", () => {}); // it ended without reading
+      child.stdin.end(input);
+      if (signal.aborted) end();
+    });
+  const fine = (what: string, result: Result): Result => {
+    if (result.code === 0) return result;
+    throw new UserError(`${what}: exit status ${result.code}\n${result.output}`, "npm run verify");
+  };
+  return {
+    say,
+    sh,
+    must: async (argv) => fine(argv.join(" "), await sh(argv)),
+    on: async (host, script) =>
+      fine(
+        `on ${host}: ${script}`,
+        await sh(remote(findHost(host), "sudo", "bash", "-s"), { input: `set -e\n${script}\n` }),
+      ),
+    until: async (what, condition) => {
+      for (;;) {
+        if (signal.aborted) throw late(what);
+        if (await condition()) return now();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    ansible: (name, ...args) => sh(playbook(name, ...args)),
+  };
+}
+
+/** Ends a process group at once. */
+export function killGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // it has ended by itself
+  }
+}
+
+/** Waits for some seconds, or until the session ends. */
+export const pause = (session: Session, seconds: number): Promise<number> => {
+  const end = now() + seconds * 1000;
+  return session.until(`${seconds} s have passed`, () => now() >= end);
+};

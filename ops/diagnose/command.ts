@@ -1,0 +1,53 @@
+import { parseArgs } from "node:util";
+import { viaLab } from "../cluster/hosts.ts";
+import { UserError } from "../lib/cli.ts";
+import { parseDuration } from "../lib/duration.ts";
+import { diagnose, type Finding, symptoms, unseen } from "./causes.ts";
+import { gather } from "./snapshot.ts";
+
+/** Runs the command with its arguments; gives its exit status. */
+export async function diagnoseCommand(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: { window: { type: "string", default: "2m" }, json: { type: "boolean", default: false } },
+  });
+  const window = parseDuration(values.window);
+  if (!(window >= 20 && window <= 3600))
+    throw new UserError(`--window ${values.window} is not possible`, "20s to 60m; recent troubles need a short one");
+  viaLab([]); // without hosts there is nothing to diagnose
+  const snapshot = await gather(window);
+  const findings = diagnose(snapshot);
+  const noticed = symptoms(snapshot);
+  const dark = unseen(snapshot, findings);
+  const prometheus = "error" in snapshot.figures ? String(snapshot.figures.error) : null;
+  const status = findings.length + noticed.length + dark.length > 0 ? 1 : 0;
+  if (values.json)
+    console.log(
+      JSON.stringify({ at: snapshot.at, window, prometheus, unseen: dark, symptoms: noticed, findings }, null, 2),
+    );
+  else console.log([...preface(prometheus, dark, noticed), ...body(findings, status === 0)].join("\n"));
+  return status;
+}
+
+function preface(prometheus: string | null, dark: string[], noticed: string[]): string[] {
+  const alone = `Without Prometheus (${prometheus}): the hosts say how it is now, nobody says since when.`;
+  return [...(prometheus ? [alone] : []), ...dark, ...noticed.map((each) => `Visitors notice: ${each}.`)];
+}
+
+function body(findings: Finding[], well: boolean): string[] {
+  if (findings.length > 0) return findings.flatMap(tell);
+  if (well) return ["Nothing is wrong."];
+  return ["It is none of the causes known here. Next:", "  docs/runbook.md", "  npm run verify", "  npm run logs"];
+}
+
+function tell(finding: Finding, i: number): string[] {
+  const { title, hosts, evidence, since, explains, next, runbook } = finding;
+  const when = since === undefined ? "" : `, since ${new Date(since * 1000).toLocaleTimeString("en-GB")}`;
+  return [
+    `\n${i + 1}. ${title}${hosts.length > 0 ? `: ${hosts.join(", ")}` : ""}${when}`,
+    ...evidence.map((each) => `   - ${each}`),
+    ...(explains.length > 0 ? [`   It explains: ${explains.join("; ")}`] : []),
+    `   Next (${runbook}):`,
+    ...next.map((each) => `     ${each}`),
+  ];
+}

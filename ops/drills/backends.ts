@@ -1,0 +1,143 @@
+/** Backends that fail, one or all of them. */
+import { findHost } from "../cluster/hosts.ts";
+import type { Provider } from "../cluster/provider.ts";
+import { pause, type Session } from "../cluster/session.ts";
+import { backends } from "../cluster/topology.ts";
+import { now } from "../lib/clock.ts";
+import { cutPower, readyAt, untilAnswered, vagrant } from "./steps.ts";
+import type { Drill, DrillSession, Outcome } from "./types.ts";
+
+const [peer = ""] = backends;
+const workers = "-u halo -f app/src/main.ts";
+const away = ["BackendDown", "BackendIdle", "NoScrape"];
+const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
+const causes = { alerts: away, hosts: [peer] };
+
+/** The first backend fails, is put right after some seconds, and comes back into rotation. */
+async function peerFails(
+  session: DrillSession,
+  fail: () => Promise<{ at: number }>,
+  seconds: number,
+  undo: () => Promise<unknown> = async () => {},
+): Promise<Outcome> {
+  const { at: failedAt } = await fail();
+  session.say(`${peer} has failed`);
+  await pause(session, seconds);
+  const [ready] = await Promise.all([readyAt(session, peer), undo()]);
+  session.say(`${peer} is ready again`);
+  return { failedAt, peer, readyAt: ready, overAt: await untilAnswered(session, ready, peer) };
+}
+
+const up = (session: Session) => vagrant(session, "up", peer);
+
+export const worker: Drill = {
+  name: "worker",
+  what: "kill -9 of a backend's PM2 workers",
+  limit: 60,
+  budget: {},
+  causes,
+  run: (session) => peerFails(session, () => session.on(peer, `echo; pkill -KILL ${workers}`), 0),
+};
+
+export const halt: Drill = {
+  name: "halt",
+  what: "vagrant halt of a backend, then vagrant up",
+  limit: 120,
+  budget: { back: 15 },
+  causes,
+  providers: vagrants,
+  run: async (session) => {
+    const at = now();
+    const halted = async () => {
+      await vagrant(session, "halt", peer);
+      return { at };
+    };
+    return peerFails(session, halted, 1, () => up(session));
+  },
+  restore: up,
+};
+
+export const power: Drill = {
+  name: "power",
+  what: "power cut of a backend, then vagrant up",
+  limit: 120,
+  budget: { slowest: 2500 },
+  causes,
+  providers: vagrants,
+  run: (session) =>
+    peerFails(
+      session,
+      () => cutPower(session, peer),
+      5,
+      () => up(session),
+    ),
+  restore: up,
+};
+
+const ssh = Number(findHost(peer).vars.ansible_port ?? 22);
+const heal = "nft delete table inet halo_drill 2>/dev/null || true";
+
+export const blackhole: Drill = {
+  name: "blackhole",
+  what: "a backend's network drops every packet, then heals",
+  limit: 90,
+  budget: { slowest: 2500, probe: 3 },
+  causes,
+  undo: { on: [peer], script: heal },
+  run: (session) =>
+    peerFails(
+      session,
+      () =>
+        session.on(
+          peer,
+          `nft --file - <<'NFT'
+table inet halo_drill {
+  chain in { type filter hook input priority -300; policy drop; iif lo accept; tcp dport ${ssh} accept; }
+  chain out { type filter hook output priority -300; policy drop; oif lo accept; tcp sport ${ssh} accept; }
+}
+NFT`,
+        ),
+      9,
+      () => session.on(peer, heal),
+    ),
+};
+
+const thaw = `pkill -CONT ${workers} || true`;
+
+export const freeze: Drill = {
+  name: "freeze",
+  what: "a backend's workers are stopped (SIGSTOP), then continued",
+  limit: 90,
+  budget: { slowest: 4000 },
+  causes,
+  undo: { on: [peer], script: thaw },
+  run: (session) =>
+    peerFails(
+      session,
+      () => session.on(peer, `echo; pkill -STOP ${workers}`),
+      9,
+      () => session.on(peer, thaw),
+    ),
+};
+
+export const both: Drill = {
+  name: "both",
+  what: "every backend stopped, then started",
+  limit: 90,
+  budget: { refusals: "nginx", back: 3 },
+  causes: { alerts: [...away, "SiteErrors", "SiteErrorsCritical"], hosts: [...backends, ""] },
+  undo: { on: backends, script: "systemctl start halo" },
+  run: async (session) => {
+    const failedAt = now();
+    await Promise.all(backends.map((name) => session.on(name, "systemctl stop halo")));
+    session.say("every backend is stopped");
+    await pause(session, 3);
+    const starts = Promise.all(backends.map((name) => session.on(name, "systemctl start halo")));
+    const ready = Promise.all(backends.map((name) => readyAt(session, name)));
+    const [times] = await Promise.all([ready, starts]);
+    const first = Math.min(...times);
+    const overAt = await untilAnswered(session, first);
+    await Promise.all(backends.map((name) => untilAnswered(session, first, name)));
+    return { failedAt, overAt, readyAt: first };
+  },
+};

@@ -1,0 +1,83 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { refuseIfAnotherRuns } from "../cluster/failsafe.ts";
+import { viaLab } from "../cluster/hosts.ts";
+import { existingProvider } from "../cluster/provider.ts";
+import { openSession } from "../cluster/session.ts";
+import { UserError } from "../lib/cli.ts";
+import { elapsed, passThrough } from "../lib/exec.ts";
+import { localPath } from "../lib/paths.ts";
+import { drills } from "./index.ts";
+import { line, type Row, table } from "./report.ts";
+import { runDrill } from "./runner.ts";
+import type { Drill } from "./types.ts";
+
+const provider = existingProvider();
+const slow = provider === "docker" ? 1 : 5; // a VM boots for longer, an emulated one for much longer
+const interrupted = new AbortController();
+
+/** Runs the command with its arguments; gives its exit status. */
+export async function drill(args: string[]) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { list: { type: "boolean" }, rate: { type: "string", default: "200" } },
+  });
+  if (values.list) return console.log(drills.map(({ name, what }) => `${name.padEnd(12)} ${what}`).join("\n"));
+  const chosen = choose(positionals);
+  const rate = Number(values.rate);
+  if (!(rate >= 5 && rate <= 2000))
+    throw new UserError(`--rate ${values.rate} is no rate`, "give requests a second, 5 to 2000");
+  const here = [process.execPath, ...process.argv.slice(1)];
+  const inside = viaLab(here);
+  if (inside.length > here.length) return passThrough(inside); // the load has to come from where the hosts are
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => interrupted.abort(new UserError("interrupted; everything was put back", "run it again")));
+  await refuseIfAnotherRuns(openSession(console.log, AbortSignal.timeout(60_000 * slow)));
+  await verify("a drill would prove nothing");
+  const rows: Row[] = [];
+  for (const drill of chosen) {
+    if (interrupted.signal.aborted) break;
+    console.log(`\n${elapsed()}: ${drill.name}: ${drill.what}`);
+    const row = await runDrill(drill, rate, slow, interrupted.signal);
+    rows.push(row);
+    console.log(line(row));
+  }
+  report(rows, rate);
+  await verify("the drills left it so");
+  return rows.length < chosen.length || rows.some(({ broken }) => broken.length > 0) ? 1 : 0;
+}
+
+function choose(names: string[]): Drill[] {
+  const here = drills.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
+  if (names.length === 0) return here;
+  return names.map((name) => {
+    const drill = here.find((each) => each.name === name);
+    if (drill) return drill;
+    const elsewhere = drills.find((each) => each.name === name);
+    throw new UserError(
+      elsewhere ? `the drill ${name} needs ${elsewhere.providers?.join(" or ")}` : `there is no drill ${name}`,
+      `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list says what they do`,
+    );
+  });
+}
+
+async function verify(otherwise: string): Promise<void> {
+  console.log(`${elapsed()}: is everything as it should be?`);
+  const { code, output } = await openSession(console.log, AbortSignal.timeout(60_000 * slow)).ansible("verify.yml");
+  const wrong = output.split("\n").filter((each) => each.trim().startsWith("WRONG"));
+  if (code !== 0)
+    throw new UserError(
+      `the cluster is not healthy, ${otherwise}\n${[...new Set(wrong)].join("\n")}`,
+      "npm run verify",
+    );
+}
+
+function report(rows: Row[], rate: number): void {
+  const text = table(rows);
+  mkdirSync(localPath("reports"), { recursive: true });
+  writeFileSync(localPath("reports", "drills.json"), JSON.stringify({ provider, rate, rows }, null, 2));
+  writeFileSync(localPath("reports", "drills.md"), `${text}\n`);
+  console.log(`\n${text}\n\n${elapsed()} in all. Also in .halo/reports/drills.md and drills.json.`);
+}

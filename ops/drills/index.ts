@@ -1,0 +1,27 @@
+import { blackhole, both, freeze, halt, power, worker } from "./backends.ts";
+import { nginx, overload, powerOfBalancer, reload } from "./balancer.ts";
+import { bad, controller, deploy, rollback } from "./releases.ts";
+import { disk, memory, postgresKills, redisKills } from "./stores.ts";
+import type { Drill } from "./types.ts";
+
+/** Every drill, in the order in which `npm run drill` runs them. */
+export const drills: Drill[] = [
+  worker,
+  halt,
+  power,
+  blackhole,
+  freeze,
+  redisKills,
+  postgresKills,
+  both,
+  deploy,
+  rollback,
+  bad,
+  controller,
+  reload,
+  nginx,
+  disk,
+  memory,
+  overload,
+  powerOfBalancer,
+];

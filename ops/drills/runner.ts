@@ -1,0 +1,150 @@
+import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
+import { findHost } from "../cluster/hosts.ts";
+import { domainOf, domains } from "../cluster/inventory.ts";
+import { openSession, pause, type Session } from "../cluster/session.ts";
+import { balancer, redis } from "../cluster/topology.ts";
+import { UserError } from "../lib/cli.ts";
+import { elapsed } from "../lib/exec.ts";
+import { type Load, startLoad } from "../loadgen/load.ts";
+import { writesPath } from "../loadgen/options.ts";
+import { drillRows, removeRows, rowsOf } from "../loadgen/rows.ts";
+import { describeWrites, judge, judgeWrites, type Observation, summarize } from "./budget.ts";
+import { explain, type Row } from "./report.ts";
+import type { Drill, DrillSession, Outcome } from "./types.ts";
+
+const writesPerRead = 0.1; // a write costs a transaction
+const log = "/var/log/nginx/access.log";
+
+/**
+ * One drill from its preparation until everything is put back, whatever happens.
+ *
+ * @param rate requests a second of each load
+ * @param slow how many times longer than a container these hosts may take
+ * @param interrupted ends it early
+ */
+export async function runDrill(drill: Drill, rate: number, slow: number, interrupted: AbortSignal): Promise<Row> {
+  const started = performance.now();
+  const say = (text: string) => console.log(`  ${elapsed(started)}: ${text}`);
+  const loads: Load[] = [];
+  const samples = () => loads.flatMap((load) => load.samples);
+  let writing: Load | undefined;
+  const writes = () => writing?.samples ?? [];
+  const limited = (seconds: number, ...others: AbortSignal[]): DrillSession => {
+    const signal = AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]);
+    return { ...openSession(say, signal), samples, writes };
+  };
+  const session = limited(drill.limit, interrupted);
+  const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
+  let seen: Observation | undefined;
+  const silence = await announce(limited(30), "begin", drill, ...silenceOf(drill, slow));
+  try {
+    await armUndo(session, drill, slow);
+    await drill.prepare?.(session);
+    if (drill.writes) await removeRows(session, drillRows);
+    const mark = await markLog(session);
+    const before = await total(session);
+    for (const fresh of drill.fresh ? [false, true] : [false])
+      loads.push(startLoad({ host: findHost(balancer).address, domain: domains()[0] ?? "", rate, fresh }));
+    if (drill.writes) {
+      const prefix = `${drillRows}-${Date.now().toString(36)}`;
+      writing = startLoad({
+        host: findHost(balancer).address,
+        domain: domainOf(writesPath),
+        rate: rate * writesPerRead,
+        writes: prefix,
+      });
+    }
+    await pause(session, 3);
+    say(`${samples().length} requests so far; now the failure`);
+    const outcome = await drill.run(session);
+    await pause(session, 3);
+    await Promise.all([...loads, writing].map((load) => load?.stop()));
+    seen = await see(session, outcome, mark, before, samples());
+    row.tally = summarize(seen);
+    // Where a machine is emulated, the service's own second for Redis can run out: its 503 is counted, not judged.
+    const budget = slow > 1 ? { refusals: "anybody" as const, ...drill.budget } : drill.budget;
+    row.broken = [...judge(budget, seen, row.tally), ...(outcome.broken ?? [])];
+    row.notes = outcome.notes ?? [];
+    if (drill.writes) {
+      const written = {
+        writes: writes(),
+        rows: await rowsOf(session, drillRows),
+        away: outcome.away ?? [],
+        mayLose: outcome.mayLose,
+      };
+      row.broken.push(...judgeWrites(written, slow > 1));
+      row.notes.push(describeWrites(written));
+    }
+    if (row.tally.late > 50) row.notes.push(`requests were sent up to ${row.tally.late.toFixed(0)} ms late`);
+  } catch (error) {
+    row.broken.push(error instanceof UserError ? error.message : `it could not be done: ${error}`);
+  }
+  const tell = (error: unknown) => say(error instanceof Error ? error.message : `${error}`);
+  await Promise.all([...loads, writing].map((load) => load?.stop())).catch(tell);
+  if (row.broken.length > 0) await explain(limited(60), row.broken, samples(), seen).catch(tell);
+  try {
+    await restoreCluster(limited(120), drill);
+    if (drill.writes) await removeRows(limited(60), drillRows);
+  } catch (error) {
+    row.broken.push(`not everything could be put back: ${error instanceof Error ? error.message : error}`);
+  }
+  await announce(limited(30), "end", drill, silence);
+  row.seconds = Math.round((performance.now() - started) / 1000);
+  return row;
+}
+
+/** How long a drill's silence lasts at most, and what it silences. */
+const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [
+  `${(limit + 60) * slow}`,
+  ...(causes ? [`alertname=~"${causes.alerts.join("|")}"`, `host=~"${[...new Set(causes.hosts)].join("|")}"`] : []),
+];
+
+const markLog = async (session: Session): Promise<string> =>
+  (await session.on(balancer, `stat -c '%i %s' ${log}`)).output;
+
+const total = async (session: Session): Promise<number> =>
+  Number((await session.on(redis, "halo-redis-cli get total_visits")).output);
+
+/** Collects what the drill's requests did on the other side: the counter, and every try of the balancer's log. */
+async function see(
+  session: Session,
+  outcome: Outcome,
+  mark: string,
+  before: number,
+  samples: Observation["samples"],
+): Promise<Observation> {
+  let after = await total(session);
+  // A request that its client gave up may still be counted.
+  for (let last = Number.NaN; last !== after; after = await total(session)) {
+    last = after;
+    await pause(session, 0.5);
+  }
+  const [inode, size] = mark.split(" ");
+  const { output } = await session.on(
+    balancer,
+    `sleep 1.2 # nginx writes its log once a second
+set -- ${log}
+[ $(stat -c %i ${log}) = ${inode} ] || set -- ${log}.1 ${log}
+tail -qc +$((${size} + 1)) $1 | tr -d "\\0" >/run/halo-drill.log # a power cut leaves NULs
+[ $# = 1 ] || cat $2 >>/run/halo-drill.log
+grep -aE '^\\{.*"agent":"halo-drill"\\}$' /run/halo-drill.log || true
+rm /run/halo-drill.log`,
+  );
+  const tries = new Map(
+    output
+      .split("\n")
+      .filter(Boolean)
+      .map((each) => JSON.parse(each) as { id: string; upstream: string })
+      .map(({ id, upstream }) => [id, upstream.split(/, | : /)]),
+  );
+  const address = outcome.peer && findHost(outcome.peer).address;
+  const tried = [...tries].filter(([, peers]) => peers.some((each) => each.split(":")[0] === address));
+  return {
+    ...outcome,
+    samples: samples.toSorted((a, b) => a.at - b.at),
+    before,
+    after,
+    triedPeer: new Set(tried.map(([id]) => id)),
+    retried: [...tries.values()].filter((peers) => peers.length > 1).length,
+  };
+}

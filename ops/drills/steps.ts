@@ -1,0 +1,71 @@
+/** Steps that several drills take. */
+import { findHost, viaLab } from "../cluster/hosts.ts";
+import { existingProvider } from "../cluster/provider.ts";
+import type { Result, Session } from "../cluster/session.ts";
+import { balancer } from "../cluster/topology.ts";
+import { UserError } from "../lib/cli.ts";
+import { now } from "../lib/clock.ts";
+import type { DrillSession } from "./types.ts";
+
+export const vagrant = (session: Session, ...args: string[]): Promise<Result> =>
+  session.must(viaLab(["vagrant", ...args]));
+
+/** The last lines of a text. */
+export const tail = (text: string): string => text.trimEnd().split("\n").slice(-25).join("\n");
+
+/** Resolves with the time at which the service on this backend says that it is ready, asked from the balancer. */
+export async function readyAt(session: Session, backend: string): Promise<number> {
+  const url = `http://${findHost(backend).address}:3000/readyz`;
+  const { at } = await session.on(
+    balancer,
+    `python3 - <<'PYTHON'
+import time, urllib.request
+for _ in range(3000):
+    try:
+        urllib.request.urlopen("${url}", timeout=1)
+        print("ready")
+        break
+    except OSError:
+        time.sleep(.1)
+else:
+    raise SystemExit("${backend} did not get ready")
+PYTHON`,
+  );
+  return at;
+}
+
+/** Resolves with the end of the first visit that a backend (or anybody) answered to a request sent after a moment. */
+export async function untilAnswered(session: DrillSession, since: number, by?: string): Promise<number> {
+  const find = () =>
+    session
+      .samples()
+      .find((sample) => sample.at >= since && sample.status === 200 && (by === undefined || sample.by === by));
+  await session.until(`${by ?? "somebody"} answers again`, () => find() !== undefined);
+  const sample = find();
+  return sample ? sample.at + sample.ms : now();
+}
+
+/** The ids of the processes that must outlive a drill, one line for each host. */
+export async function processes(session: Session, hosts: string[]): Promise<string> {
+  const lines = hosts.map(async (host) => {
+    const { output } = await session.on(
+      host,
+      "pgrep -x 'nginx|redis-server' || true; pgrep -u halo -f 'pm2|app/src/main.ts' || true",
+    );
+    return `${host}: ${output.replaceAll("\n", " ")}`;
+  });
+  return (await Promise.all(lines)).join("\n");
+}
+
+/** Takes the power from a host, with nothing written down first. */
+export async function cutPower(session: Session, host: string): Promise<Result> {
+  const provider = existingProvider();
+  const { output: id } = await session.must(["cat", `.vagrant/machines/${host}/${provider}/id`]);
+  const cut = {
+    docker: ["docker", "kill", id],
+    libvirt: ["virsh", "--connect", "qemu:///system", "destroy", id],
+    virtualbox: ["VBoxManage", "controlvm", id, "poweroff"],
+  };
+  if (!provider) throw new UserError("Vagrant has no hosts here, so there is no power to cut", "npm run up");
+  return session.must(viaLab(cut[provider]));
+}

@@ -1,0 +1,42 @@
+import { askHelp, asksForHelp, helpOf, scriptOf, type Usage } from "./usage.ts";
+
+/** What stands in a person's way, with what to do about it; printed without a stack trace. */
+export class UserError extends Error {
+  /** The fix: a sentence or a command. */
+  hint: string;
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/**
+ * Runs a command's main function, whose number is the exit status; a UserError becomes two readable lines and 1.
+ * `--help` prints the usage, and main does not run.
+ *
+ * @param usage of the scripts that run this file; programs that people do not start have none
+ * @param passThrough main hands its arguments on, so only a first `--help` is this command's
+ */
+export async function runCommand(
+  main: (args: string[]) => unknown,
+  usage?: Usage,
+  { passThrough = false } = {},
+): Promise<void> {
+  const args = process.argv.slice(2);
+  const { script, own } = scriptOf(usage ?? {}, args);
+  if (usage && asksForHelp(own, passThrough)) return console.log(helpOf(usage, script));
+  try {
+    const status = await main(args);
+    process.exitCode = typeof status === "number" ? status : 0;
+  } catch (error) {
+    if (error instanceof UserError) console.error(`halo: ${error.message}\nFix: ${error.hint}`);
+    else if (isArgumentError(error)) {
+      const [message] = error.message.split(". ");
+      console.error(`halo: ${message}${usage ? `\nFix: ${askHelp(script)}` : ""}`);
+    } else throw error;
+    process.exitCode = 1;
+  }
+}
+
+const isArgumentError = (error: unknown): error is Error =>
+  error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");

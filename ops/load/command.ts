@@ -1,0 +1,131 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import { parseArgs } from "node:util";
+import { findHost, viaLab } from "../cluster/hosts.ts";
+import { domainOf } from "../cluster/inventory.ts";
+import { openSession, type Session } from "../cluster/session.ts";
+import { backends, balancer } from "../cluster/topology.ts";
+import { UserError } from "../lib/cli.ts";
+import { elapsed, passThrough } from "../lib/exec.ts";
+import { localPath, root } from "../lib/paths.ts";
+import { removeRows } from "../loadgen/rows.ts";
+import type { Sample } from "../loadgen/sample.ts";
+import { cores, readCpu, removal, rowPrefix, snapshot } from "./cluster.ts";
+import { drive, knee } from "./drive.ts";
+import { bySecond, clientFigures, p95Like, prometheusFigures } from "./figures.ts";
+import { compare, notes, page, type Report, readReport, table } from "./report.ts";
+import { list, makePlan, type Plan } from "./scenarios.ts";
+
+const interrupted = new AbortController();
+const hurried = new AbortController();
+let left: string | undefined; // why the rows are still there
+
+/** Runs the command with its arguments; gives its exit status. */
+export async function load(args: string[]) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      list: { type: "boolean" },
+      rate: { type: "string" },
+      duration: { type: "string" },
+      connections: { type: "string" },
+      path: { type: "string" },
+      compare: { type: "string" },
+    },
+  });
+  if (values.list) return console.log(list());
+  if (positionals.length > 1) throw new UserError(`${positionals.join(" ")}: one scenario at a time`, "name one");
+  const plan = makePlan(positionals[0], values);
+  const other = values.compare === undefined ? undefined : readReport(values.compare);
+  const here = [process.execPath, ...process.argv.slice(1)];
+  const inside = viaLab(here);
+  if (inside.length > here.length) return passThrough(inside); // the load has to come from where the hosts are
+
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => (interrupted.signal.aborted ? hurried : interrupted).abort());
+  const report = await runPlan(plan);
+  console.log(`\n${table(report)}`);
+  if (other) console.log(`\n${compare(report, other)}`);
+  console.log(`\nReport: ${save(report)}`);
+  return left ? 1 : report.interrupted ? 130 : 0;
+}
+
+/** One run from the look before it until its rows are gone again. */
+async function runPlan(plan: Plan): Promise<Report> {
+  const domain = domainOf(plan.path);
+  const host = findHost(balancer).address;
+  // Not the interruption's: what is begun is put right.
+  const session = () => openSession(console.log, AbortSignal.timeout(120_000));
+  const target = { host, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  console.log(`${plan.scenario}: ${plan.what} (http://${domain}${plan.path})`);
+
+  const at = new Date().toISOString();
+  if (plan.clients) await removeRows(session(), rowPrefix);
+  const before = await snapshot(interrupted.signal);
+  if (interrupted.signal.aborted) throw new UserError("interrupted before the first request", "run it again");
+  const { samples, seconds, steps, cpu, way } = await measure(plan, target, session).finally(async () => {
+    if (!plan.clients) return;
+    try {
+      console.log(`${elapsed()}: ${await removeRows(session(), rowPrefix)} rows taken out again`);
+    } catch (error) {
+      left = `its rows are still there; take them out: ${removal}`;
+      console.log(`${elapsed()}: ${error instanceof Error ? error.message : error}\n${left}`);
+    }
+  });
+  if (samples.length === 0 || samples.every(({ status }) => status === 0))
+    throw new UserError(`nobody answered: ${samples[0]?.error ?? "interrupted too soon"}`, "npm run verify");
+  const requests = samples.filter(({ status }) => status > 0).length;
+  const silent = backends.filter((name) => !(name in cpu));
+  const after =
+    "none" in before ? before : await snapshot(hurried.signal, { site: domain, before: before.counters, requests });
+  const measured =
+    "none" in before || "none" in after
+      ? { without: "none" in before ? before.none : "none" in after ? after.none : "" }
+      : prometheus(domain, seconds, before.counters, after.counters, samples, way);
+  return {
+    scenario: plan.scenario,
+    what: plan.what,
+    path: plan.path,
+    at,
+    seconds,
+    interrupted: interrupted.signal.aborted,
+    client: { ...clientFigures(samples, seconds), ...(silent.length < backends.length ? { cpu } : {}) },
+    ...measured,
+    steps,
+    notes: [
+      ...(left ? [left] : []),
+      ...(silent.length > 0 ? [`the client's backend CPU is without ${silent.join(", ")}: no word over SSH`] : []),
+      ...(plan.steps ? [knee(steps, plan.steps.to)] : []),
+      ...notes(samples),
+    ],
+    series: bySecond(samples),
+  };
+}
+
+/** The run itself, with the cores that the workers used in it. */
+async function measure(plan: Plan, target: Parameters<typeof drive>[1], session: () => Session) {
+  const before = await readCpu(session());
+  const run = await drive(plan, target, interrupted.signal);
+  return { ...run, cpu: cores(before, await readCpu(session()), run.seconds) };
+}
+
+function prometheus(
+  ...[site, seconds, before, after, samples, way]: [
+    ...Parameters<typeof prometheusFigures>,
+    Sample[],
+    number | undefined,
+  ]
+): Pick<Report, "prometheus" | "p95AsLogged" | "way"> {
+  const { buckets, ...figures } = prometheusFigures(site, seconds, before, after);
+  return { prometheus: figures, p95AsLogged: p95Like(samples, buckets, way), ...(way === undefined ? {} : { way }) };
+}
+
+/** Writes the JSON and the page; gives where the page is. */
+function save(report: Report): string {
+  mkdirSync(localPath("reports"), { recursive: true });
+  const name = `load-${report.scenario}-${report.at.replace(/[-:]|\.\d+/g, "")}`;
+  writeFileSync(localPath("reports", `${name}.json`), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(localPath("reports", `${name}.html`), page(report));
+  return `${relative(root, localPath("reports", `${name}.html`))} and ${name}.json`;
+}

@@ -1,0 +1,24 @@
+/**
+ * What is asked, and how often: a new connection for each request, or kept ones. With `writes` each request makes a
+ * customer instead of a visit: its key begins so, and it is sent again until it is acknowledged.
+ */
+export type LoadOptions = {
+  host: string;
+  port?: number;
+  domain: string;
+  /** Requests a second, each sent when it is due. */
+  rate: number;
+  fresh?: boolean;
+  writes?: string;
+  /** What is asked instead of a visit; of its answer only the status counts, and nothing is sent again. */
+  path?: string;
+  /** Ends by itself after so many requests. */
+  most?: number;
+  /** How many connections there may be; a request that finds none free waits, which counts. */
+  connections?: number;
+  /** Instead of a rate: so many clients at once, each of which posts a row and gets the path so often, without a pause. */
+  clients?: { count: number; times: number };
+};
+
+/** Where a load's writes go. */
+export const writesPath = "/api/customers";

@@ -1,0 +1,154 @@
+/** The thread behind startLoad: sends each request when it is due, whatever became of those before it. */
+import { Agent, type IncomingMessage, request } from "node:http";
+import { parentPort, workerData } from "node:worker_threads";
+import { now } from "../lib/clock.ts";
+import { type LoadOptions, writesPath } from "./options.ts";
+import { isWritten, type Sample } from "./sample.ts";
+
+const options: LoadOptions = workerData;
+const {
+  host,
+  port = 80,
+  domain,
+  rate,
+  fresh = false,
+  writes,
+  path,
+  most = Number.POSITIVE_INFINITY,
+  clients,
+} = options;
+const patience = 10_000; // ms for one whole request
+const crowd = 10_000; // requests at once; more are not sent, lest they fill the memory
+const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
+const headers = { Host: domain, Accept: "application/json", "User-Agent": path ? "halo-load" : "halo-drill" };
+
+let outstanding = 0;
+let stopping = false;
+let giveUp = Number.POSITIVE_INFINITY;
+let written = 0;
+let due = now();
+let sent = 0;
+let ended: Sample[] = [];
+
+/** What a write sends besides. */
+const post = (key: string) => ({
+  method: "POST",
+  path: writesPath,
+  headers: { ...headers, "Content-Type": "application/json", ...(path ? {} : { "Idempotency-Key": key }) },
+});
+const nextKey = () => writes && `${writes}-${written++}`;
+
+/** Sends one request, a write if it has a key, which has been tried so often; `next` comes after its end. */
+function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void, tries = 0): void {
+  const sample: Sample = { at, ms: 0, late: 0, fresh, reused: false, status: 0, retryAfter: false };
+  if (key) sample.key = key;
+  if (outstanding >= crowd) {
+    tell({ ...sample, unsent: true, error: `not sent: ${crowd} requests are waiting` });
+    return;
+  }
+  outstanding++;
+  const outgoing = request({ host, port, agent, path, headers, ...(key && post(key)) });
+  const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
+  outgoing.on("socket", () => {
+    sample.late = now() - at;
+  });
+  let over = false;
+  const end = (error?: string) => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    sample.ms = now() - at;
+    sample.reused = outgoing.reusedSocket;
+    if (error) sample.error = error;
+    tell(sample);
+    const repeat = key && !path && !isWritten(sample);
+    const again = () => {
+      outstanding--;
+      if (repeat && now() < giveUp) shoot(now(), key, undefined, tries + 1);
+      if (!stopping) next?.();
+      leave();
+    };
+    // Those that have waited together must not all come at once, nor so often that nobody gets through.
+    if (repeat)
+      setTimeout(again, Math.min((sample.retryAfter ? 1000 : 200) * 2 ** tries, 4000) * (0.5 + Math.random()));
+    else again();
+  };
+  const lost = (error: NodeJS.ErrnoException) => {
+    sample.status = 0;
+    end(error.code ?? error.message);
+  };
+  outgoing.on("error", lost);
+  outgoing.on("response", (answer) => {
+    let body = "";
+    answer.on("error", lost);
+    answer.on("end", () => end(read(sample, answer, body)));
+    if (path) answer.resume();
+    else
+      answer.setEncoding("utf8").on("data", (chunk) => {
+        body += chunk;
+      });
+  });
+  outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
+}
+
+/** Tells the samples that have ended, some at a time: a message for each would cost more than its request. */
+function tell(sample: Sample): void {
+  if (ended.push(sample) === 1) setTimeout(flush, path ? 200 : 10);
+}
+
+function flush(): void {
+  parentPort?.postMessage(ended);
+  ended = [];
+}
+
+/** Fills in what the answer says; gives what is wrong with it, if anything. */
+function read(sample: Sample, { statusCode = 0, headers }: IncomingMessage, body: string): string | undefined {
+  const header = (name: string) => headers[name]?.toString();
+  sample.status = statusCode;
+  sample.id = header("x-request-id");
+  sample.by = header("x-served-by");
+  sample.release = header("x-release");
+  sample.retryAfter = Number(headers["retry-after"]) > 0;
+  if (path) return undefined;
+  try {
+    const { container_id, database_status, total_visits, id, name } = JSON.parse(body);
+    if (sample.key) return statusCode === 201 && !(id && name === sample.key) ? `not the row: ${body}` : undefined;
+    if (statusCode === 200 && (container_id !== sample.by || !Number.isInteger(total_visits)))
+      return `not a visit: ${body}`;
+    if (statusCode === 503 && sample.by && (database_status !== "Terputus" || total_visits !== null))
+      return `not the contract's 503: ${body}`;
+    if (statusCode === 200) sample.total = total_visits;
+  } catch {
+    return `not JSON: ${body.slice(0, 100)}`;
+  }
+  return undefined;
+}
+
+function tick(): void {
+  if (stopping) return;
+  for (; due <= now() && sent < most; due += 1000 / rate, sent++) shoot(due); // a late timer sends all that is due
+  if (sent < most) setTimeout(tick, Math.max(0, due - now()));
+  else stop();
+}
+
+/** One of the clients, who has so many rounds to go. */
+function client(times: number): void {
+  const get = () => shoot(now(), undefined, () => (times > 1 ? client(times - 1) : undefined));
+  shoot(now(), nextKey(), get);
+}
+
+function stop(): void {
+  stopping = true;
+  giveUp = now() + patience;
+  leave();
+}
+
+function leave(): void {
+  if (outstanding > 0 || !(stopping || clients)) return;
+  flush();
+  process.exit();
+}
+
+parentPort?.on("message", stop);
+if (clients) for (let i = 0; i < clients.count; i++) client(clients.times);
+else tick();

@@ -1,0 +1,42 @@
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "../lib/paths.ts";
+
+test.each(["SIGTERM", "SIGHUP"] as const)(
+  "%s is for the attached command, whose exit status counts",
+  async (signal) => {
+    const inner = `process.on("${signal}", () => process.exit(7)); setInterval(() => {}, 1000); console.log("ready")`;
+    const outer = `import { passThrough } from "${join(root, "ops/lib/exec.ts")}";
+process.exitCode = await passThrough([process.execPath, "-e", ${JSON.stringify(inner)}]);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", outer]);
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    child.kill(signal);
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(7);
+  },
+);
+
+test("a playbook is known again in another time zone and language, until it has ended", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-"));
+  const identify = join(root, "ansible/tasks/process.sh");
+  const env = (zone: string, locale: string) => ({ ...process.env, TZ: zone, LC_ALL: locale });
+  try {
+    const playbook = join(folder, "ansible-playbook");
+    // As Ansible's tasks: the question comes from below a copy of the process.
+    writeFileSync(playbook, `( sh -c 'sh "${identify}"' )\nexec 3>&1\nread end\n`);
+    const child = spawn("env", ["A=1", "sh", playbook], { env: env("Asia/Jakarta", "de_DE.UTF-8") });
+    const said = await new Promise<string>((resolve) => child.stdout.once("data", (data) => resolve(`${data}`.trim())));
+    const lives = (zone: string, locale: string) =>
+      spawnSync("sh", [identify, "lives", ...said.split(" ")], { env: env(zone, locale) }).status;
+    expect(said.split(" ")[0]).toBe(`${child.pid}`);
+    expect(lives("UTC", "C")).toBe(0);
+    expect(lives("America/New_York", "fr_FR.UTF-8")).toBe(0);
+    child.stdin.end("\n");
+    await new Promise((resolve) => child.once("exit", resolve));
+    expect(lives("Asia/Jakarta", "de_DE.UTF-8")).not.toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,93 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { constants, gzipSync } from "node:zlib";
+import { type BuildFailure, type BuildOptions, build, type Metafile } from "esbuild";
+import { UserError } from "../lib/cli.ts";
+import { copyFiles, sourceFiles } from "../lib/source.ts";
+
+/** What is worth compressing; nginx sends these as they lie there. */
+const text = /\.(html|js|css|svg)$/;
+/** A file beside the page; not another page, address or place on it. */
+const reference = /(\s(?:href|src)=")(?![/#]|[a-z]+:)([^"#]+)/g;
+
+/** The folder of `from` that the others import from; it is not published. */
+const SHARED = "shared";
+
+/**
+ * Builds each folder of `from`, a folder of `project`, into a folder of the same name in `to`, for nginx: one with an
+ * index.html by buildSite, any other one by buildAssets. Throws a UserError that names the file and the line.
+ */
+export async function buildWeb(project: string, from: string, to: string): Promise<void> {
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const { name } = entry;
+    if (!entry.isDirectory() || name === SHARED) continue;
+    if (existsSync(join(from, name, "index.html"))) await buildSite(join(from, name), join(to, name));
+    else await buildAssets(join(from, name), join(to, name), sourceFiles(project, join(from, name)));
+  }
+}
+
+/** Builds scripts and style sheets, each with all its imports, into files of the same name in `to`, and copies the others. */
+async function buildAssets(from: string, to: string, files: string[]): Promise<void> {
+  const built = files.filter((name) => /\.(ts|css)$/.test(name));
+  await bundle(from, built, { outdir: to, outbase: from, entryNames: "[dir]/[name]" });
+  copyFiles(
+    from,
+    to,
+    files.filter((name) => !built.includes(name)),
+  );
+}
+
+/** Runs esbuild on files of `from`; resolves with its list of outputs. */
+async function bundle(from: string, entryPoints: string[], options: BuildOptions): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: from,
+    entryPoints,
+    bundle: true,
+    format: "esm",
+    minify: true,
+    logLevel: "silent",
+    ...options,
+    metafile: true,
+  }).catch((failure: BuildFailure) => {
+    const [first] = failure.errors ?? [];
+    throw wrong(
+      first?.location ? `${join(from, first.location.file)}:${first.location.line}` : from,
+      first?.text ?? String(failure),
+    );
+  });
+  return metafile;
+}
+
+/**
+ * Builds a site into `to`: index.html, what it names by href="..." or src="..." as a/NAME.HASH.EXT (scripts with all
+ * that they import), and a .gz beside each text. The same source gives the same bytes.
+ */
+export async function buildSite(from: string, to: string): Promise<void> {
+  const html = readFileSync(join(from, "index.html"), "utf8");
+  const named = [...html.matchAll(reference)].map((match) => String(match[2]));
+  for (const name of named)
+    if (!existsSync(join(from, name)) || !statSync(join(from, name)).isFile())
+      throw wrong(join(from, "index.html"), `names ${name}, which is not beside it`);
+  const metafile = await bundle(from, [...new Set(named)], {
+    outdir: to,
+    entryNames: "a/[name].[hash]",
+    chunkNames: "a/[name].[hash]",
+    assetNames: "a/[name].[hash]",
+    loader: { ".svg": "copy", ".png": "copy", ".ico": "copy", ".woff2": "copy" },
+    splitting: true,
+  });
+  const built = new Map<string, string>();
+  for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs))
+    built.set(entryPoint ?? Object.keys(inputs)[0] ?? "", relative(to, join(from, file)));
+  mkdirSync(to, { recursive: true });
+  writeFileSync(
+    join(to, "index.html"),
+    html.replace(reference, (_, before, name) => before + built.get(name)),
+  );
+  for (const name of readdirSync(to, { recursive: true, encoding: "utf8" }).filter((each) => text.test(each))) {
+    const file = join(to, name);
+    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: constants.Z_BEST_COMPRESSION }));
+  }
+}
+
+const wrong = (where: string, what: string) => new UserError(`${where}: ${what}`, "correct it, then run this again");
