@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../ops/lib/paths.ts";
+import { readUsages } from "../../ops/lib/usage.ts";
 import { must } from "../lib/hosts.ts";
 
 const tracked = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard"]))
@@ -53,6 +54,23 @@ test("every npm command that a file names is in package.json", () => {
   expect(missing).toEqual([]);
 });
 
+test("every option that a document gives a command is in the command's help", () => {
+  const usages = readUsages(join(root, "ops"), join(root, "bench"));
+  const others = ["exec", "ssh"]; // their options are another command's
+  const missing = documents.flatMap((file) =>
+    [...read(file).matchAll(/npm run (?:-s )?([a-z:]+)(?: \[?|`, `)-- ([^`\n#|]*)/g)]
+      .filter(([, name = ""]) => !others.includes(name) && !name.startsWith("test:"))
+      .flatMap(([, name = "", text = ""]) =>
+        [...text.matchAll(/(?<![\w-])--?[a-z][a-z-]*/g)]
+          .filter(
+            ([option]) => option !== "--help" && !new RegExp(`(^|[\\s,])${option}\\b`, "m").test(usages[name] ?? ""),
+          )
+          .map(([option]) => `${file}: npm run ${name} -- ${option}`),
+      ),
+  );
+  expect(missing).toEqual([]);
+});
+
 test("every path of docs/ and every decision that a file names exists", () => {
   const decisions = readdirSync(join(root, "docs/decisions")).map((file) => file.slice(0, 4));
   const missing = tracked
@@ -72,7 +90,7 @@ test("every path of docs/ and every decision that a file names exists", () => {
 test("every path of the tree that a document names exists", () => {
   const made = /NNNN|^ansible\/inventory\/servers\.yml$/; // a placeholder, and a file that a reader makes
   const missing = documents.flatMap((file) =>
-    [...read(file).matchAll(/`((?:ansible|app|lab|nginx|ops|test|vagrant)\/[\w./-]+)`/g)]
+    [...read(file).matchAll(/`((?:ansible|app|lab|nginx|ops|test|vagrant)\/[\w./-]*\w\/?)/g)]
       .map(([, path = ""]) => path)
       .filter((path) => !made.test(path) && !/[A-Z]{4}/.test(path) && !existsSync(join(root, path)))
       .map((path) => `${file}: ${path}`),
