@@ -1,11 +1,11 @@
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import type { Logger } from "pino";
-import { openExchange } from "./exchange.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { lifecycleRoutes } from "./lifecycle/routes.ts";
 import type { Metrics } from "./metrics/metrics.ts";
 import { sendProblem } from "./problem.ts";
+import { attachContext } from "./requestContext.ts";
 import { createRequestLog } from "./requestLog.ts";
 import { visitRoute } from "./visits/route.ts";
 import type { VisitStore } from "./visits/store.ts";
@@ -71,12 +71,12 @@ export function buildApp({
     metrics.requests.end(this);
     logRequest.call(this);
   };
-  const server = { servedBy: name, release };
+  const origin = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
     // The balancer takes it for a broken connection and asks another backend.
     if (lifecycle.stale) return void req.socket.destroy();
     metrics.requests.begin();
-    openExchange(req, res, server, (address) => isTrusted(address, 0));
+    attachContext(req, res, origin, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
     res.on("close", over);
     app(req, res);
@@ -101,7 +101,7 @@ function bornAsExpress(app: Express): Pick<Application, "IncomingMessage" | "Ser
 const mountedAt =
   (path: string): RequestHandler =>
   (_req, res, next) => {
-    res.exchange.mount = path;
+    res.context.mount = path;
     next();
   };
 
@@ -122,7 +122,7 @@ const failed =
   (error, req, res, _next) => {
     const status =
       error instanceof Error && "status" in error && Number(error.status) < 500 ? Number(error.status) : 500;
-    if (status === 500) log.error({ err: error, id: res.exchange.id }, "request failed");
+    if (status === 500) log.error({ err: error, id: res.context.id }, "request failed");
     if (res.headersSent) return void res.destroy();
     for (const header of res.getHeaderNames()) res.removeHeader(header);
     sendProblem(req, res, status, status === 500 ? "The service failed at this request." : "The request is malformed.");

@@ -58,7 +58,7 @@ const app = buildApp({
   metrics,
   log,
 });
-const server = createHaloServer(app, config.HALO_NAME);
+const server = createHaloServer(app, { servedBy: config.HALO_NAME, release });
 const { HALO_METRICS_PORT: port } = config;
 const freeMetricsPort =
   port === undefined ? undefined : listenForMetrics(metrics, config.HALO_HOST, port + config.NODE_APP_INSTANCE, log);

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { send } from "./headers.ts";
 
 /** The body of an RFC 9457 problem. */
 export function problemBody(status: number, detail: string, extra: Record<string, unknown> = {}): string {
@@ -6,10 +7,10 @@ export function problemBody(status: number, detail: string, extra: Record<string
 }
 
 /**
- * Answers with an RFC 9457 problem. A request's unread body ends the connection, so nobody waits for it; what still arrives
- * is thrown away (server.ts).
+ * Sends an RFC 9457 problem. If the request's body is unread, the connection closes after the response, so that the service
+ * does not wait for it; the server discards the rest of the body (server.ts).
  *
- * @param extra members of the problem besides those of every one
+ * @param extra members besides the standard ones and request_id
  */
 export function sendProblem(
   req: IncomingMessage,
@@ -19,19 +20,9 @@ export function sendProblem(
   headers: Record<string, string> = {},
   extra: Record<string, unknown> = {},
 ): void {
-  const body = problemBody(status, detail, { request_id: res.exchange.id, ...extra });
+  const body = problemBody(status, detail, { request_id: res.context.id, ...extra });
   if (hasBody(req) && !req.complete) res.shouldKeepAlive = false;
-  res.writeHead(status, {
-    ...headers,
-    "Content-Type": "application/problem+json",
-    "Content-Length": Buffer.byteLength(body),
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Served-By": res.exchange.servedBy,
-    "X-Release": res.exchange.release,
-    "X-Request-Id": res.exchange.id,
-  });
-  res.end(body);
+  send(res, status, body, "application/problem+json", headers);
 }
 
 /** True when the request announces a body. */

@@ -27,7 +27,7 @@ export function createRequestLog(log: Logger, perSecond: number): (this: ServerR
 
   return function logRequest(this: ServerResponse) {
     const now = performance.now();
-    const ms = now - this.exchange.startedAt;
+    const ms = now - this.context.startedAt;
     const status = this.statusCode;
     if (status < 500 && ms < SLOW_MS) {
       const current = Math.floor(now / 1000);
@@ -44,7 +44,7 @@ export function createRequestLog(log: Logger, perSecond: number): (this: ServerR
     const req = this.req as Request;
     const path = (req.originalUrl ?? req.url).split("?", 1)[0]?.slice(0, MAX_PATH);
     log.info({
-      id: this.exchange.id,
+      id: this.context.id,
       method: req.method,
       path,
       status,

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Application } from "./app.ts";
+import { commonHeaders, type Origin } from "./headers.ts";
 import { problemBody } from "./problem.ts";
 
 /** How long a connection that is closed still takes what its client has yet to send, in ms. */
@@ -13,19 +14,19 @@ const MAX_HEADER_BYTES = 32_768;
  * The HTTP server. The balancer must close idle connections first, or it meets one that is just being closed here:
  * 75 s is above every keepalive_timeout that nginx is given.
  */
-export function createHaloServer({ listener, ...kinds }: Application, servedBy: string): Server {
+export function createHaloServer({ listener, ...kinds }: Application, origin: Origin): Server {
   const times = { keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 };
   const server = createServer({ ...times, maxHeaderSize: MAX_HEADER_BYTES, ...kinds }, listener);
   // Node calls it after an answer with `Connection: close`.
   server.on("connection", (socket) => {
     socket.destroySoon = linger;
   });
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuse(error, socket, servedBy));
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuse(error, socket, origin));
   return server;
 }
 
 /** What Node could not read as a request never reaches Express. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex, servedBy: string): void {
+function refuse(error: NodeJS.ErrnoException, socket: Duplex, origin: Origin): void {
   if (error.code === "ECONNRESET") return void socket.destroy();
   // Already answered: the rest of what could not be read.
   if (!socket.writable) return;
@@ -36,9 +37,10 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex, servedBy: string):
         ? ([408, "Request Timeout", "The request did not arrive in time."] as const)
         : ([400, "Bad Request", "This is not a valid HTTP request."] as const);
   const body = problemBody(status, detail);
+  const headers = commonHeaders(origin).map((part, i) => (i % 2 === 0 ? `${part}: ` : `${part}\r\n`));
   socket.write(
     `HTTP/1.1 ${status} ${reason}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n` +
-      `Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Served-By: ${servedBy}\r\nConnection: close\r\n\r\n${body}`,
+      `${headers.join("")}Connection: close\r\n\r\n${body}`,
   );
   linger.call(socket as Socket);
 }

@@ -1,4 +1,5 @@
 import { type RequestHandler, Router } from "express";
+import { send, sendJson } from "../headers.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
@@ -23,28 +24,14 @@ export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: str
   // `missing` names what the release itself cannot help: a gate can tell a bad release from a store that is away.
   const ready: RequestHandler = async (_req, res) => {
     const why = await unready();
-    if (why === undefined) res.json({ status: "ready" });
-    else res.status(503).json({ status: "unready", ...why });
+    if (why === undefined) sendJson(res, 200, { status: "ready" });
+    else sendJson(res, 503, { status: "unready", ...why });
   };
 
   const router = Router();
-  router.use((_req, res, next) => {
-    res.set({
-      "Cache-Control": "no-store",
-      "X-Content-Type-Options": "nosniff",
-      "X-Served-By": res.exchange.servedBy,
-      "X-Release": res.exchange.release,
-      "X-Request-Id": res.exchange.id,
-    });
-    next();
-  });
-  router.get("/healthz", (_req, res) => void res.json({ status: "ok" }));
+  router.get("/healthz", (_req, res) => sendJson(res, 200, { status: "ok" }));
   router.get("/readyz", ready);
-  router.get("/version", (_req, res) => void res.json({ release }));
-  router.get("/metrics", async (_req, res) => {
-    const text = await metrics.text();
-    res.setHeader("Content-Type", metrics.type);
-    res.end(text);
-  });
+  router.get("/version", (_req, res) => sendJson(res, 200, { release }));
+  router.get("/metrics", async (_req, res) => send(res, 200, await metrics.text(), metrics.type));
   return router;
 }

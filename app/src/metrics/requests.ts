@@ -70,10 +70,10 @@ export class RequestMeter {
     this.#inFlight -= 1;
     const req = res.req as Request;
     const route: IRoute | undefined = req.route;
-    const answers = this.#answers.get(route)?.get(req.method) ?? this.#first(req, route, res.exchange.mount);
+    const answers = this.#answers.get(route)?.get(req.method) ?? this.#first(req, route, res.context.mount);
     const status = res.writableFinished ? res.statusCode : LEFT;
     answers.byStatus.set(status, (answers.byStatus.get(status) ?? 0) + 1);
-    answers.observe((performance.now() - res.exchange.startedAt) / 1000);
+    answers.observe((performance.now() - res.context.startedAt) / 1000);
   }
 
   #first({ method: given }: Request, route: IRoute | undefined, mount: string): Answers {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler, Response } from "express";
+import { commonHeaders, JSON_TYPE } from "../headers.ts";
 import { hasBody, sendProblem } from "../problem.ts";
 import { CONNECTED, DISCONNECTED, INFO, MESSAGE, RETRY_AFTER_S } from "./contract.ts";
 import { PAGE_POLICY, renderPage } from "./page.ts";
@@ -33,16 +34,16 @@ export function visitRoute(
 
   const answer = (req: Request, res: Response, total: number | null) => {
     if (wantsPage(req)) return send(res, total, "text/html; charset=utf-8", renderPage(servedBy, total), PAGE_HEADERS);
-    send(res, total, "application/json; charset=utf-8", total === null ? away : `${prefix}${total}}`, []);
+    send(res, total, JSON_TYPE, total === null ? away : `${prefix}${total}}`, []);
   };
 
   return (req, res) => {
     if (hasBody(req)) return refuseBody(req, res);
     if (req.method === "HEAD") return answer(req, res, store.available ? 0 : null);
-    store.count(res.exchange.id).then(
+    store.count(res.context.id).then(
       (total) => answer(req, res, total),
       (error) => {
-        onAway(error, res.exchange.id);
+        onAway(error, res.context.id);
         answer(req, res, null);
       },
     );
@@ -52,23 +53,8 @@ export function visitRoute(
 const PAGE_HEADERS = ["Content-Security-Policy", PAGE_POLICY, "Referrer-Policy", "no-referrer"];
 
 function send(res: Response, total: number | null, type: string, body: string, extra: string[]): void {
-  const headers = [
-    "Content-Type",
-    type,
-    "Cache-Control",
-    "no-store",
-    "Vary",
-    "Accept",
-    "X-Content-Type-Options",
-    "nosniff",
-    "X-Served-By",
-    res.exchange.servedBy,
-    "X-Release",
-    res.exchange.release,
-    "X-Request-Id",
-    res.exchange.id,
-    ...extra,
-  ];
+  const headers = commonHeaders(res.context);
+  headers.push("Content-Type", type, "Vary", "Accept", ...extra);
   if (res.req.method !== "HEAD") headers.push("Content-Length", String(Buffer.byteLength(body)));
   if (total === null) headers.push("Retry-After", String(RETRY_AFTER_S));
   res.writeHead(total === null ? 503 : 200, headers);

@@ -1,24 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import type { Response } from "express";
 import { HttpProblem } from "./problems.ts";
 import type { Versions } from "./rows.ts";
 
 const MAX_BODY_BYTES = 65_536;
-
-/** Answers with JSON (or with text that is JSON already) and the headers of every answer. */
-export function send(res: Response, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  const text = body === undefined ? "" : typeof body === "string" ? body : JSON.stringify(body);
-  res.writeHead(status, {
-    ...(text && { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(text) }),
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Served-By": res.exchange.servedBy,
-    "X-Release": res.exchange.release,
-    "X-Request-Id": res.exchange.id,
-    ...headers,
-  });
-  res.end(text);
-}
 
 /** Reads a JSON body of 64 KiB at most. @throws {HttpProblem} 400, 413 or 415 */
 export async function readJson(req: IncomingMessage): Promise<unknown> {

@@ -16,7 +16,6 @@ nav ul{columns:2 20rem;padding-left:1.2rem}`;
 
 const hash = createHash("sha256").update(STYLE).digest("base64");
 export const REFERENCE_HEADERS = {
-  "Content-Type": "text/html; charset=utf-8",
   "Content-Security-Policy": `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   "Referrer-Policy": "no-referrer",
 };

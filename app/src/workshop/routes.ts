@@ -1,8 +1,9 @@
 import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from "express";
 import type { z } from "zod";
+import { JSON_TYPE, send, sendEmpty, sendJson } from "../headers.ts";
 import { sendProblem } from "../problem.ts";
 import { type Connection, type Database, DatabaseAway } from "./database.ts";
-import { ifMatch, ifNoneMatch, readJson, send } from "./http.ts";
+import { ifMatch, ifNoneMatch, readJson } from "./http.ts";
 import { type Created, once } from "./idempotency.ts";
 import { readIntake, takeIn } from "./intake.ts";
 import { linksOf, readListRequest, readPage } from "./lists.ts";
@@ -31,7 +32,7 @@ export function workshopRoutes(database: Database, release: string): Router {
     const headers = { Allow: [...allow, "OPTIONS"].join(", ") };
     const entry = router.route(path);
     for (const [method, handler] of Object.entries(methods)) entry[method as keyof Methods](handler);
-    entry.options((_req, res) => send(res, 204, undefined, headers));
+    entry.options((_req, res) => sendEmpty(res, 204, headers));
     entry.all((req, res) => sendProblem(req, res, 405, `${req.method} is not possible here.`, headers));
   };
 
@@ -51,7 +52,7 @@ export function workshopRoutes(database: Database, release: string): Router {
         const id = idOf(req, resource);
         const row = await database.run((db) => findRow(db, resource, id));
         if (!row) throw nothing(resource, id);
-        if (!resource.embeds && ifNoneMatch(req, row.version)) send(res, 304, undefined, { ETag: etag(row) });
+        if (!resource.embeds && ifNoneMatch(req, row.version)) sendEmpty(res, 304, { ETag: etag(row) });
         else show(res, row);
       },
       put: (req, res) => change(database, resource, resource.input, req, res),
@@ -60,7 +61,7 @@ export function workshopRoutes(database: Database, release: string): Router {
         const id = idOf(req, resource);
         const versions = ifMatch(req);
         await database.run((db) => deleteRow(db, resource, id, versions));
-        send(res, 204, undefined);
+        sendEmpty(res, 204);
       },
     });
   }
@@ -81,12 +82,13 @@ export function workshopRoutes(database: Database, release: string): Router {
 
   const openapi = openApi(nested, release);
   const reference = renderReference(openapi);
-  route("/openapi.json", { get: (_req, res) => send(res, 200, openapi) });
+  route("/openapi.json", { get: (_req, res) => sendJson(res, 200, openapi) });
   route("/", {
     get: (req, res) => {
       const vary = { Vary: "Accept" };
-      if (req.accepts(["json", "html"]) === "html") send(res, 200, reference, { ...vary, ...REFERENCE_HEADERS });
-      else send(res, 200, { openapi: "/api/openapi.json", ...links }, vary);
+      if (req.accepts(["json", "html"]) === "html")
+        send(res, 200, reference, "text/html; charset=utf-8", { ...vary, ...REFERENCE_HEADERS });
+      else sendJson(res, 200, { openapi: "/api/openapi.json", ...links }, vary);
     },
   });
 
@@ -110,7 +112,7 @@ async function list(
       throw nothing(within.parent, id);
     return read;
   });
-  send(res, 200, page, { Link: linksOf(path(req), request, page.next) });
+  sendJson(res, 200, page, { Link: linksOf(path(req), request, page.next) });
 }
 
 async function create(
@@ -123,7 +125,7 @@ async function create(
 ): Promise<void> {
   const key = req.headers["idempotency-key"] as string | undefined;
   const created = await once(database, key, alone, [path(req), input], work);
-  send(res, 201, created.body, {
+  send(res, 201, created.body, JSON_TYPE, {
     Location: created.location,
     ...(created.etag && { ETag: created.etag }),
     ...(created.replayed && { "Idempotency-Replayed": "true" }),
@@ -143,7 +145,7 @@ async function change(
   show(res, await database.run((db) => updateRow(db, resource, id, versions, values)));
 }
 
-const show = (res: Response, row: Values) => send(res, 200, row, { ETag: etag(row) });
+const show = (res: Response, row: Values) => sendJson(res, 200, row, { ETag: etag(row) });
 const path = (req: Request) => (req.baseUrl + req.path).replace(/\/$/, "");
 
 function check(schema: z.ZodObject, body: unknown): Values {

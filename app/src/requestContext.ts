@@ -1,22 +1,23 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Origin } from "./headers.ts";
 
-/**
- * What is known of one request from its first moment; `startedAt` is in ms of `performance.now()`, `mount` the path of the
- * router that it was given to, where that has one.
- */
-export interface Exchange {
+/** The context of one request, complete before any handler runs. */
+export interface RequestContext {
   readonly id: string;
+  /** This host's name. */
   readonly servedBy: string;
   readonly release: string;
+  /** In milliseconds of `performance.now()`. */
   readonly startedAt: number;
+  /** The path of the router that handles the request; empty without one. */
   mount: string;
 }
 
 declare module "node:http" {
   interface ServerResponse {
-    exchange: Exchange;
+    context: RequestContext;
   }
 }
 
@@ -24,14 +25,15 @@ const ID = /^[0-9a-f]{32}$/;
 const trust = new WeakMap<Socket, boolean>();
 
 /**
- * Gives the request its id: the balancer's where the peer is trusted (so that a retry keeps its id), a new one otherwise.
+ * Attaches the context to a response. The id is the balancer's if the peer is trusted, so that a retry keeps its id;
+ * otherwise a new one.
  *
- * @param isTrusted says whether an address may name the request
+ * @param isTrusted whether a peer's X-Request-Id is accepted, by its address
  */
-export function openExchange(
+export function attachContext(
   req: IncomingMessage,
   res: ServerResponse,
-  { servedBy, release }: Pick<Exchange, "servedBy" | "release">,
+  { servedBy, release }: Origin,
   isTrusted: (address: string) => boolean,
 ): void {
   let trusted = trust.get(req.socket);
@@ -41,5 +43,5 @@ export function openExchange(
   }
   const given = trusted ? req.headers["x-request-id"] : undefined;
   const id = typeof given === "string" && ID.test(given) ? given : randomBytes(16).toString("hex");
-  res.exchange = { id, servedBy, release, startedAt: performance.now(), mount: "" };
+  res.context = { id, servedBy, release, startedAt: performance.now(), mount: "" };
 }
