@@ -90,7 +90,7 @@ test("every path of docs/ and every decision that a file names exists", () => {
 test("every path of the tree that a document names exists", () => {
   const made = /NNNN|^ansible\/inventory\/servers\.yml$/; // a placeholder, and a file that a reader makes
   const missing = documents.flatMap((file) =>
-    [...read(file).matchAll(/`((?:ansible|app|lab|nginx|ops|test|vagrant)\/[\w./-]*\w\/?)/g)]
+    [...read(file).matchAll(/`((?:ansible|app|bench|lab|nginx|ops|test|vagrant)\/[\w./-]*\w\/?)/g)]
       .map(([, path = ""]) => path)
       .filter((path) => !made.test(path) && !/[A-Z]{4}/.test(path) && !existsSync(join(root, path)))
       .map((path) => `${file}: ${path}`),
