@@ -20,7 +20,7 @@ process.exitCode = await passThrough([process.execPath, "-e", ${JSON.stringify(i
 
 test("a playbook is known again in another time zone and language, until it has ended", async () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-"));
-  const identify = join(root, "ansible/tasks/process.sh");
+  const identify = join(root, "ansible/parts/lock_owner.sh");
   const env = (zone: string, locale: string) => ({ ...process.env, TZ: zone, LC_ALL: locale });
   try {
     const playbook = join(folder, "ansible-playbook");

@@ -17,7 +17,7 @@ export const render = (settings: Record<string, unknown>, inventory = inventoryF
       "balancer",
       ...["--become", "--inventory", inventory, "--playbook-dir", join(root, "ansible")],
       ...["--extra-vars", `@${role}/defaults/main.yml`, "--extra-vars", `@${role}/vars/main.yml`],
-      ...["--extra-vars", JSON.stringify({ host_seen: { nginx: "1.26.3" }, ...settings })],
+      ...["--extra-vars", JSON.stringify({ host_facts: { nginx: "1.26.3" }, ...settings })],
       ...["--module-name", "ansible.builtin.template"],
       ...["--args", `src=${root}/nginx/nginx.conf.j2 dest=${file} mode=0600 validate='nginx -t -q -c %s'`],
     ]),

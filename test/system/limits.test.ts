@@ -204,8 +204,8 @@ describe("nginx's configuration with other settings", () => {
   atNight("keepalive_min_timeout is set for an nginx that has it, and only then", async () => {
     const installed = await on("balancer", "nginx -v 2>&1 | tr -dc 0-9.");
     const older = installed.localeCompare("1.27.4", undefined, { numeric: true }) < 0;
-    const { output } = await render({ host_seen: { nginx: "1.27.4" } });
+    const { output } = await render({ host_facts: { nginx: "1.27.4" } });
     expect(output.includes("keepalive_min_timeout")).toBe(older); // nginx names what it does not know
-    expect((await render({ host_seen: { nginx: "1.27.3" } })).code).toBe(0);
+    expect((await render({ host_facts: { nginx: "1.27.3" } })).code).toBe(0);
   });
 });

@@ -316,8 +316,8 @@ echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --work
       );
       expect(code).toBe(2);
       expect(output).toContain(words);
-      expect(output).toMatch(/Mend .*sites\.yml/);
-      expect(output).not.toContain("Look at the hosts");
+      expect(output).toMatch(/Fix: .*sites\.yml/);
+      expect(output).not.toContain("Read the facts of the hosts");
     },
   );
 });

@@ -1,6 +1,6 @@
 #!/bin/sh
-# process.sh                     prints who this ansible-playbook is, the same in every language and time zone: PID IDENTITY
-# process.sh lives PID IDENTITY  checks that it still lives
+# lock_owner.sh                     prints who this ansible-playbook is, the same in every language and time zone: PID IDENTITY
+# lock_owner.sh lives PID IDENTITY  checks that it still lives
 # IDENTITY is the boot and the kernel's start time (field 22 of /proc/PID/stat); on a Mac, which has no /proc, ps' date in UTC.
 set -eu
 export LC_ALL=C.UTF-8 LANGUAGE='' TZ=UTC
@@ -26,7 +26,7 @@ fi
 at=$$ words=
 while [ "${at:-0}" -gt 1 ]; do
   seen=$(ps -ww -o args= -p "$at")
-  case $seen in *process.sh*) ;; *ansible-playbook*) words=${words:-$seen} ;; esac
+  case $seen in *lock_owner.sh*) ;; *ansible-playbook*) words=${words:-$seen} ;; esac
   [ -z "$words" ] || { [ "$seen" = "$words" ] && playbook=$at; } || break
   at=$(ps -o ppid= -p "$at" | xargs)
 done
