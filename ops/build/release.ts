@@ -1,10 +1,12 @@
-import { cpSync, existsSync, globSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { localPath, root } from "../lib/paths.ts";
 import { copyFiles, revision, sourceFiles } from "../lib/source.ts";
 import { buildWeb } from "../web/build.ts";
 import { nextRelease } from "./id.ts";
+import { madeOnce } from "./madeOnce.ts";
 import { npm, pack, packageJson } from "./pack.ts";
 
 const kept = 5; // releases, as on the hosts
@@ -29,19 +31,29 @@ export async function buildRelease(after: string) {
     await buildWeb(root, join(app, "web"), join(stage, "web"));
     for (const file of ["ecosystem.config.cjs", "package.json", "package-lock.json"])
       cpSync(join(root, file), join(stage, file));
-    npm(stage, "ci", "--omit=dev", "--omit=optional");
-    const there = (name: string) => existsSync(join(stage, "node_modules", name));
-    const wrong = [
-      ...Object.keys(packageJson.dependencies).filter((name) => !there(name)),
-      ...Object.keys(packageJson.devDependencies).filter(there),
-    ];
-    if (wrong.length > 0)
-      throw new UserError(
-        `npm left out or added ${wrong.join(", ")}`,
-        "take omit, include and the like out of npm's settings (npm config ls), then run this again",
-      );
+    const modules = join(stage, "node_modules");
+    const locked = ["package.json", "package-lock.json"].map((file) => readFileSync(join(stage, file)));
+    const key = createHash("sha256").update(process.version).update(Buffer.concat(locked)).digest("hex");
+    await madeOnce(localPath("packages"), key, modules, () => {
+      npm(stage, "ci", "--omit=dev", "--omit=optional");
+      checkPackages(modules);
+    });
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
   });
   for (const old of releases().slice(0, -kept)) rmSync(localPath("releases", old));
   return { ...built, notes: [note, ahead].filter((each) => each !== undefined) };
+}
+
+/** Throws a UserError where npm left out a package that the service needs, or added one that only its developers need. */
+function checkPackages(modules: string): void {
+  const there = (name: string) => existsSync(join(modules, name));
+  const wrong = [
+    ...Object.keys(packageJson.dependencies).filter((name) => !there(name)),
+    ...Object.keys(packageJson.devDependencies).filter(there),
+  ];
+  if (wrong.length > 0)
+    throw new UserError(
+      `npm left out or added ${wrong.join(", ")}`,
+      "take omit, include and the like out of npm's settings (npm config ls), then run this again",
+    );
 }
