@@ -1,5 +1,5 @@
-// What PM2 runs. The service reads its own settings from the environment file (Node's --env-file), so a reload picks
-// up changes and the password is in no `pm2 env`; only what PM2 itself must know is read here.
+// The app that PM2 runs. The service reads its settings from the environment file (Node's --env-file), so a reload applies
+// changes, and `pm2 env` shows no password. This file reads only PM2's own settings.
 const { readFileSync } = require("node:fs");
 const { parseEnv } = require("node:util");
 
@@ -16,26 +16,26 @@ module.exports = {
   apps: [
     {
       name: "halo",
-      // The link, not what it points to: PM2 keeps this path and a reload follows the link anew.
+      // The symbolic link, not its target: PM2 keeps this path, and a reload follows the link again.
       cwd: process.env.HALO_ROOT || "/opt/halo/current",
       script: "./app/src/main.ts",
       interpreter: "node",
-      // A larger young generation: what a request leaves behind is collected a few times a second, not dozens of times.
+      // A larger young generation: garbage of requests is collected a few times a second instead of dozens of times.
       node_args: [`--env-file=${envFile}`, "--min-semi-space-size=16", "--max-semi-space-size=32"],
       env: { NODE_ENV: "production" },
-      // Its probes wrap every request and answer to nobody here.
+      // PM2's own metrics wrap every request, and nothing reads them here.
       pmx: false,
       exec_mode: "cluster",
       instances: number("HALO_WORKERS", 1),
       wait_ready: true,
-      // After it PM2 ends the old worker whether the new one is ready or not; an emulated VM takes long to start one.
+      // After this time PM2 stops the old worker even if the new one is not ready; an emulated VM starts a worker slowly.
       listen_timeout: 60_000,
       // PM2's SIGKILL must come after the service's own deadline.
       kill_timeout: number("LAME_DUCK_MS", 500) + number("SHUTDOWN_DEADLINE_MS", 8000) + 2000,
-      // 0.1 s, then half as much again each time up to 15 s; never given up.
+      // Restarts after 0.1 s, then each time 1.5 times later, up to 15 s, without an end.
       exp_backoff_restart_delay: 100,
       max_restarts: 1_000_000,
-      // The service writes to file descriptor 1, the journal, by itself.
+      // The service writes to file descriptor 1, the journal, itself.
       out_file: "/dev/null",
       error_file: "/dev/null",
     },

@@ -12,23 +12,23 @@ import type { VisitStore } from "./visits/store.ts";
 import type { Database } from "./workshop/database.ts";
 import { workshopRoutes } from "./workshop/routes.ts";
 
-/** What the application is built from. */
-export interface Parts {
+/** The dependencies and settings of the application. */
+export interface AppDependencies {
   /** This host's name: `container_id` and X-Served-By. */
   readonly name: string;
   readonly release: string;
-  /** Addresses whose X-Forwarded-For and X-Request-Id are believed. */
+  /** Addresses whose X-Forwarded-For and X-Request-Id are accepted. */
   readonly trustedProxies: string[];
   readonly requestsLoggedPerSecond: number;
   readonly store: VisitStore;
-  /** Without it there is no workshop. */
+  /** Without one the application has no workshop. */
   readonly database?: Database | undefined;
   readonly lifecycle: Lifecycle;
   readonly metrics: Metrics;
   readonly log: Logger;
 }
 
-/** What a server needs to run the application. */
+/** The listener and the classes that node:http's createServer takes. */
 export interface Application {
   readonly listener: RequestListener;
   readonly IncomingMessage: typeof IncomingMessage;
@@ -46,7 +46,7 @@ export function buildApp({
   lifecycle,
   metrics,
   log,
-}: Parts): Application {
+}: AppDependencies): Application {
   const app = express();
   app.set("env", "production");
   app.set("etag", false);
@@ -54,41 +54,41 @@ export function buildApp({
   app.set("query parser", false);
   app.set("trust proxy", trustedProxies);
 
-  // First, because it is the one that is asked thousands of times a second.
+  // First, because it receives thousands of requests a second.
   app.get(
     "/",
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
   if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release));
   app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release, metrics));
-  // One by one: a route with many paths has no name among the metrics.
+  // One route for each path: a route of several paths has no single name in the metrics.
   for (const path of ["/", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
   app.use(notFound, failed(log));
 
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
-  const over = function (this: ServerResponse) {
+  const onClose = function (this: ServerResponse) {
     metrics.requests.end(this);
     logRequest.call(this);
   };
   const origin = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
-    // The balancer takes it for a broken connection and asks another backend.
+    // nginx sees a broken connection and retries on another backend.
     if (lifecycle.stale) return void req.socket.destroy();
     metrics.requests.begin();
     attachContext(req, res, origin, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
-    res.on("close", over);
+    res.on("close", onClose);
     app(req, res);
   };
-  return { listener, ...bornAsExpress(app) };
+  return { listener, ...expressPrototypes(app) };
 }
 
 /**
- * Express turns each request and response into its own kind by a change of prototype, which costs V8 what it has
- * learned about their shape. Born with these prototypes they are not changed: Express sets what is there already.
+ * Express replaces the prototype of each request and response, and V8 then discards its optimizations for their shape.
+ * Instances of these classes have Express' prototypes from the start, so the replacement changes nothing.
  */
-function bornAsExpress(app: Express): Pick<Application, "IncomingMessage" | "ServerResponse"> {
+function expressPrototypes(app: Express): Pick<Application, "IncomingMessage" | "ServerResponse"> {
   class Request extends IncomingMessage {}
   class Response extends ServerResponse {}
   Object.setPrototypeOf(Request.prototype, app.request);
@@ -106,7 +106,7 @@ const mountedAt =
   };
 
 const methodNotAllowed: RequestHandler = (req, res) =>
-  sendProblem(req, res, 405, `${req.method} is not possible here.`, { Allow: "GET, HEAD" });
+  sendProblem(req, res, 405, `${req.method} is not allowed for this path.`, { Allow: "GET, HEAD" });
 
 const notFound: RequestHandler = (req, res) => {
   try {
@@ -114,7 +114,7 @@ const notFound: RequestHandler = (req, res) => {
   } catch {
     return sendProblem(req, res, 400, "The path's percent-encoding is malformed.");
   }
-  sendProblem(req, res, 404, "There is nothing at this path.");
+  sendProblem(req, res, 404, "This path does not exist.");
 };
 
 const failed =
@@ -125,5 +125,10 @@ const failed =
     if (status === 500) log.error({ err: error, id: res.context.id }, "request failed");
     if (res.headersSent) return void res.destroy();
     for (const header of res.getHeaderNames()) res.removeHeader(header);
-    sendProblem(req, res, status, status === 500 ? "The service failed at this request." : "The request is malformed.");
+    sendProblem(
+      req,
+      res,
+      status,
+      status === 500 ? "The service failed to handle this request." : "The request is malformed.",
+    );
   };

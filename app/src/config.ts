@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { z } from "zod";
 
-/** sysexits.h EX_CONFIG: the service manager's log then says "configuration" by the number alone. */
+/** sysexits.h EX_CONFIG: the exit status alone shows that the configuration is wrong. */
 export const EXIT_CONFIG = 78;
 
 const SECRETS = new Set(["REDIS_PASSWORD", "PGPASSWORD"]);
@@ -41,7 +41,7 @@ const schema = z
     REDIS_PORT: integer(1, 65_535, 6379),
     REDIS_USERNAME: z.string().optional(),
     REDIS_PASSWORD: z.string().optional(),
-    // Without it there is no workshop.
+    // Without it the service has no workshop.
     PGHOST: host.optional(),
     PGPORT: integer(1, 65_535, 5432),
     PGDATABASE: z.string().default("halo"),
@@ -58,9 +58,9 @@ const schema = z
     LAME_DUCK_MS: integer(0, 60_000, 500),
     SHUTDOWN_DEADLINE_MS: integer(100, 600_000, 8000),
     HALO_WORKERS: integer(1, MAX_WORKERS, 1),
-    // Of the first worker; the others have the next ones. Without it metrics are on the service's own port alone.
+    // The first worker's port; each further worker has the next one. Without it only the service's own port has metrics.
     HALO_METRICS_PORT: whole(1, 65_536 - MAX_WORKERS).optional(),
-    // PM2's number of this worker. Nothing that it says may keep a worker from starting.
+    // PM2's number of this worker. A malformed number must not prevent its start.
     NODE_APP_INSTANCE: whole(0, MAX_WORKERS - 1).catch(0),
   })
   .refine((v) => v.REDIS_USERNAME === undefined || v.REDIS_PASSWORD !== undefined, {
@@ -68,7 +68,7 @@ const schema = z
     error: "a password, because REDIS_USERNAME is set",
   });
 
-/** What the service is told by its environment; times are in milliseconds. */
+/** The service's configuration from its environment; times are in milliseconds. */
 export type Config = z.output<typeof schema>;
 
 /** Thrown by {@link readConfig}; the message has one line for each wrong variable. */
@@ -77,9 +77,9 @@ export class ConfigError extends Error {
 }
 
 /**
- * Checks the environment. An empty variable counts as one that is not set.
+ * Validates the environment. An empty variable counts as unset.
  *
- * @throws {ConfigError} naming each wrong variable, what was given (never a secret) and what is expected.
+ * @throws {ConfigError} names each wrong variable with its value (never a secret) and the expected one
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));

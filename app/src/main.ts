@@ -17,7 +17,7 @@ function configure(): Config {
     return readConfig(process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    // Not console.error: under PM2 that is a message to the daemon, which the exit may overtake.
+    // Not console.error: PM2 makes it a message to its daemon, and the exit could overtake that message.
     writeSync(2, `${error.message}\n`);
     process.exit(EXIT_CONFIG);
   }
@@ -27,9 +27,9 @@ const config = configure();
 const log = createLog(config.LOG_LEVEL);
 const release = readRelease();
 
-/** PM2 would keep a process that failed without exiting "online". */
-function die(error: unknown, what: string): never {
-  log.fatal({ err: error }, what);
+/** Exits, because PM2 shows a process that fails without an exit as "online". */
+function die(error: unknown, message: string): never {
+  log.fatal({ err: error }, message);
   process.exit(1);
 }
 process.on("uncaughtException", (error) => die(error, "uncaught exception"));
@@ -37,14 +37,14 @@ process.on("unhandledRejection", (error) => die(error, "unhandled rejection"));
 
 const metrics = new Metrics(release);
 const store = new VisitStore(connectRedis(config), metrics.redis);
-store.on("away", (reason) => log.warn({ reason }, "redis is away: visits are refused"));
-store.on("back", () => log.info("redis is there"));
+store.on("unavailable", (reason) => log.warn({ reason }, "redis is unavailable: visits are refused"));
+store.on("available", () => log.info("redis is available"));
 
 const { PGHOST } = config;
 const database =
   PGHOST === undefined ? undefined : new Database({ ...config, PGHOST }, config.HALO_NAME, metrics.postgres);
-database?.on("away", (reason) => log.warn({ reason }, "postgres is away: the workshop refuses what needs it"));
-database?.on("back", () => log.info("postgres is there"));
+database?.on("unavailable", (reason) => log.warn({ reason }, "postgres is unavailable: the workshop answers 503"));
+database?.on("available", () => log.info("postgres is available"));
 
 const lifecycle = new Lifecycle();
 const app = buildApp({
@@ -60,13 +60,13 @@ const app = buildApp({
 });
 const server = createHaloServer(app, { servedBy: config.HALO_NAME, release });
 const { HALO_METRICS_PORT: port } = config;
-const freeMetricsPort =
+const closeMetrics =
   port === undefined ? undefined : listenForMetrics(metrics, config.HALO_HOST, port + config.NODE_APP_INSTANCE, log);
 
 async function stop(signal: string): Promise<void> {
   if (lifecycle.stopping) return;
   log.info({ signal }, "stopping");
-  freeMetricsPort?.();
+  closeMetrics?.();
   const finished = await lifecycle.stop(server, config.LAME_DUCK_MS, config.SHUTDOWN_DEADLINE_MS);
   store.close();
   await database?.close();

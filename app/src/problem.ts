@@ -25,7 +25,7 @@ export function sendProblem(
   send(res, status, body, "application/problem+json", headers);
 }
 
-/** True when the request announces a body. */
+/** Whether the request announces a body. */
 export function hasBody(req: IncomingMessage): boolean {
   const length = req.headers["content-length"];
   return (length !== undefined && length !== "0") || req.headers["transfer-encoding"] !== undefined;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** The id of the release this process was started from: RELEASE beside package.json, "dev" in a checkout. */
+/** The id of the release that this process runs: RELEASE beside package.json, "dev" in a checkout. */
 export function readRelease(file: URL = new URL("../../RELEASE", import.meta.url)): string {
   try {
     return readFileSync(file, "utf8").trim();

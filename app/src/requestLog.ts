@@ -6,8 +6,8 @@ const SLOW_MS = 1000;
 const MAX_PATH = 256;
 
 /**
- * The service's log: JSON lines on file descriptor 1, at most 100 ms late, flushed at exit. Not `process.stdout`:
- * PM2 replaces its `write`, which would send each line through the daemon as well.
+ * The service's log: JSON lines on file descriptor 1, at most 100 ms late, flushed at exit. Not `process.stdout`, because
+ * PM2 replaces its `write` and would send each line through its daemon as well.
  */
 export function createLog(level: string): Logger {
   const destination = pino.destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 100 });
@@ -15,10 +15,10 @@ export function createLog(level: string): Logger {
 }
 
 /**
- * Makes the listener that logs a request when its response is over (or its client gone).
+ * Creates the listener that logs a request when its response has ended or its client has left.
  *
- * @param perSecond successful fast requests logged in a second; the next line says how many were left out. Errors
- *   (5xx) and requests slower than 1 s are always logged.
+ * @param perSecond the limit of successful fast requests to log in a second; the next line has the number of skipped ones.
+ *   Errors (5xx) and requests slower than 1 s are always logged
  */
 export function createRequestLog(log: Logger, perSecond: number): (this: ServerResponse) => void {
   let second = 0;

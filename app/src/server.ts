@@ -5,19 +5,19 @@ import type { Application } from "./app.ts";
 import { commonHeaders, type Origin } from "./headers.ts";
 import { problemBody } from "./problem.ts";
 
-/** How long a connection that is closed still takes what its client has yet to send, in ms. */
+/** A closing connection still reads its client's data for this long, in ms. */
 const LINGER_MS = 2000;
-/** Above what the balancer lets a client send (15 KiB): refused here, it would cost a connection of the balancer's. */
+/** Above nginx's limit (15 KiB): a refusal here would close one of nginx's connections. */
 const MAX_HEADER_BYTES = 32_768;
 
 /**
- * The HTTP server. The balancer must close idle connections first, or it meets one that is just being closed here:
- * 75 s is above every keepalive_timeout that nginx is given.
+ * Creates the HTTP server. nginx must close idle connections first, or it sends a request on one that is closing here:
+ * 75 s is above every keepalive_timeout that the nginx configuration allows.
  */
 export function createHaloServer({ listener, ...kinds }: Application, origin: Origin): Server {
   const times = { keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 };
   const server = createServer({ ...times, maxHeaderSize: MAX_HEADER_BYTES, ...kinds }, listener);
-  // Node calls it after an answer with `Connection: close`.
+  // Node calls destroySoon after a response with `Connection: close`.
   server.on("connection", (socket) => {
     socket.destroySoon = linger;
   });
@@ -25,10 +25,10 @@ export function createHaloServer({ listener, ...kinds }: Application, origin: Or
   return server;
 }
 
-/** What Node could not read as a request never reaches Express. */
+/** Answers bytes that Node could not parse as a request; they never reach Express. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex, origin: Origin): void {
   if (error.code === "ECONNRESET") return void socket.destroy();
-  // Already answered: the rest of what could not be read.
+  // The rest of input that has its response already.
   if (!socket.writable) return;
   const [status, reason, detail] =
     error.code === "HPE_HEADER_OVERFLOW"
@@ -46,8 +46,8 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex, origin: Origin): v
 }
 
 /**
- * Closes a connection without losing its last answer. To close while something is unread is a reset, which may overtake the
- * answer: the balancer then takes a client's wrong request for a failure of this backend. So the other end closes first.
+ * Closes a connection without losing its last response. A close with unread data is a reset, which may overtake the response:
+ * nginx then takes a client's wrong request for a failure of this backend. So the other end closes first.
  */
 function linger(this: Socket): void {
   this.end();

@@ -140,8 +140,8 @@ test("a line as a person reads it", () => {
   );
   const log = (fields: object) => parseJournal("backend1", journal(JSON.stringify(fields)));
   expect(
-    said(log({ level: 40, time: "2026-11-21T12:00:00Z", pid: 1, reason: { code: "X" }, msg: "redis is away" })),
-  ).toBe('warn: redis is away reason={"code":"X"}');
+    said(log({ level: 40, time: "2026-11-21T12:00:00Z", pid: 1, reason: { code: "X" }, msg: "redis is unavailable" })),
+  ).toBe('warn: redis is unavailable reason={"code":"X"}');
   expect(said(parseJournal("balancer", journal("plain words")))).toBe("plain words");
 });
 

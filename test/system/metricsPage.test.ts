@@ -151,7 +151,7 @@ test("Prometheus away is said, with what was known kept; and all goes on by itse
   try {
     await on(monitor, "systemctl stop prometheus");
     await page.locator("h1", { hasText: "Prometheus is away" }).waitFor();
-    expect(await page.textContent("#lost")).toMatch(/HTTP 50\d\)\. What you see is as of \d\d:\d\d:\d\d/);
+    expect(await page.textContent("#lost")).toMatch(/HTTP 50\d\)\. The values are as of \d\d:\d\d:\d\d/);
     expect(await page.textContent("#disk .now b")).toBe(known);
     expect(await painted(page, "requests")).toBeGreaterThan(5);
     await page.screenshot({ path: `${screenshots}/metrics-away.png`, fullPage: true });

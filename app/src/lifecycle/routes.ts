@@ -3,25 +3,30 @@ import { send, sendJson } from "../headers.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
-/** What the service's work needs; `check` throws with the reason where it is not there. */
-export type Needs = Record<string, { check(): Promise<void> }>;
+/** The service's dependencies by name; `check` throws with the reason while one is unavailable. */
+export type Dependencies = Record<string, { check(): Promise<void> }>;
 
-/** /healthz (the process lives), /readyz (it can do its work and is not stopping), /version, and /metrics of this worker. */
-export function lifecycleRoutes(needs: Needs, lifecycle: Lifecycle, release: string, metrics: Metrics): Router {
+/** /healthz (liveness), /readyz (readiness: the dependencies are available, no shutdown), /version, and this worker's /metrics. */
+export function lifecycleRoutes(
+  dependencies: Dependencies,
+  lifecycle: Lifecycle,
+  release: string,
+  metrics: Metrics,
+): Router {
   const unready = async (): Promise<{ reason: string; missing?: string[] } | undefined> => {
     if (lifecycle.stopping) return { reason: "shutting down" };
-    const asked = Object.entries(needs).map(([name, need]) =>
-      need.check().then(
+    const checks = Object.entries(dependencies).map(([name, dependency]) =>
+      dependency.check().then(
         () => [],
         (error: Error) => [{ name, reason: `${name}: ${error.message}` }],
       ),
     );
-    const failed = (await Promise.all(asked)).flat();
+    const failed = (await Promise.all(checks)).flat();
     if (failed.length === 0) return undefined;
     return { reason: failed.map(({ reason }) => reason).join("; "), missing: failed.map(({ name }) => name) };
   };
 
-  // `missing` names what the release itself cannot help: a gate can tell a bad release from a store that is away.
+  // `missing` lists the unavailable dependencies: a deploy's gate then does not blame the release for them.
   const ready: RequestHandler = async (_req, res) => {
     const why = await unready();
     if (why === undefined) sendJson(res, 200, { status: "ready" });

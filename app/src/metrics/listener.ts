@@ -3,14 +3,14 @@ import type { Logger } from "pino";
 import type { Metrics } from "./metrics.ts";
 
 const RETRY_MS = 1000;
-const WORTH_A_LINE = 60;
+/** A warning follows after this many failures, one minute. */
+const FAILURES_BEFORE_WARNING = 60;
 
 /**
- * Answers GET /metrics on a port of this worker alone; PM2 shares out every other port between the workers. It never
- * fails: while a port is in use (in a reload by the worker that goes) it is tried again each second, and after a minute
- * the log has a line.
+ * Serves GET /metrics on this worker's own port; PM2 shares every other port between the workers. It never throws: while the
+ * port is in use (during a reload, by the old worker) it retries each second, and logs a warning after a minute.
  *
- * @returns frees the port at once
+ * @returns a function that closes the port at once
  */
 export function listenForMetrics(metrics: Metrics, host: string, port: number, log: Logger): () => void {
   const server = createServer({ keepAliveTimeout: 75_000, requestTimeout: 10_000 }, async (req, res) => {
@@ -27,7 +27,8 @@ export function listenForMetrics(metrics: Metrics, host: string, port: number, l
   let failures = 0;
   let timer: NodeJS.Timeout | undefined;
   server.on("error", (error) => {
-    if (++failures === WORTH_A_LINE) log.warn({ err: error }, `cannot listen on ${host}:${port} for metrics`);
+    if (++failures === FAILURES_BEFORE_WARNING)
+      log.warn({ err: error }, `cannot listen on ${host}:${port} for metrics`);
     timer = setTimeout(listen, RETRY_MS).unref();
   });
   listen();

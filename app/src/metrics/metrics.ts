@@ -4,7 +4,7 @@ import { RedisMeter } from "./redis.ts";
 import { RequestMeter } from "./requests.ts";
 import { watchThrottling } from "./throttling.ts";
 
-/** All that this process measures; each part of the service gets its own meter. */
+/** The metrics of this process, with one meter for each part of the service. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly requests = new RequestMeter(this.#registry);
@@ -21,7 +21,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** Everything in Prometheus' text format, as it is now. */
+  /** All present values in Prometheus' text format. */
   text(): Promise<string> {
     return this.#registry.metrics();
   }

@@ -4,17 +4,17 @@ const OPERATIONS = new Set(["select", "insert", "update", "delete", "begin", "co
 const KINDS = ["away", "not_now", "other"] as const;
 const BUCKETS_S = [0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1];
 
-/** PostgreSQL is away for everybody; it could not do this now; or a fault that should not be (a refused row is none). */
+/** An outage, a transient failure of one request, or an unexpected error (a violated constraint is none). */
 export type Failure = (typeof KINDS)[number];
 
-/** The pool as it is: connections in use and idle, and requests that wait for one. */
+/** The present state of the pool: connections in use, idle connections, and requests that wait for one. */
 export interface PoolState {
   readonly used: number;
   readonly idle: number;
   readonly waiting: number;
 }
 
-/** Times the statements that go to PostgreSQL, and watches the pool of connections. */
+/** Measures the statements to PostgreSQL and the pool of connections. */
 export class PostgresMeter {
   readonly #registers: Registry[];
   readonly #duration: Histogram<"operation">;
@@ -26,26 +26,26 @@ export class PostgresMeter {
     this.#registers = registers;
     this.#duration = new Histogram({
       name: "postgres_query_duration_seconds",
-      help: "From sending a statement to its answer or failure, by the statement's first word.",
+      help: "From sending a statement to its result or failure, by the statement's first word.",
       labelNames: ["operation"],
       buckets: BUCKETS_S,
       registers,
     });
     this.#errors = new Counter({
       name: "postgres_errors_total",
-      help: "Statements and connections that failed: PostgreSQL is away, cannot do this now, or other.",
+      help: "Failed statements and connections: away (an outage), not_now (a transient failure), or other.",
       labelNames: ["kind"],
       registers,
     });
     for (const kind of KINDS) this.#errors.inc({ kind }, 0);
     this.#refused = new Counter({
       name: "postgres_pool_refused_total",
-      help: "Requests that got no connection because all were in use.",
+      help: "Requests that were refused because all connections were in use.",
       registers,
     });
   }
 
-  /** A statement that was sent at `startedAt` (ms of performance.now()) is over, well or not. */
+  /** Records the end of a statement, successful or not; `startedAt` in ms of performance.now(). */
   sent(statement: string, startedAt: number): void {
     const word = statement.slice(0, 9).trimStart().split(/\W/, 1)[0]?.toLowerCase() ?? "";
     const operation = OPERATIONS.has(word) ? word : "other";
@@ -56,13 +56,13 @@ export class PostgresMeter {
     this.#errors.inc({ kind });
   }
 
-  /** A request got no connection because all were in use. */
+  /** Records a request that was refused because all connections were in use. */
   refused(): void {
     this.#refused.inc();
   }
 
-  /** Shows a pool of at most `size` connections; `look` is asked at each scrape. */
-  watch(size: number, look: () => PoolState): void {
+  /** Publishes a pool of at most `size` connections; each scrape calls `state`. */
+  watch(size: number, state: () => PoolState): void {
     const registers = this.#registers;
     new Gauge({ name: "postgres_pool_size", help: "Most connections of this process.", registers }).set(size);
     new Gauge({
@@ -70,7 +70,7 @@ export class PostgresMeter {
       help: "Requests that wait for a connection.",
       registers,
       collect() {
-        this.set(look().waiting);
+        this.set(state().waiting);
       },
     });
     new Gauge({
@@ -79,7 +79,7 @@ export class PostgresMeter {
       labelNames: ["state"],
       registers,
       collect() {
-        const { used, idle } = look();
+        const { used, idle } = state();
         this.set({ state: "used" }, used);
         this.set({ state: "idle" }, idle);
       },

@@ -5,7 +5,7 @@ const BUCKETS_S = [0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.0
 
 type Command = (typeof COMMANDS)[number];
 
-/** Times the commands that go to Redis, and counts the visits that were counted there. */
+/** Measures the commands to Redis, and the visits that they counted. */
 export class RedisMeter {
   readonly #duration: Histogram<"command">;
   readonly #errors: Counter<"command">;
@@ -16,22 +16,22 @@ export class RedisMeter {
     const labelNames = ["command"] as const;
     this.#duration = new Histogram({
       name: "redis_command_duration_seconds",
-      help: "From sending a command to its answer or failure; one call counts many visits.",
+      help: "From sending a command to its result or failure; one call counts many visits.",
       labelNames,
       buckets: BUCKETS_S,
       registers,
     });
     this.#errors = new Counter({
       name: "redis_errors_total",
-      help: "Commands that failed, and attempts to connect.",
+      help: "Failed commands, and failed attempts to connect.",
       labelNames,
       registers,
     });
     for (const command of [...COMMANDS, "connect"]) this.#errors.inc({ command }, 0);
-    this.#visits = new Counter({ name: "visits_counted_total", help: "Visits that got their number.", registers });
+    this.#visits = new Counter({ name: "visits_counted_total", help: "Counted visits.", registers });
   }
 
-  /** Sends a command and takes its time; what it throws passes through. */
+  /** Runs `send` and records its duration; rethrows its error. */
   async time<T>(command: Command, send: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
     try {
@@ -44,12 +44,12 @@ export class RedisMeter {
     }
   }
 
-  /** An attempt to connect has failed. */
+  /** Records a failed attempt to connect. */
   notConnected(): void {
     this.#errors.inc({ command: "connect" });
   }
 
-  /** So many visits got their number. */
+  /** Records counted visits. */
   counted(visits: number): void {
     this.#visits.inc(visits);
   }

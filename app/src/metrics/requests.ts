@@ -6,22 +6,22 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 const BUCKETS_S = [
   0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2, 5,
 ];
-/** nginx's status for a client that left before it had its answer; the one this service had begun says nothing. */
-const LEFT = 499;
-/** Told as 0 from a method's and route's first request on: what appears with its first value has no rate. */
+/** nginx's status for a client that closed the connection before the end of its response. */
+const CLIENT_CLOSED = 499;
+/** Exported as 0 from the first request of a method and route on: a series that begins with its first failure has no rate. */
 const FAILURES = [500, 503];
 
 type Labels = { method: string; route: string };
 
-/** What one method of one route has answered. Counted here and not in prom-client: that is a tenth of the time. */
+/** The responses of one method of one route. Counted here, because that takes a tenth of prom-client's time. */
 interface Answers extends Labels {
   readonly byStatus: Map<number, number>;
   readonly observe: (seconds: number) => void;
 }
 
 /**
- * Counts and times requests by method and by the pattern of their route, so there are as many series as the code has
- * routes, whatever is asked: a request without a route is "none", a method of another kind "other".
+ * Counts and times requests by method and by the pattern of their route. The number of series is bounded by the routes in the
+ * code: a request without a route is "none", an unknown method "other".
  */
 export class RequestMeter {
   readonly #answers = new Map<IRoute | undefined, Map<string, Answers>>();
@@ -33,7 +33,7 @@ export class RequestMeter {
     const all = () => [...this.#answers.values()].flatMap((methods) => [...methods.values()]);
     new Counter({
       name: "http_requests_total",
-      help: "Requests that are over; 499: the client left before it had the whole answer.",
+      help: "Finished requests; 499: the client closed the connection before the end of the response.",
       labelNames: ["method", "route", "status"],
       registers,
       collect() {
@@ -44,7 +44,7 @@ export class RequestMeter {
     });
     this.#duration = new Histogram({
       name: "http_request_duration_seconds",
-      help: "From a request's head to the end of its answer, or until its client left.",
+      help: "From a request's head to the end of its response, or until its client closed the connection.",
       labelNames: ["method", "route"],
       buckets: BUCKETS_S,
       registers,
@@ -52,7 +52,7 @@ export class RequestMeter {
     const inFlight = () => this.#inFlight;
     new Gauge({
       name: "http_requests_in_flight",
-      help: "Requests that are not over.",
+      help: "Requests in progress.",
       registers,
       collect() {
         this.set(inFlight());
@@ -60,18 +60,18 @@ export class RequestMeter {
     });
   }
 
-  /** A request has come; its end must be told, too. */
+  /** Records the start of a request; end() must follow. */
   begin(): void {
     this.#inFlight += 1;
   }
 
-  /** To be called once for each request that has begun, at the "close" of its response. */
+  /** Must be called once for each begin(), at the "close" of the response. */
   end(res: ServerResponse): void {
     this.#inFlight -= 1;
     const req = res.req as Request;
     const route: IRoute | undefined = req.route;
     const answers = this.#answers.get(route)?.get(req.method) ?? this.#first(req, route, res.context.mount);
-    const status = res.writableFinished ? res.statusCode : LEFT;
+    const status = res.writableFinished ? res.statusCode : CLIENT_CLOSED;
     answers.byStatus.set(status, (answers.byStatus.get(status) ?? 0) + 1);
     answers.observe((performance.now() - res.context.startedAt) / 1000);
   }

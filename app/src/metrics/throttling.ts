@@ -5,10 +5,10 @@ import { Counter, type Registry } from "prom-client";
 const ROOT = "/sys/fs/cgroup";
 
 /**
- * The cpu.stat of a process's control group (v2) and of the groups above it, whose limits count as well; none where there
- * is no such hierarchy. In a container the group's path may begin with what is outside and cannot be seen.
+ * The cpu.stat files of a process's control group (v2) and of its parents, whose limits apply as well; none without cgroup v2.
+ * In a container the group's path may begin with folders outside that are not visible.
  *
- * @param groups what /proc/PID/cgroup says
+ * @param groups the text of /proc/PID/cgroup
  */
 export function cpuStats(groups: string, root = ROOT): string[] {
   const parts = groups.match(/^0::\/(.*)$/m)?.[1]?.split("/") ?? [];
@@ -19,13 +19,13 @@ export function cpuStats(groups: string, root = ROOT): string[] {
   return files;
 }
 
-/** How often and how long (s) the kernel has held processes back; undefined where no file says so. */
+/** How often and for how long, in seconds, the kernel has throttled the processes; undefined without a usable file. */
 export function readThrottling(files: string[]): { periods: number; seconds: number } | undefined {
   const texts = files.map((file) => {
     try {
       return readFileSync(file, "utf8");
     } catch {
-      return ""; // not there, or not for us
+      return ""; // it does not exist, or is not readable
     }
   });
   const found = texts.flatMap((text) => [...text.matchAll(/^nr_throttled (\d+)\nthrottled_usec (\d+)$/gm)]);
@@ -34,22 +34,22 @@ export function readThrottling(files: string[]): { periods: number; seconds: num
   return { periods: sum(1), seconds: sum(2) / 1e6 };
 }
 
-/** Reports the throttling of this process's control group and of those above it, added up. */
+/** Exports the throttling of this process's control group and its parents, added up. */
 export function watchThrottling(registry: Registry): void {
   const files = cpuStats(readOwnGroups());
-  const report = (what: "periods" | "seconds", help: string) =>
+  const report = (unit: "periods" | "seconds", help: string) =>
     new Counter({
-      name: `service_cpu_throttled_${what}_total`,
+      name: `service_cpu_throttled_${unit}_total`,
       help,
       registers: [registry],
       collect() {
         this.remove();
         const throttled = readThrottling(files);
-        if (throttled) this.inc(throttled[what]);
+        if (throttled) this.inc(throttled[unit]);
       },
     });
-  report("periods", "Periods in which a CPU limit of this service's control group, or of one above it, held it back.");
-  report("seconds", "Time for which a CPU limit of this service's control group, or of one above it, held it back.");
+  report("periods", "Periods in which a CPU limit of this service's control group, or of a parent, throttled it.");
+  report("seconds", "Seconds for which a CPU limit of this service's control group, or of a parent, throttled it.");
 }
 
 function readOwnGroups(): string {

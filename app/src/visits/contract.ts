@@ -1,7 +1,7 @@
-/** The strings of the answer are the contract of the original course project; clients compare them. */
+/** These strings are the contract of the original course project; clients compare them. */
 export const MESSAGE = "Halo dari Backend API!";
 export const INFO = "Refresh halaman ini untuk melihat container_id berubah (Load Balancing)";
 export const CONNECTED = "Terhubung";
 export const DISCONNECTED = "Terputus";
-/** Seconds; the breaker looks for Redis at least this often. */
+/** In seconds; the circuit breaker retries Redis at least this often. */
 export const RETRY_AFTER_S = 1;

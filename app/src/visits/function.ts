@@ -6,14 +6,14 @@ export const TOTAL_KEY = "total_visits";
 
 const source = readFileSync(new URL("count.lua", import.meta.url), "utf8");
 
-/** The Redis function that counts, and its library. Each version of count.lua has its own, so releases work side by side. */
+/** The Redis function that counts visits, and its library. Each version of count.lua has its own name, so releases can run side by side. */
 export const COUNT_FUNCTION = `count_${createHash("sha256").update(source).digest("hex").slice(0, 12)}`;
 
-/** What FUNCTION LOAD takes; on the hosts `halo-redis-cli load-functions` makes the same of the file. */
+/** The library for FUNCTION LOAD; on the hosts `halo-redis-cli load-functions` creates the same from the file. */
 export const COUNT_LIBRARY = `#!lua name=${COUNT_FUNCTION}\nlocal name = '${COUNT_FUNCTION}'\n${source}`;
 
 /**
- * The digits of a request's id by which Redis remembers it: 80 random bits. A visit meets another one's among the 150,000
- * of ten busy seconds once in 10^18, and the append-only file is a quarter shorter than with all 32.
+ * The part of a request's id that Redis stores: 20 digits, 80 random bits. With 150,000 visits in ten busy seconds, the chance
+ * of a collision for one visit is about 1 in 10^18, and the append-only file is a quarter shorter than with all 32 digits.
  */
 export const idInRedis = (id: string): string => id.slice(0, 20);

@@ -2,9 +2,9 @@ import { Redis } from "ioredis";
 import type { Config } from "../config.ts";
 
 /**
- * Connects to Redis and keeps trying; never throws. The options decide how soon an outage is seen and is over:
- * a hung Redis costs its connection after 1 s of silence, an attempt to connect ends after 300 ms, and a new one starts
- * 20 ms later: each of them is taken from the time for which a visit waits (store.ts).
+ * Connects to Redis and reconnects for ever; never throws. The timeouts bound the detection of an outage and of its end:
+ * 1 s without an answer closes the connection, an attempt to connect ends after 300 ms, and the next one starts 20 ms later.
+ * All of them count towards the time that a visit may take (store.ts).
  */
 export function connectRedis(config: Config): Redis {
   return new Redis({
@@ -15,9 +15,9 @@ export function connectRedis(config: Config): Redis {
     connectTimeout: 300,
     socketTimeout: 1000,
     retryStrategy: () => 20,
-    // The default waits a second or more between looks at a Redis that loads its append-only file.
+    // The default waits a second or more between checks of a Redis that loads its append-only file.
     maxLoadingRetryTime: 20,
-    // VisitStore does these itself: a promise must settle as soon as the connection is gone.
+    // VisitStore queues and resends: a promise must be rejected as soon as the connection is lost.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -9,18 +9,18 @@ import type { VisitStore } from "./store.ts";
 const MAX_BODY_BYTES = 16_384;
 
 /**
- * GET /: one visit, as JSON or as a page. HEAD / counts nothing: it has no body that could show a number, and link
- * checkers use it; its status tells whether a GET would be counted.
+ * GET /: one visit, as JSON or as a page. HEAD / counts nothing, because its response has no body for a number, and link
+ * checkers use it; its status shows whether a GET would be counted.
  *
  * @param servedBy this host's name
- * @param onAway is told about a visit that could not be counted
+ * @param onFailure receives the error of a visit that could not be counted
  */
 export function visitRoute(
   store: VisitStore,
   servedBy: string,
-  onAway: (error: unknown, id: string) => void,
+  onFailure: (error: unknown, id: string) => void,
 ): RequestHandler {
-  // The answer is one string with the number at its end: nothing else in it changes.
+  // Prepared up to the number, which is the only part that changes.
   const json = (status: string, total: number | null) =>
     JSON.stringify({
       container_id: servedBy,
@@ -30,21 +30,21 @@ export function visitRoute(
       total_visits: total,
     });
   const prefix = json(CONNECTED, 0).slice(0, -2);
-  const away = json(DISCONNECTED, null);
+  const unavailable = json(DISCONNECTED, null);
 
-  const answer = (req: Request, res: Response, total: number | null) => {
+  const respond = (req: Request, res: Response, total: number | null) => {
     if (wantsPage(req)) return send(res, total, "text/html; charset=utf-8", renderPage(servedBy, total), PAGE_HEADERS);
-    send(res, total, JSON_TYPE, total === null ? away : `${prefix}${total}}`, []);
+    send(res, total, JSON_TYPE, total === null ? unavailable : `${prefix}${total}}`, []);
   };
 
   return (req, res) => {
     if (hasBody(req)) return refuseBody(req, res);
-    if (req.method === "HEAD") return answer(req, res, store.available ? 0 : null);
+    if (req.method === "HEAD") return respond(req, res, store.available ? 0 : null);
     store.count(res.context.id).then(
-      (total) => answer(req, res, total),
+      (total) => respond(req, res, total),
       (error) => {
-        onAway(error, res.context.id);
-        answer(req, res, null);
+        onFailure(error, res.context.id);
+        respond(req, res, null);
       },
     );
   };

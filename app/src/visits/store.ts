@@ -3,23 +3,23 @@ import { type Redis, ReplyError } from "ioredis";
 import type { RedisMeter } from "../metrics/redis.ts";
 import { COUNT_FUNCTION, idInRedis, TOTAL_KEY } from "./function.ts";
 
-/** A visit waits this long (ms) for Redis; with one tick and the answer itself that stays under the promised second. */
-export const PATIENCE_MS = 800;
+/** A visit waits for Redis at most this long, in ms; with one tick and the response that stays below the promised second. */
+export const REQUEST_TIMEOUT_MS = 800;
 /**
- * While every attempt to connect ends in silence, a visit waits this long (ms) for the next one: a cut-off backend that a
- * request reaches is cut off no longer. A little above one attempt and the pause before it (redis.ts).
+ * While attempts to connect time out, a visit waits this long for the next attempt, in ms: a request that reaches a backend
+ * after a network failure shows that the failure is over. A little above one attempt and the pause before it (redis.ts).
  */
 export const RECONNECT_MS = 500;
 const TICK_MS = 25;
-/** Visits in one call: bounds the time Redis is busy with one of them. */
+/** The most visits in one call: bounds the time that one call keeps Redis busy. */
 const MAX_BATCH = 256;
 
-/** The visit was not counted, or nobody knows whether it was. */
-export class StoreAway extends Error {
-  override name = "StoreAway";
+/** The visit was not counted, or its result is unknown. */
+export class StoreUnavailable extends Error {
+  override name = "StoreUnavailable";
 }
 
-/** What Redis' refusals mean, by their first words, and what helps. Any other one is told in Redis' own words. */
+/** The known refusals of Redis: the beginning of its message, then the meaning and the fix. Others keep Redis' own message. */
 const REFUSALS: [RegExp, string][] = [
   [/^READONLY/, "it is a replica. Fix: halo-redis-cli replicaof no one"],
   [/^OOM/, "its memory is full. Fix: raise redis_max_memory"],
@@ -28,7 +28,7 @@ const REFUSALS: [RegExp, string][] = [
     /^ERR Function not found/,
     `it lacks the function ${COUNT_FUNCTION}. Fix: systemctl restart redis-server, or npm run up`,
   ],
-  [/^NOPERM/, "its user may not count. Fix: npm run up"],
+  [/^NOPERM/, "its user has no permission to count. Fix: npm run up"],
 ];
 
 const refusal = ({ message }: Error): string => {
@@ -36,42 +36,44 @@ const refusal = ({ message }: Error): string => {
   return `Redis refuses to count: ${known ? `${known[1]} (${message})` : message}`;
 };
 
-/** How a connection attempt ends that nobody answered. */
-const SILENT = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"]);
+/** The errors of an attempt to connect that had no answer at all. */
+const NO_ANSWER = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"]);
 
 interface Visit {
   readonly id: string;
   readonly deadline: number;
   readonly resolve: (total: number) => void;
   readonly reject: (error: Error) => void;
-  settled: boolean;
+  completed: boolean;
 }
 
 /**
  * Counts visits in Redis, each exactly once.
  *
- * One call is under way at a time; the visits that arrive meanwhile travel together in the next one, which
- * saves a fifth to a quarter of the CPU here and most of the fsyncs there. When the connection breaks they are sent again on the next
- * one (the function knows those that were counted); one that waited {@link PATIENCE_MS} is refused. After that long
- * without Redis the breaker opens: every visit is refused at once, or after {@link RECONNECT_MS} if nothing at all comes
- * from there, until Redis answers. It starts closed, so the first visits of a fresh worker wait for its connection.
+ * Batches: one call is in flight at a time, and the visits that arrive meanwhile share the next call. That saves a fifth to a
+ * quarter of this process' CPU, and most of Redis' fsyncs. After a lost connection a visit is sent again on the next one; the
+ * Redis function is idempotent by the visit's id. A visit is refused after {@link REQUEST_TIMEOUT_MS}.
  *
- * Emits "away" with the reason and "back".
+ * Circuit breaker: it opens after {@link REQUEST_TIMEOUT_MS} without Redis. Visits are then refused at once, or after
+ * {@link RECONNECT_MS} while attempts to connect time out, until Redis answers. It starts closed, so the first visits of a new
+ * worker wait for its connection.
+ *
+ * Emits "unavailable" with the reason, and "available".
  */
-export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] }> {
+export class VisitStore extends EventEmitter<{ unavailable: [reason: string]; available: [] }> {
   readonly #redis: Redis;
   readonly #meter: RedisMeter;
   readonly #outstanding = new Set<Visit>();
   readonly #timer: NodeJS.Timeout;
   #waiting: Visit[] = [];
   #flushPlanned = false;
-  #underWay = false;
+  #inFlight = false;
   #open = false;
   #brokenSince: number | undefined = performance.now();
   #reason = "not connected yet";
   #silent = false;
 
-  /** @param redis made by `connectRedis`: no offline queue and no resending of its own. */
+  /** @param redis from `connectRedis`: without an offline queue and without its own retries */
   constructor(redis: Redis, meter: RedisMeter) {
     super();
     this.#redis = redis;
@@ -79,7 +81,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     redis.on("error", (error: NodeJS.ErrnoException) => {
       meter.notConnected();
       this.#reason = error.message;
-      this.#silent = SILENT.has(error.code ?? "");
+      this.#silent = NO_ANSWER.has(error.code ?? "");
     });
     redis.on("close", () => {
       this.#brokenSince ??= performance.now();
@@ -88,7 +90,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
       this.#refuseOverdue();
       this.#silent = false;
       this.#reason = "the connection was lost";
-      this.#alive();
+      this.#closeBreaker();
       this.#flush();
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
@@ -100,16 +102,16 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   }
 
   /**
-   * Counts the visit of one request and returns its number; asked again with the same id, the same number.
+   * Counts the visit of one request and returns its number. Idempotent: the same id gets the same number.
    *
-   * @param id names the request
-   * @throws {StoreAway} within {@link PATIENCE_MS} and a tick
+   * @param id the request's id
+   * @throws {StoreUnavailable} within {@link REQUEST_TIMEOUT_MS} and a tick
    */
   count(id: string): Promise<number> {
-    if (this.#open && !this.#silent) return Promise.reject(new StoreAway(this.#reason));
+    if (this.#open && !this.#silent) return Promise.reject(new StoreUnavailable(this.#reason));
     return new Promise((resolve, reject) => {
-      const deadline = performance.now() + (this.#open ? RECONNECT_MS : PATIENCE_MS);
-      const visit: Visit = { id, deadline, resolve, reject, settled: false };
+      const deadline = performance.now() + (this.#open ? RECONNECT_MS : REQUEST_TIMEOUT_MS);
+      const visit: Visit = { id, deadline, resolve, reject, completed: false };
       this.#outstanding.add(visit);
       this.#waiting.push(visit);
       this.#planFlush();
@@ -117,24 +119,24 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   }
 
   /**
-   * Asks Redis whether it would count a visit, and counts none.
+   * Checks that Redis would count a visit, without counting one.
    *
-   * @throws {StoreAway} within {@link PATIENCE_MS}
+   * @throws {StoreUnavailable} within {@link REQUEST_TIMEOUT_MS}
    */
   async check(): Promise<void> {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new StoreAway("no answer in time")), PATIENCE_MS);
+    const timer = setTimeout(() => reject(new StoreUnavailable("no answer in time")), REQUEST_TIMEOUT_MS);
     try {
       await Promise.race([this.#run([]), late]);
     } catch (error) {
-      if (error instanceof StoreAway) throw error;
-      throw new StoreAway(error instanceof ReplyError ? refusal(error as Error) : this.#reason);
+      if (error instanceof StoreUnavailable) throw error;
+      throw new StoreUnavailable(error instanceof ReplyError ? refusal(error as Error) : this.#reason);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Ends the connection; visits still waiting are refused. */
+  /** Closes the connection; visits that still wait are refused. */
   close(): void {
     clearInterval(this.#timer);
     this.removeAllListeners();
@@ -145,7 +147,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   #planFlush(): void {
     if (this.#flushPlanned || this.#redis.status !== "ready") return;
     this.#flushPlanned = true;
-    // After the poll phase: every request that this turn of the event loop read travels together.
+    // After the poll phase, so that all requests of this turn of the event loop share one call.
     setImmediate(() => {
       this.#flushPlanned = false;
       this.#flush();
@@ -154,21 +156,21 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
 
   #flush(): void {
     const [first] = this.#waiting;
-    if (this.#underWay || first === undefined || this.#redis.status !== "ready") return;
-    // Overdue: this process stood still, and the balancer has asked elsewhere. The tick refuses them.
+    if (this.#inFlight || first === undefined || this.#redis.status !== "ready") return;
+    // Overdue: this process was frozen, and nginx has retried elsewhere. The tick refuses these visits.
     if (performance.now() >= first.deadline) return;
     void this.#send(this.#waiting.splice(0, MAX_BATCH));
   }
 
   async #send(batch: Visit[]): Promise<void> {
-    this.#underWay = true;
+    this.#inFlight = true;
     let answered = true;
     try {
       const totals = await this.#run(batch.map((visit) => visit.id));
-      this.#alive();
+      this.#closeBreaker();
       let counted = 0;
       for (const [i, visit] of batch.entries()) {
-        if (!this.#settle(visit)) continue;
+        if (!this.#complete(visit)) continue;
         visit.resolve(totals[i] as number);
         counted += 1;
       }
@@ -176,10 +178,10 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     } catch (error) {
       answered = error instanceof ReplyError;
       if (answered) this.#refuse(batch, (error as Error).message);
-      else this.#waiting.push(...batch.filter((visit) => !visit.settled));
+      else this.#waiting.push(...batch.filter((visit) => !visit.completed));
     }
-    this.#underWay = false;
-    // Without an answer the connection is going down, or is down: the next try is for "ready" or the tick.
+    this.#inFlight = false;
+    // Without an answer the connection is lost: "ready" or the tick sends again.
     if (answered) this.#flush();
   }
 
@@ -191,12 +193,12 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
   }
 
   #refuse(visits: Iterable<Visit>, reason: string): void {
-    for (const visit of visits) if (this.#settle(visit)) visit.reject(new StoreAway(reason));
+    for (const visit of visits) if (this.#complete(visit)) visit.reject(new StoreUnavailable(reason));
   }
 
-  #settle(visit: Visit): boolean {
-    if (visit.settled) return false;
-    visit.settled = true;
+  #complete(visit: Visit): boolean {
+    if (visit.completed) return false;
+    visit.completed = true;
     this.#outstanding.delete(visit);
     return true;
   }
@@ -209,14 +211,15 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     this.#flush();
     const now = performance.now();
     const [oldest] = this.#outstanding;
-    if (this.#brokenSince !== undefined && now - this.#brokenSince >= PATIENCE_MS) this.#openBreaker(this.#reason);
+    if (this.#brokenSince !== undefined && now - this.#brokenSince >= REQUEST_TIMEOUT_MS)
+      this.#openBreaker(this.#reason);
     else if (oldest !== undefined && now >= oldest.deadline) this.#openBreaker("no answer in time");
   }
 
   #tickOpen(): void {
     this.#refuseOverdue();
-    // Nothing speaks against this connection: the process stood still itself, for instance. The next visit will tell.
-    if (this.#redis.status === "ready" && !this.#underWay) this.#alive();
+    // The connection is up (the process itself may have been frozen): close the breaker, the next visit proves it.
+    if (this.#redis.status === "ready" && !this.#inFlight) this.#closeBreaker();
   }
 
   #refuseOverdue(): void {
@@ -225,7 +228,7 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
       this.#waiting.filter((visit) => now >= visit.deadline),
       this.#reason,
     );
-    this.#waiting = this.#waiting.filter((visit) => !visit.settled);
+    this.#waiting = this.#waiting.filter((visit) => !visit.completed);
   }
 
   #openBreaker(reason: string): void {
@@ -234,13 +237,13 @@ export class VisitStore extends EventEmitter<{ away: [reason: string]; back: [] 
     this.#reason = reason;
     this.#waiting = [];
     this.#refuse(this.#outstanding, reason);
-    if (!wasOpen) this.emit("away", reason);
+    if (!wasOpen) this.emit("unavailable", reason);
   }
 
-  #alive(): void {
+  #closeBreaker(): void {
     if (!this.#open && this.#brokenSince === undefined) return;
     this.#open = false;
     this.#brokenSince = undefined;
-    this.emit("back");
+    this.emit("available");
   }
 }

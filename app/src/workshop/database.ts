@@ -11,7 +11,7 @@ import {
 import pg from "pg";
 import type { PostgresMeter } from "../metrics/postgres.ts";
 
-/** How to reach PostgreSQL, in libpq's names; PG_POOL_MAX is the most connections of this process. */
+/** The connection settings, by libpq's names; PG_POOL_MAX is the most connections of this process. */
 export interface DatabaseSettings {
   readonly PGHOST: string;
   readonly PGPORT: number;
@@ -23,58 +23,63 @@ export interface DatabaseSettings {
 
 export type Connection = Kysely<unknown>;
 
-/** From its turn on, a request has a connection and all its answers within this (ms), or is refused: below the promised second. */
-const PATIENCE_MS = 900;
-/** Of this, so long for a connection, whether PostgreSQL's host or PostgreSQL itself is silent. */
-const CONNECT_MS = 600;
 /**
- * A login may go on so long (ms), for whoever comes next. PostgreSQL works through each, also those that were given up: if
- * all were given up after CONNECT_MS, one that needs longer for a login would never let anybody in.
+ * An admitted request gets a connection and all results within this time, in ms, or is refused: below the promised second.
  */
-const LOGIN_MS = 5000;
-/** PostgreSQL gives up a statement by itself after this (ms), before the connection has to be thrown away. */
-const STATEMENT_MS = 700;
-/** How many requests wait for their turn while all connections are in use, and how long (ms); refused at once if PostgreSQL goes away. */
+const REQUEST_TIMEOUT_MS = 900;
+/** The part of it for a connection, in ms, whether PostgreSQL's host or PostgreSQL itself does not answer. */
+const CONNECT_TIMEOUT_MS = 600;
+/**
+ * A login may continue for this long, in ms, for the next request. PostgreSQL finishes abandoned logins as well: with all of them
+ * abandoned after CONNECT_TIMEOUT_MS, a PostgreSQL whose logins take longer would never admit a request.
+ */
+const LOGIN_TIMEOUT_MS = 5000;
+/** PostgreSQL cancels a statement after this time, in ms, before this process has to drop the connection. */
+const STATEMENT_TIMEOUT_MS = 700;
+/** The most requests that wait while all connections are in use, and for how long, in ms. An outage refuses them at once. */
 const MAX_WAITING = 400;
-const WAIT_MS = 1300;
-/** The wait and the work together end before the balancer takes this backend for a dead one, after 2 s. */
-const ALL_MS = 1900;
-/** A failure means that PostgreSQL is away if it has answered nobody for this long (ms); else it may be this request's own. */
-const SILENCE_MS = 500;
-/** Ended connections have so long (ms) to say goodbye. */
-const GOODBYE_MS = 500;
+const MAX_WAIT_MS = 1300;
+/** Wait and work together, in ms: nginx takes a backend for dead after 2 s. */
+const TOTAL_BUDGET_MS = 1900;
+/** A failure counts as an outage if PostgreSQL has answered no request for this long, in ms; otherwise it may be the request's own. */
+const OUTAGE_AFTER_MS = 500;
+/** Connections have this long to close, in ms. */
+const CLOSE_TIMEOUT_MS = 500;
 const INT8 = 20;
 
-/** PostgreSQL did not do what was asked, and nobody knows whether it will later; a retry is in order. */
-export class DatabaseAway extends Error {
-  override name = "DatabaseAway";
+/** PostgreSQL could not execute the request; a retry may succeed. */
+export class DatabaseUnavailable extends Error {
+  override name = "DatabaseUnavailable";
 }
 
-/** SQLSTATEs that say "not to anybody now": connection, resources, operator, system; login; no database. */
-const AWAY = /^(?:08|53|57P|58|28|3D000)/;
-/** Those that say "not this now": given up for its time, a lock, a collision, or a server that only reads. */
-const NOT_NOW = /^(?:57014|55P03|40001|40P01|25006)/;
-/** A rule that a row breaks: the answer is a 409 or 422, and no fault of anybody's. */
-const REFUSED = /^23/;
-const COLLIDED = new Set(["40001", "40P01"]);
+/** SQLSTATEs of an outage for every request: connection, resources, operator, system; login; no database. */
+const UNAVAILABLE = /^(?:08|53|57P|58|28|3D000)/;
+/** SQLSTATEs of a transient failure of one request: timeout, lock, serialization conflict, deadlock, read-only server. */
+const TRANSIENT = /^(?:57014|55P03|40001|40P01|25006)/;
+/** SQLSTATEs of a violated constraint: the response is 409 or 422, and PostgreSQL has not failed. */
+const CONSTRAINT = /^23/;
+/** Conflicts with another transaction, after which a retry of the whole transaction is safe. */
+const CONFLICTS = new Set(["40001", "40P01"]);
 
 /**
- * PostgreSQL behind a pool of bounded size and bounded waits; it reconnects by itself. Every failure to be reached is a
- * {@link DatabaseAway} within a second, whether PostgreSQL refuses, is silent, frozen, full, read-only or shutting down;
- * any other complaint stays a `pg.DatabaseError`.
+ * PostgreSQL behind a pool of bounded size and bounded waits. It reconnects by itself. Each outage becomes a
+ * {@link DatabaseUnavailable} within a second: PostgreSQL refuses, does not answer, is frozen, full, read-only or shutting down.
+ * Any other error stays a `pg.DatabaseError`.
  *
- * Emits "away" with the reason and "back".
+ * Of Kysely only the `sql` tag and the pool adapter are used, not the typed builder.
+ *
+ * Emits "unavailable" with the reason, and "available".
  */
-export class Database extends EventEmitter<{ away: [reason: string]; back: [] }> {
+export class Database extends EventEmitter<{ unavailable: [reason: string]; available: [] }> {
   readonly #pool: pg.Pool;
   readonly #kysely: Connection;
   readonly #meter: PostgresMeter;
   readonly #waiting = new Set<{ start: () => void; refuse: (error: Error) => void }>();
-  /** Requests that have a connection, and those that are getting one. */
-  #having = 0;
-  #getting = 0;
+  /** Requests with a connection, and requests that wait for the pool to connect. */
+  #active = 0;
+  #connecting = 0;
   #answeredAt = Number.NEGATIVE_INFINITY;
-  #away = false;
+  #unavailable = false;
 
   constructor(settings: DatabaseSettings, name: string, meter: PostgresMeter) {
     super();
@@ -87,16 +92,16 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
       password: settings.PGPASSWORD,
       max: settings.PG_POOL_MAX,
       application_name: name,
-      connectionTimeoutMillis: LOGIN_MS,
-      stream: () => impatient(new Socket()),
+      connectionTimeoutMillis: LOGIN_TIMEOUT_MS,
+      stream: () => withConnectTimeout(new Socket()),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
-      statement_timeout: STATEMENT_MS,
-      idle_in_transaction_session_timeout: 2 * PATIENCE_MS,
-      // Our ids stay below 2^53.
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: 2 * REQUEST_TIMEOUT_MS,
+      // The service's ids stay below 2^53.
       types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) },
     });
-    // Without a listener the loss of a connection, idle or between two statements, would end the process.
+    // Without listeners the loss of a connection, idle or between two statements, would end the process.
     this.#pool.on("error", () => {});
     this.#pool.on("connect", (client) => client.on("error", () => {}));
     const pool: PostgresPool = { connect: () => this.#lease(), end: () => this.#pool.end() };
@@ -107,20 +112,20 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     });
   }
 
-  /** Does work on one connection, each statement by itself. @throws {DatabaseAway} */
+  /** Runs work on one connection, each statement as its own transaction. @throws {DatabaseUnavailable} */
   run<T>(work: (db: Connection) => Promise<T>): Promise<T> {
-    return again(() => this.#kysely.connection().execute(work));
+    return retryOnConflict(() => this.#kysely.connection().execute(work));
   }
 
-  /** Does work in one transaction; it may be done a second time after a deadlock. @throws {DatabaseAway} */
+  /** Runs work in one transaction, and a second time after a conflict with another one. @throws {DatabaseUnavailable} */
   transaction<T>(work: (db: Connection) => Promise<T>): Promise<T> {
-    return again(() => this.#kysely.transaction().execute(work));
+    return retryOnConflict(() => this.#kysely.transaction().execute(work));
   }
 
   /**
-   * Asks whether the workshop can be used: PostgreSQL lets the service in, takes writes, and its tables may be used.
+   * Checks readiness: the service can log in, PostgreSQL accepts writes, and the service has the privileges on its tables.
    *
-   * @throws {Error} within a second; its message ends with the SQLSTATE where PostgreSQL gave the reason
+   * @throws {Error} within a second; the message ends with PostgreSQL's SQLSTATE if it gave one
    */
   async check(): Promise<void> {
     try {
@@ -131,7 +136,7 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
             exists (select from customers) as readable`.execute(db),
       );
       if (!rows[0]?.writes)
-        throw new Error("it takes no writes, as a standby or by default_transaction_read_only (25006)");
+        throw new Error("it accepts no writes: it is a standby, or default_transaction_read_only is on (25006)");
       if (!rows[0].allowed) throw new Error("the service may not write into its tables (42501)");
     } catch (error) {
       const { message, cause = error } = error as Error;
@@ -139,41 +144,47 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     }
   }
 
-  /** Ends the connections, and waits a moment for them. */
+  /** Closes the connections; resolves after {@link CLOSE_TIMEOUT_MS} at the latest. */
   async close(): Promise<void> {
     this.removeAllListeners();
-    await Promise.race([this.#kysely.destroy(), new Promise((resolve) => setTimeout(resolve, GOODBYE_MS))]);
+    await Promise.race([this.#kysely.destroy(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))]);
   }
 
   async #lease(): Promise<PostgresPoolClient> {
     const arrived = performance.now();
-    await this.#turn();
-    const deadline = Math.min(performance.now() + PATIENCE_MS, arrived + ALL_MS);
-    const judge = (error: unknown) => this.#judge(error);
+    await this.#admit();
+    const deadline = Math.min(performance.now() + REQUEST_TIMEOUT_MS, arrived + TOTAL_BUDGET_MS);
+    const classify = (error: unknown) => this.#classify(error);
     const connecting = this.#pool.connect();
     try {
-      const client = await inTime(connecting, CONNECT_MS, "no connection in time");
-      this.#count(-1, 1);
-      return new Lease(client, deadline, judge, () => this.#count(0, -1), this.#meter) as unknown as PostgresPoolClient;
+      const client = await withTimeout(connecting, CONNECT_TIMEOUT_MS, "no connection in time");
+      this.#updateCounts(-1, 1);
+      return new Lease(
+        client,
+        deadline,
+        classify,
+        () => this.#updateCounts(0, -1),
+        this.#meter,
+      ) as unknown as PostgresPoolClient;
     } catch (error) {
       connecting
         .then((client) => {
           client.release();
-          this.#judge(undefined);
+          this.#classify(undefined);
         })
         .catch(() => {})
-        .finally(() => this.#count(-1, 0));
-      throw this.#judge(error);
+        .finally(() => this.#updateCounts(-1, 0));
+      throw this.#classify(error);
     }
   }
 
-  async #turn(): Promise<void> {
-    if (this.#takeTurn()) return;
-    const full = (reason: string) => {
+  async #admit(): Promise<void> {
+    if (this.#tryAdmit()) return;
+    const refused = (reason: string) => {
       this.#meter.refused();
-      return new DatabaseAway(reason);
+      return new DatabaseUnavailable(reason);
     };
-    if (this.#away || this.#waiting.size >= MAX_WAITING) throw full("all connections are in use");
+    if (this.#unavailable || this.#waiting.size >= MAX_WAITING) throw refused("all connections are in use");
     const { promise, resolve: start, reject } = Promise.withResolvers<void>();
     const refuse = (error: Error) => {
       this.#waiting.delete(waiter);
@@ -181,53 +192,53 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
     };
     const waiter = { start, refuse };
     this.#waiting.add(waiter);
-    const timer = setTimeout(() => refuse(full("no connection became free in time")), WAIT_MS);
+    const timer = setTimeout(() => refuse(refused("no connection became free in time")), MAX_WAIT_MS);
     await promise.finally(() => clearTimeout(timer));
   }
 
   /**
-   * One connection is made at a time, as many requests as there are idle ones being about to get those: logins of all at
-   * once would keep each other from coming about in time. The pool is asked for its number, since what it says of a
-   * connection that it gave up may come late, or twice.
+   * Admission control. Opens at most one new PostgreSQL connection at a time: a burst of logins slows every login down until
+   * all of them time out. Requests that can reuse an idle connection are admitted at once.
+   * `idleCount` comes from the pool and is not counted here, because the pool reports an abandoned connection late or twice.
    */
-  #takeTurn(): boolean {
+  #tryAdmit(): boolean {
     const { idleCount, options } = this.#pool;
-    const free = this.#getting <= idleCount && this.#getting + this.#having < options.max;
-    if (free) this.#getting += 1;
+    const free = this.#connecting <= idleCount && this.#connecting + this.#active < options.max;
+    if (free) this.#connecting += 1;
     return free;
   }
 
-  /** Takes note of so many requests more or fewer, and lets in whoever's turn it is then. */
-  #count(getting: number, having: number): void {
-    this.#getting += getting;
-    this.#having += having;
+  /** Adds to both counts, then admits waiting requests. */
+  #updateCounts(connecting: number, active: number): void {
+    this.#connecting += connecting;
+    this.#active += active;
     for (const waiter of this.#waiting) {
-      if (!this.#takeTurn()) return;
+      if (!this.#tryAdmit()) return;
       this.#waiting.delete(waiter);
       waiter.start();
     }
   }
 
-  /** Takes note of what an answer (or an error) says about PostgreSQL, and returns the error to throw. */
-  #judge(error: unknown): unknown {
+  /** Updates the state of PostgreSQL from a result (undefined) or an error; returns the error to throw. */
+  #classify(error: unknown): unknown {
     const state = error instanceof pg.DatabaseError ? (error.code ?? "") : undefined;
     const reason = error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : "";
-    if (error === undefined || (state !== undefined && !AWAY.test(state))) {
+    if (error === undefined || (state !== undefined && !UNAVAILABLE.test(state))) {
       this.#answeredAt = performance.now();
-      if (this.#away) this.emit("back");
-      this.#away = false;
-      if (state === undefined || REFUSED.test(state)) return error;
-      const notNow = NOT_NOW.test(state);
-      this.#meter.failed(notNow ? "not_now" : "other");
-      return notNow ? new DatabaseAway(reason, { cause: error }) : error;
+      if (this.#unavailable) this.emit("available");
+      this.#unavailable = false;
+      if (state === undefined || CONSTRAINT.test(state)) return error;
+      const transient = TRANSIENT.test(state);
+      this.#meter.failed(transient ? "not_now" : "other");
+      return transient ? new DatabaseUnavailable(reason, { cause: error }) : error;
     }
     this.#meter.failed("away");
-    if (performance.now() - this.#answeredAt > SILENCE_MS) {
-      if (!this.#away) this.emit("away", reason);
-      this.#away = true;
-      for (const { refuse } of this.#waiting) refuse(new DatabaseAway(reason));
+    if (performance.now() - this.#answeredAt > OUTAGE_AFTER_MS) {
+      if (!this.#unavailable) this.emit("unavailable", reason);
+      this.#unavailable = true;
+      for (const { refuse } of this.#waiting) refuse(new DatabaseUnavailable(reason));
     }
-    return new DatabaseAway(reason, { cause: error });
+    return new DatabaseUnavailable(reason, { cause: error });
   }
 }
 
@@ -235,7 +246,7 @@ export class Database extends EventEmitter<{ away: [reason: string]; back: [] }>
 class Lease {
   readonly #client: pg.PoolClient;
   readonly #deadline: number;
-  readonly #judge: (error: unknown) => unknown;
+  readonly #classify: (error: unknown) => unknown;
   readonly #done: () => void;
   readonly #meter: PostgresMeter;
   #broken = false;
@@ -243,31 +254,31 @@ class Lease {
   constructor(
     client: pg.PoolClient,
     deadline: number,
-    judge: (error: unknown) => unknown,
+    classify: (error: unknown) => unknown,
     done: () => void,
     meter: PostgresMeter,
   ) {
     this.#client = client;
     this.#deadline = deadline;
-    this.#judge = judge;
+    this.#classify = classify;
     this.#done = done;
     this.#meter = meter;
   }
 
   async query(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<unknown>> {
-    if (this.#broken) throw this.#judge(new Error("the connection was lost"));
+    if (this.#broken) throw this.#classify(new Error("the connection was lost"));
     const startedAt = performance.now();
     try {
-      const answer = await inTime(
+      const answer = await withTimeout(
         this.#client.query(text, [...values]),
         Math.max(0, this.#deadline - startedAt),
         "no answer in time",
       );
-      this.#judge(undefined);
+      this.#classify(undefined);
       return answer as PostgresQueryResult<unknown>;
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) this.#broken = true;
-      throw this.#judge(error);
+      throw this.#classify(error);
     } finally {
       this.#meter.sent(text, startedAt);
     }
@@ -279,27 +290,27 @@ class Lease {
   }
 }
 
-/** What a promise resolves with, if it does so within ms; what becomes of it later is nobody's. @throws {Error} with the reason, or the promise's own */
-function inTime<T>(promise: Promise<T>, ms: number, reason: string): Promise<T> {
+/** Resolves with the promise's value if it comes within `ms`; a later result is ignored. @throws {Error} with `reason` after `ms` */
+function withTimeout<T>(promise: Promise<T>, ms: number, reason: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(reason)), ms);
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Destroys a socket whose other end does not answer at all. */
-function impatient(socket: Socket): Socket {
-  const timer = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_MS);
+/** Destroys a socket that has not connected after {@link CONNECT_TIMEOUT_MS}. */
+function withConnectTimeout(socket: Socket): Socket {
+  const timer = setTimeout(() => socket.destroy(new Error("no connection in time")), CONNECT_TIMEOUT_MS);
   for (const event of ["connect", "close"]) socket.once(event, () => clearTimeout(timer));
   return socket;
 }
 
-/** Once more after a collision with another transaction, which has rolled this one back. */
-async function again<T>(work: () => Promise<T>): Promise<T> {
+/** Runs work a second time if a conflict with another transaction has rolled it back. */
+async function retryOnConflict<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const cause = error instanceof DatabaseAway ? error.cause : undefined;
-    if (!(cause instanceof pg.DatabaseError) || !COLLIDED.has(cause.code ?? "")) throw error;
+    const cause = error instanceof DatabaseUnavailable ? error.cause : undefined;
+    if (!(cause instanceof pg.DatabaseError) || !CONFLICTS.has(cause.code ?? "")) throw error;
     return work();
   }
 }

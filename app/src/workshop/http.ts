@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { HttpProblem } from "./problems.ts";
 import type { Versions } from "./rows.ts";
+import { HttpProblem } from "./validation.ts";
 
 const MAX_BODY_BYTES = 65_536;
 
@@ -17,7 +17,7 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
 
   const chunks: Buffer[] = [];
   let size = 0;
-  // Not `for await`: leaving it early would destroy the connection before the problem is sent.
+  // Not `for await`: an early exit would destroy the connection before the problem is sent.
   await new Promise<void>((resolve, reject) => {
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;
@@ -25,7 +25,7 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
       else reject(tooLarge);
     });
     req.on("end", resolve);
-    req.on("error", () => reject(new HttpProblem(400, "The body broke off.")));
+    req.on("error", () => reject(new HttpProblem(400, "The body ended early.")));
   });
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks)));
@@ -35,15 +35,14 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
 }
 
 /**
- * The versions of a change's If-Match, null for `*`. Weak tags count as well: a balancer that compresses an answer makes
- * its tag weak, and a version says all there is to say about the fields that can be changed.
+ * The versions in a change's If-Match, null for `*`. Weak tags are accepted: nginx makes a tag weak when it compresses a
+ * response, and the version identifies all fields that can be changed.
  *
- * @throws {HttpProblem} 428 where the header is missing
+ * @throws {HttpProblem} 428 without the header
  */
 export function ifMatch(req: IncomingMessage): Versions {
   const header = req.headers["if-match"];
-  if (header === undefined)
-    throw new HttpProblem(428, "Name the version to be changed: If-Match with the ETag of the answer that showed it.");
+  if (header === undefined) throw new HttpProblem(428, "If-Match is missing: send the ETag of the version to change.");
   return header.trim() === "*" ? null : versions(header);
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
 import type { Connection, Database } from "./database.ts";
-import { HttpProblem } from "./problems.ts";
+import { HttpProblem } from "./validation.ts";
 
-/** What a POST answers with 201. */
+/** The result of a POST, sent with 201. */
 export interface Created {
   readonly location: string;
   readonly etag?: string | undefined;
@@ -11,23 +11,23 @@ export interface Created {
 }
 
 /**
- * Does the work of a POST once for each key: within 24 hours the same request with the same key gets the first answer
- * again. Key, row and answer are written by one transaction; a second request waits for the first one's end.
+ * Runs the work of a POST once for each idempotency key: within 24 hours the same request with the same key gets the stored
+ * response. One transaction writes key, row and response; a concurrent request with the same key waits for its end.
  *
- * @param key the Idempotency-Key header, if there is one
- * @param alone whether the work is one statement, which needs no transaction where there is no key
- * @param request what was asked: the path and the checked body
+ * @param key the Idempotency-Key header, or undefined
+ * @param singleStatement whether the work is one statement; without a key it then needs no transaction
+ * @param request the path and the validated body
  * @throws {HttpProblem} 400 for a malformed key, 422 for a key that another request has used
  */
-export async function once(
+export async function withIdempotencyKey(
   database: Database,
   key: string | undefined,
-  alone: boolean,
+  singleStatement: boolean,
   request: readonly [path: string, input: unknown],
   work: (db: Connection) => Promise<Created>,
 ): Promise<Created & { replayed: boolean }> {
   if (key === undefined) {
-    const created = await (alone ? database.run(work) : database.transaction(work));
+    const created = await (singleStatement ? database.run(work) : database.transaction(work));
     return { ...created, replayed: false };
   }
   if (!/^[\x20-\x7e]{1,200}$/.test(key))
@@ -35,10 +35,10 @@ export async function once(
   const fingerprint = createHash("sha256").update(JSON.stringify(request)).digest("hex");
 
   return database.transaction(async (db) => {
-    const mine = await sql`insert into idempotency_keys as k (key, request) values (${key}, ${fingerprint})
+    const claimed = await sql`insert into idempotency_keys as k (key, request) values (${key}, ${fingerprint})
       on conflict (key) do update set request = excluded.request, created_at = now()
       where k.created_at < now() - interval '24 hours' returning key`.execute(db);
-    if (mine.rows.length === 0) {
+    if (claimed.rows.length === 0) {
       const { rows } = await sql<Created & { request: string }>`
         select request, location, etag, body from idempotency_keys where key = ${key}`.execute(db);
       const [{ request, ...answer }] = rows as [Created & { request: string }];
@@ -48,7 +48,7 @@ export async function once(
     const created = await work(db);
     await sql`update idempotency_keys set location = ${created.location}, etag = ${created.etag ?? null},
       body = ${created.body} where key = ${key}`.execute(db);
-    // Each new key takes some old ones away; what another transaction is at is left to it.
+    // Each new key removes some expired ones, except rows that another transaction has locked.
     await sql`delete from idempotency_keys where key in (select key from idempotency_keys
       where created_at < now() - interval '24 hours' order by created_at limit 10 for update skip locked)`.execute(db);
     return { ...created, replayed: false };

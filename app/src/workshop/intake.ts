@@ -1,15 +1,15 @@
 import { sql } from "kysely";
 import { z } from "zod";
 import type { Connection } from "./database.ts";
-import { type FieldError, fieldErrors, wrongFields } from "./problems.ts";
 import { resources, type Values } from "./resources.ts";
-import { findRow, insertRow, notFound } from "./rows.ts";
+import { findRow, insertRow, missingReference } from "./rows.ts";
 import { intake } from "./schema.ts";
+import { type FieldError, fieldErrors, invalidFields } from "./validation.ts";
 
 const parts = ["customer", "vehicle", "service"] as const;
 type Part = (typeof parts)[number];
 
-/** Checks the body of an intake. @throws {HttpProblem} 422 */
+/** Validates the body of an intake. @throws {HttpProblem} 422 */
 export function readIntake(body: unknown): Record<Part, Values> {
   const errors: FieldError[] = [];
   const outer = z.strictObject({ customer: z.unknown(), vehicle: z.unknown(), service: z.unknown() }).safeParse(body);
@@ -24,26 +24,31 @@ export function readIntake(body: unknown): Record<Part, Values> {
     if (read.success) input[part] = read.data;
     else errors.push(...fieldErrors(read.error, given, `/${part}`));
   }
-  if (errors.length > 0) throw wrongFields(errors);
+  if (errors.length > 0) throw invalidFields(errors);
   return input;
 }
 
-/** Makes (or finds) the customer and the vehicle, and makes the job. @throws {HttpProblem} 409 or 422 */
-export async function takeIn(db: Connection, input: Record<Part, Values>): Promise<Record<Part, Values>> {
-  const customer = await obtain(db, "customer", input.customer, {});
-  const vehicle = await obtain(db, "vehicle", input.vehicle, { customer_id: customer.id });
+/** Creates (or finds) the customer and the vehicle, and creates the job. @throws {HttpProblem} 409 or 422 */
+export async function createIntake(db: Connection, input: Record<Part, Values>): Promise<Record<Part, Values>> {
+  const customer = await findOrCreate(db, "customer", input.customer, {});
+  const vehicle = await findOrCreate(db, "vehicle", input.vehicle, { customer_id: customer.id });
   const service = await insertRow(db, resources.services, { ...input.service, vehicle_id: vehicle.id }, "/service");
   return { customer, vehicle, service };
 }
 
-async function obtain(db: Connection, part: "customer" | "vehicle", given: Values, owner: Values): Promise<Values> {
+async function findOrCreate(
+  db: Connection,
+  part: "customer" | "vehicle",
+  given: Values,
+  owner: Values,
+): Promise<Values> {
   const resource = resources[`${part}s`];
   if (!("id" in given)) return insertRow(db, resource, { ...given, ...owner }, `/${part}`);
   const id = Number(given.id);
-  // Nobody may delete it, or give it to somebody else, before the job refers to it.
+  // Locked, so that no other transaction deletes it or changes its owner before the job refers to it.
   await sql`select from ${sql.table(resource.name)} where id = ${id} for share`.execute(db);
   const row = await findRow(db, resource, id);
   if (!row || (owner.customer_id && row.customer_id !== owner.customer_id))
-    throw wrongFields([notFound(`/${part}/id`)]);
+    throw invalidFields([missingReference(`/${part}/id`)]);
   return row;
 }

@@ -1,25 +1,25 @@
 import { type RawBuilder, sql } from "kysely";
 import { z } from "zod";
 import type { Connection } from "./database.ts";
-import { HttpProblem, named, shortened } from "./problems.ts";
 import type { Branch, Condition, Resource, Values } from "./resources.ts";
 import { query } from "./schema.ts";
+import { HttpProblem, limitErrors, shortened } from "./validation.ts";
 
 export const DEFAULT_LIMIT = 25;
 
-/** A list that was asked for. */
+/** A validated request for one page of a list. */
 export interface ListRequest {
   readonly limit: number;
   readonly sort: string;
   readonly after?: readonly [key: string | number, id: number] | undefined;
   readonly q?: string | undefined;
-  /** By filter, the values that were given. */
+  /** The given values by filter. */
   readonly filters: Record<string, unknown[]>;
-  /** The query again, from the values as they were understood: of bounded length, for the links to other pages. */
+  /** The query rebuilt from the validated values, for the links to other pages; its length is bounded. */
   readonly query: URLSearchParams;
 }
 
-/** The checks of a list's query parameters, by their names. */
+/** The schemas of a list's query parameters, by their names. */
 export function listParameters(resource: Resource): Record<string, z.ZodType> {
   return {
     limit: query.limit,
@@ -30,7 +30,7 @@ export function listParameters(resource: Resource): Record<string, z.ZodType> {
   };
 }
 
-/** @throws {HttpProblem} 400 that names each wrong parameter */
+/** @throws {HttpProblem} 400 with an error for each invalid parameter */
 export function readListRequest(resource: Resource, search: URLSearchParams, fixed: Values = {}): ListRequest {
   const checks = listParameters(resource);
   const given: Record<string, unknown[]> = {};
@@ -41,9 +41,9 @@ export function readListRequest(resource: Resource, search: URLSearchParams, fix
   for (const name of new Set(search.keys())) {
     const check = name in fixed ? undefined : checks[name];
     const values = search.getAll(name);
-    if (check === undefined) refuse(name, "unknown_parameter", "There is no such parameter here.");
+    if (check === undefined) refuse(name, "unknown_parameter", "This list has no such parameter.");
     else if (values.length > 1 && !resource.filters[name]?.repeatable)
-      refuse(name, "repeated", "It may be given once.");
+      refuse(name, "repeated", "This parameter can be given only once.");
     else {
       const read = z.array(check).max(10).safeParse(values);
       if (read.success) given[name] = [...new Set(read.data)];
@@ -54,7 +54,7 @@ export function readListRequest(resource: Resource, search: URLSearchParams, fix
   const cursor = given.after?.[0] as string | undefined;
   const after = cursor === undefined || errors.length > 0 ? undefined : readCursor(resource, sort, cursor);
   if (after === null) refuse("after", "format", "Not a cursor of this list in this order.");
-  if (errors.length > 0) throw new HttpProblem(400, "The query is wrong.", named(errors));
+  if (errors.length > 0) throw new HttpProblem(400, "The query is invalid.", limitErrors(errors));
 
   const filters = Object.fromEntries(
     Object.keys(resource.filters).flatMap((name) => {
@@ -74,7 +74,7 @@ export function readListRequest(resource: Resource, search: URLSearchParams, fix
   };
 }
 
-/** The Link header of a page: below 8 KiB whatever the client sent, since a balancer takes a longer one for a failure. */
+/** The Link header of a page. It stays below 8 KiB for every request, because nginx takes a longer header for a failure. */
 export function linksOf(path: string, { query }: ListRequest, next: string | null): string {
   const links = [...(next ? [["next", next]] : []), ["first"]].map(([rel = "", after]) => {
     const own = new URLSearchParams(query);
@@ -86,8 +86,8 @@ export function linksOf(path: string, { query }: ListRequest, next: string | nul
 }
 
 /**
- * The one statement of a list. Each branch reads no more than a page of keys and ids; only the page's rows are then
- * fetched and joined. It gives one row more than the page has where there is a next page.
+ * The statement of a list. Each branch reads at most one page of keys and ids; then only the page's rows are fetched and
+ * joined. One row more than the page shows that a next page exists.
  */
 export function listStatement(resource: Resource, request: ListRequest): RawBuilder<Values> {
   const descending = request.sort.startsWith("-");
@@ -100,7 +100,7 @@ export function listStatement(resource: Resource, request: ListRequest): RawBuil
 
   const common: Condition[] = [];
   let branches: Branch[] = [{ where: sql`true` }];
-  // What has no letter or digit is in no index, and nobody's name.
+  // A text without a letter or digit matches no row: no index has it.
   if (request.q && resource.search)
     branches = /[\p{L}\p{N}]/u.test(request.q) ? resource.search(request.q) : [{ where: sql`false` }];
   for (const [name, values] of Object.entries(request.filters)) {
@@ -115,10 +115,10 @@ export function listStatement(resource: Resource, request: ListRequest): RawBuil
 
   const table = sql.table(resource.name);
   const order = byId ? sql`id ${direction}` : sql`key ${direction}, id ${direction}`;
-  const pages = branches.map(({ where, whole }) => {
+  const pages = branches.map(({ where, sortAfterFilter }) => {
     const found = sql`select t.id, ${key} as key from ${table} t where ${sql.join([where, ...common], sql` and `)}`;
-    // OFFSET 0 lets nothing outside decide how the inside is done.
-    return whole
+    // OFFSET 0 is an optimization fence: the sort must not change the plan of the filter.
+    return sortAfterFilter
       ? sql`(select id, key from (${found} offset 0) as found order by ${order} limit ${limit})`
       : sql`(${found} order by ${order} limit ${limit})`;
   });
@@ -128,7 +128,7 @@ export function listStatement(resource: Resource, request: ListRequest): RawBuil
     join ${table} t on t.id = page.id ${resource.joins} order by ${pageOrder}`;
 }
 
-/** Reads one page; `next` is the cursor of the one after it. */
+/** Reads one page; `next` is the cursor of the next one, or null. */
 export async function readPage(
   db: Connection,
   resource: Resource,

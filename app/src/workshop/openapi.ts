@@ -43,28 +43,27 @@ const Problem = z
         }),
       )
       .optional(),
-    error_count: z.int().optional().meta({ description: "How many errors there are; the first 50 are named." }),
+    error_count: z.int().optional().meta({ description: "The number of errors; `errors` has the first 50." }),
     references: z
       .record(z.string(), z.int())
       .optional()
-      .meta({ description: "How many rows of what refer to the one to be deleted." }),
+      .meta({ description: "By resource, the number of rows that refer to the row to delete." }),
   })
   .meta({
-    description:
-      "RFC 9457; what is wrong, for programs and for people. The balancer's own has no detail or request_id.",
+    description: "An RFC 9457 problem. A problem of the load balancer has no detail and no request_id.",
   });
 
 const about: Record<number, string> = {
   400: "The request is malformed.",
-  404: "There is no such thing.",
-  409: "It collides with what is there.",
-  412: "It has another version now, which the ETag names.",
+  404: "The resource does not exist.",
+  409: "The request conflicts with existing rows.",
+  412: "The row has another version now; the ETag has it.",
   413: "The body is larger than 64 KiB.",
   415: "The body is not application/json in UTF-8.",
-  422: "Fields are wrong; each is named.",
+  422: "Fields are invalid; `errors` names each.",
   428: "If-Match is missing.",
   429: "Too many requests from this address.",
-  503: "The service or its database cannot be reached now.",
+  503: "The service or its database is unavailable.",
 };
 
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
@@ -84,7 +83,7 @@ const problems = (...statuses: number[]) =>
       {
         description: about[status] as string,
         ...([429, 503].includes(status) && { headers: { "Retry-After": header("Seconds.") } }),
-        ...(status === 412 && { headers: { ETag: header("The version that it has now.") } }),
+        ...(status === 412 && { headers: { ETag: header("The present version.") } }),
         content: { "application/problem+json": { schema: ref("Problem") } },
       },
     ]),
@@ -94,36 +93,40 @@ const idParameter = (resource: Resource): Parameter => ({
   name: "id",
   in: "path",
   required: true,
-  description: `Which ${resource.one}.`,
+  description: `The id of the ${resource.singular}.`,
   schema: plain(schema.query.id, "output"),
 });
 const IF_MATCH: Parameter = {
   name: "If-Match",
   in: "header",
   required: true,
-  description: 'The ETag of the version that is to be changed, or "*" for any.',
+  description: 'The ETag of the version to change, or "*" for any version.',
   schema: { type: "string" },
 };
 const IF_NONE_MATCH: Parameter = {
   name: "If-None-Match",
   in: "header",
-  description: "The ETag that is known already.",
+  description: "The ETag of the version that the client has.",
   schema: { type: "string" },
 };
 const KEY: Parameter = {
   name: "Idempotency-Key",
   in: "header",
-  description: "The same request with the same key makes one row within 24 hours, and gets the same answer.",
+  description:
+    "Makes the request idempotent: within 24 hours, the same request with the same key creates no second row and gets the same response.",
   schema: { type: "string", minLength: 1, maxLength: 200, pattern: "^[ -~]*$" },
 };
 
 function queryParameters(resource: Resource, without?: string): Parameter[] {
   const more: Record<string, { description?: string | undefined; default?: unknown }> = {
-    limit: { description: "Rows in a page.", default: DEFAULT_LIMIT },
-    sort: { description: "Field to sort by; with - the other way round.", default: resource.defaultSort },
-    after: { description: "The cursor `next` of the page before, in the same order." },
+    limit: { description: "Rows per page.", default: DEFAULT_LIMIT },
+    sort: {
+      description: "The field to sort by; a leading - sorts in descending order.",
+      default: resource.defaultSort,
+    },
+    after: { description: "The cursor `next` of the previous page, in the same order." },
     q: {
-      description: `${resource.finds} Without three letters or digits in a row it is found at the beginning of a word; without any it finds nothing.`,
+      description: `${resource.searchHelp} A text without three letters or digits in a row matches only the beginning of a word; a text without any letter or digit matches no row.`,
     },
   };
   return Object.entries(listParameters(resource))
@@ -142,8 +145,8 @@ function queryParameters(resource: Resource, without?: string): Parameter[] {
 }
 
 function operations(resource: Resource): Record<string, Record<string, Operation>> {
-  const { name, one } = resource;
-  const type = capital(one);
+  const { name, singular } = resource;
+  const type = capital(singular);
   const id = idParameter(resource);
   const ETag = header("The version, in quotes.");
   const shown = (description: string) => ({ description, headers: { ETag }, ...json(type) });
@@ -151,45 +154,45 @@ function operations(resource: Resource): Record<string, Record<string, Operation
     summary,
     parameters: [id, IF_MATCH],
     requestBody: { required: true, ...json(body) },
-    responses: { 200: shown("As it is now."), ...problems(400, 404, 409, 412, 413, 415, 422, 428) },
+    responses: { 200: shown("The row after the change."), ...problems(400, 404, 409, 412, 413, 415, 422, 428) },
   });
   return {
     [`/${name}`]: {
       get: list(`List ${name}`, resource),
       post: {
-        summary: `Make a ${one}`,
+        summary: `Create a ${singular}`,
         parameters: [KEY],
         requestBody: { required: true, ...json(`${type}Input`) },
         responses: {
-          201: { ...shown("Made."), headers: { ETag, ...madeHeaders } },
+          201: { ...shown("Created."), headers: { ETag, ...createdHeaders } },
           ...problems(400, 409, 413, 415, 422),
         },
       },
     },
     [`/${name}/{id}`]: {
       get: {
-        summary: `Read a ${one}`,
+        summary: `Read a ${singular}`,
         parameters: resource.embeds ? [id] : [id, IF_NONE_MATCH],
         responses: {
-          200: shown("There it is."),
-          ...(!resource.embeds && { 304: { description: "It has this version." } }),
+          200: shown("The row."),
+          ...(!resource.embeds && { 304: { description: "The client has the present version." } }),
           ...problems(400, 404),
         },
       },
-      put: change(`Replace a ${one}`, `${type}Input`),
-      patch: change(`Change fields of a ${one}`, `${type}Patch`),
+      put: change(`Replace a ${singular}`, `${type}Input`),
+      patch: change(`Change fields of a ${singular}`, `${type}Patch`),
       delete: {
-        summary: `Delete a ${one}`,
+        summary: `Delete a ${singular}`,
         parameters: [id, IF_MATCH],
-        responses: { 204: { description: "Gone." }, ...problems(400, 404, 409, 412, 428) },
+        responses: { 204: { description: "Deleted." }, ...problems(400, 404, 409, 412, 428) },
       },
     },
   };
 }
 
-const madeHeaders = {
-  Location: header("Where it is now."),
-  "Idempotency-Replayed": header('"true" where this is the answer of an earlier request.'),
+const createdHeaders = {
+  Location: header("The address of the new row."),
+  "Idempotency-Replayed": header('"true" if this is the stored response of an earlier request.'),
 };
 
 const list = (summary: string, resource: Resource, parent?: Resource, filter?: string): Operation => ({
@@ -198,8 +201,8 @@ const list = (summary: string, resource: Resource, parent?: Resource, filter?: s
   responses: {
     200: {
       description: "One page.",
-      headers: { Link: header('rel="next" where there is one, and rel="first".') },
-      ...json(`${capital(resource.one)}Page`),
+      headers: { Link: header('rel="first", and rel="next" if a next page exists.') },
+      ...json(`${capital(resource.singular)}Page`),
     },
     ...problems(...(parent ? [400, 404] : [400])),
   },
@@ -208,23 +211,23 @@ const list = (summary: string, resource: Resource, parent?: Resource, filter?: s
 const pageOf = (resource: Resource): Json => ({
   type: "object",
   properties: {
-    items: { type: "array", items: ref(capital(resource.one)) },
-    next: { type: ["string", "null"], description: "The cursor of the next page, if there is one." },
+    items: { type: "array", items: ref(capital(resource.singular)) },
+    next: { type: ["string", "null"], description: "The cursor of the next page; null on the last page." },
   },
   required: ["items", "next"],
   additionalProperties: false,
 });
 
-/** The OpenAPI 3.1 document of the API, made from the schemas that check it; `nested` is what routes.ts serves. */
+/** The OpenAPI 3.1 document of the API, from the schemas that validate its requests; `nested` has the lists of routes.ts. */
 export function openApi(nested: readonly Nested[], release: string) {
   const all = Object.values(resources);
   const schemas: Record<string, Json> = {
     ...Object.fromEntries(
       all.flatMap((resource) => [
-        [capital(resource.one), plain(resource.output, "output")],
-        [`${capital(resource.one)}Input`, plain(resource.input, "input")],
-        [`${capital(resource.one)}Patch`, plain(resource.patch, "input")],
-        [`${capital(resource.one)}Page`, pageOf(resource)],
+        [capital(resource.singular), plain(resource.output, "output")],
+        [`${capital(resource.singular)}Input`, plain(resource.input, "input")],
+        [`${capital(resource.singular)}Patch`, plain(resource.patch, "input")],
+        [`${capital(resource.singular)}Page`, pageOf(resource)],
       ]),
     ),
     Intake: plain(schema.Intake, "input"),
@@ -236,16 +239,16 @@ export function openApi(nested: readonly Nested[], release: string) {
     ...Object.fromEntries(
       nested.map(([parent, child, filter]) => [
         `/${parent.name}/{id}/${child.name}`,
-        { get: list(`List the ${child.name} of a ${parent.one}`, child, parent, filter) },
+        { get: list(`List the ${child.name} of a ${parent.singular}`, child, parent, filter) },
       ]),
     ),
     "/intake": {
       post: {
-        summary: "Make customer, vehicle and job at once, or a job for those that are there",
+        summary: "Create customer, vehicle and job at once, or a job for an existing customer or vehicle",
         parameters: [KEY],
         requestBody: { required: true, ...json("Intake") },
         responses: {
-          201: { description: "Made, all of it.", headers: madeHeaders, ...json("IntakeResult") },
+          201: { description: "Created: customer, vehicle and job.", headers: createdHeaders, ...json("IntakeResult") },
           ...problems(400, 409, 413, 415, 422),
         },
       },

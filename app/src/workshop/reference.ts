@@ -23,7 +23,7 @@ export const REFERENCE_HEADERS = {
 const code = (value: unknown) => `<code>${escapeHtml(value)}</code>`;
 const anchor = (method: string, path: string) => escapeHtml(`${method}${path.replace(/\W+/g, "-")}`);
 
-/** The document as a page to read: complete, without a script or anything from elsewhere. */
+/** The OpenAPI document as a web page, without scripts or external resources. */
 export function renderReference({ info, servers, paths, components }: ReturnType<typeof openApi>): string {
   const base = servers[0]?.url ?? "";
   const all = Object.entries(paths).flatMap(([path, item]) =>
@@ -82,7 +82,7 @@ function responses(list: Operation["responses"]): string {
     escapeHtml(response.description),
     [typesOf(response), ...Object.keys(response.headers ?? {}).map(code)].filter(Boolean).join(", "),
   ]);
-  return `<h3>Answers</h3>${table(["Status", "Meaning", "Body and headers"], rows)}`;
+  return `<h3>Responses</h3>${table(["Status", "Meaning", "Body and headers"], rows)}`;
 }
 
 const typesOf = ({ content = {} }: { content?: unknown }) =>

@@ -5,40 +5,40 @@ import * as schema from "./schema.ts";
 export type Condition = RawBuilder<boolean>;
 
 /**
- * One way to be in a list; a list is the union of its branches, each of which has an index to be read from. `whole`: the
- * branch is gathered before it is put in order, because what it matches stands together in some order of the list, and
- * a walk along that order could pass all others before it.
+ * One way in which a row can match a search. A list is the UNION of its branches; each branch uses one index.
+ * `sortAfterFilter`: collect all matches first, then sort them. Use it when matches are neighbours in the sort order
+ * (all customers named "Wayan"): scanning the sort index would read almost the whole table before it fills one page.
  */
 export interface Branch {
   readonly where: Condition;
-  readonly whole?: boolean;
+  readonly sortAfterFilter?: boolean;
 }
 
-/** What the routes, the document and the queries are made from; `t` is the resource's table in every fragment. */
+/** The source of the routes, the OpenAPI document and the queries; `t` is the resource's table in every fragment. */
 export interface Resource {
   readonly name: "customers" | "vehicles" | "services";
-  readonly one: "customer" | "vehicle" | "service";
+  readonly singular: "customer" | "vehicle" | "service";
   readonly input: z.ZodObject;
   readonly patch: z.ZodObject;
   readonly output: z.ZodObject;
-  /** Whether it shows fields of other rows: its version does not tell when those change. */
+  /** Whether its output has fields of other rows: its version does not change with them. */
   readonly embeds: boolean;
   readonly columns: RawBuilder<unknown>;
   readonly joins: RawBuilder<unknown>;
-  /** The values to write besides those given. */
+  /** Further values to write, derived from the given ones. */
   readonly derive?: (given: Values, current: "insert" | "update") => Derived;
-  /** Columns to sort by, each with the check of its value in a cursor. */
+  /** Columns to sort by, each with the schema of its value in a cursor. */
   readonly sorts: Record<string, { readonly column: string; readonly value: z.ZodType<string | number> }>;
   readonly defaultSort: string;
   readonly filters: Record<string, Filter>;
   readonly search?: (q: string) => Branch[];
-  /** What `q` finds, for the document. */
-  readonly finds?: string;
-  /** By constraint: the field whose value another row has (409), or that names a row that is not there (422). */
-  readonly taken: Record<string, string>;
-  readonly missing: Record<string, string>;
-  /** Who may refer to a row of this: table and column. */
-  readonly referredBy?: readonly [table: "vehicles" | "services", column: string];
+  /** Describes the matches of `q`, for the OpenAPI document. */
+  readonly searchHelp?: string;
+  /** Fields by the constraint that they can violate: a value that another row has (409), a row that does not exist (422). */
+  readonly uniqueConstraints: Record<string, string>;
+  readonly foreignKeys: Record<string, string>;
+  /** The table and column that can refer to a row of this resource. */
+  readonly referencedBy?: readonly [table: "vehicles" | "services", column: string];
 }
 
 export type Derived = Record<string, RawBuilder<unknown>>;
@@ -47,7 +47,7 @@ export type Values = Record<string, unknown>;
 export interface Filter {
   readonly value: z.ZodType;
   readonly where: (value: unknown) => Condition;
-  /** May be given several times: a row with any of the values is in the list. */
+  /** Can be given several times: a row with any of the values is in the list. */
   readonly repeatable?: boolean;
   readonly about?: string;
 }
@@ -62,7 +62,7 @@ const references = (column: string): Filter => ({
 
 const customers: Resource = {
   name: "customers",
-  one: "customer",
+  singular: "customer",
   input: schema.CustomerInput,
   patch: schema.CustomerPatch,
   output: schema.Customer,
@@ -72,28 +72,29 @@ const customers: Resource = {
   sorts: { id, name: { column: "name_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "name",
   filters: {},
-  finds: "Part of the name, part of the phone number's digits, or the beginning of a plate of a vehicle of theirs.",
+  searchHelp:
+    "Matches part of the name, part of the phone number's digits, or the beginning of the plate of one of the customer's vehicles.",
   search(q) {
     const branches = partOf("name_key", q, true);
-    // A number may be kept as 0812... or +62812...
+    // The same number can be stored as 0812... or +62812...
     const digits = /^[\d +().-]+$/.test(q) ? q.replace(/\D/g, "").replace(/^(?:0|62)(?=\d{5})/, "") : "";
     if (digits) branches.push({ where: sql`t.phone_digits like ${`%${digits}%`}` });
     const plate = plateKey(q);
     if (plate) {
-      const theirs = sql`select from vehicles v where v.customer_id = t.id and v.plate_key like ${`${plate}%`}`;
-      // From three characters on few have one: a walk along the names would pass most of them before its page is full.
-      branches.push({ where: sql`exists (${theirs})`, whole: plate.length > 2 });
+      const vehicle = sql`select from vehicles v where v.customer_id = t.id and v.plate_key like ${`${plate}%`}`;
+      // From three characters on few customers match: a scan of the names would read most of them to fill one page.
+      branches.push({ where: sql`exists (${vehicle})`, sortAfterFilter: plate.length > 2 });
     }
     return branches;
   },
-  taken: {},
-  missing: {},
-  referredBy: ["vehicles", "customer_id"],
+  uniqueConstraints: {},
+  foreignKeys: {},
+  referencedBy: ["vehicles", "customer_id"],
 };
 
 const vehicles: Resource = {
   name: "vehicles",
-  one: "vehicle",
+  singular: "vehicle",
   input: schema.VehicleInput,
   patch: schema.VehiclePatch,
   output: schema.Vehicle,
@@ -103,7 +104,7 @@ const vehicles: Resource = {
   sorts: { id, plate: { column: "plate_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "plate",
   filters: { customer_id: references("t.customer_id") },
-  finds: "The beginning of the plate, or part of make and model.",
+  searchHelp: "Matches the beginning of the plate, or part of make and model.",
   search(q) {
     const plate = plateKey(q);
     return [
@@ -111,14 +112,14 @@ const vehicles: Resource = {
       ...(plate ? [{ where: sql<boolean>`t.plate_key like ${`${plate}%`}` }] : []),
     ];
   },
-  taken: { vehicles_plate: "plate", vehicles_vin: "vin" },
-  missing: { vehicles_customer_id: "customer_id" },
-  referredBy: ["services", "vehicle_id"],
+  uniqueConstraints: { vehicles_plate: "plate", vehicles_vin: "vin" },
+  foreignKeys: { vehicles_customer_id: "customer_id" },
+  referencedBy: ["services", "vehicle_id"],
 };
 
 const services: Resource = {
   name: "services",
-  one: "service",
+  singular: "service",
   input: schema.ServiceInput,
   patch: schema.ServicePatch,
   output: schema.Service,
@@ -154,8 +155,8 @@ const services: Resource = {
       about: "Scheduled before this time.",
     },
   },
-  taken: {},
-  missing: { services_vehicle_id: "vehicle_id" },
+  uniqueConstraints: {},
+  foreignKeys: { services_vehicle_id: "vehicle_id" },
 };
 
 export const resources = { customers, vehicles, services };
@@ -164,14 +165,14 @@ const literally = (text: string) => text.toLowerCase().replace(/[\\%_]/g, "\\$&"
 const plateKey = (q: string) => q.toUpperCase().replace(/[^A-Z0-9]/g, "");
 
 /**
- * The branches of what has `q` in a lower-case column. Without three letters or digits in a row it has to be there at the
- * beginning of a word: too much has a "b 12" somewhere for the trigrams to tell apart.
+ * The branches of rows that contain `q` in a lower-case column. A text without three letters or digits in a row must be at the
+ * beginning of a word: a trigram index cannot select such a short text.
  *
- * @param ordered whether the column is one to sort by; else it has a space before its first word
+ * @param ordered whether lists can be sorted by the column; otherwise the column has a space before its first word
  */
 function partOf(column: string, q: string, ordered: boolean): Branch[] {
   const like = (pattern: string) => sql<boolean>`${sql.ref(`t.${column}`)} like ${pattern}`;
-  if (/[\p{L}\p{N}]{3}/u.test(q)) return [{ where: like(`%${literally(q)}%`), whole: ordered }];
+  if (/[\p{L}\p{N}]{3}/u.test(q)) return [{ where: like(`%${literally(q)}%`), sortAfterFilter: ordered }];
   const words = { where: like(`% ${literally(q)}%`) };
   return ordered ? [{ where: like(`${literally(q)}%`) }, words] : [words];
 }

@@ -2,16 +2,16 @@ import { type ErrorRequestHandler, type Request, type RequestHandler, type Respo
 import type { z } from "zod";
 import { JSON_TYPE, send, sendEmpty, sendJson } from "../headers.ts";
 import { sendProblem } from "../problem.ts";
-import { type Connection, type Database, DatabaseAway } from "./database.ts";
+import { type Connection, type Database, DatabaseUnavailable } from "./database.ts";
 import { ifMatch, ifNoneMatch, readJson } from "./http.ts";
-import { type Created, once } from "./idempotency.ts";
-import { readIntake, takeIn } from "./intake.ts";
+import { type Created, withIdempotencyKey } from "./idempotency.ts";
+import { createIntake, readIntake } from "./intake.ts";
 import { linksOf, readListRequest, readPage } from "./lists.ts";
 import { type Nested, openApi } from "./openapi.ts";
-import { fieldErrors, HttpProblem, wrongFields } from "./problems.ts";
 import { REFERENCE_HEADERS, renderReference } from "./reference.ts";
 import { type Resource, resources, type Values } from "./resources.ts";
-import { deleteRow, etag, exists, findRow, insertRow, nothing, updateRow } from "./rows.ts";
+import { deleteRow, etag, exists, findRow, insertRow, notFoundProblem, updateRow } from "./rows.ts";
+import { fieldErrors, HttpProblem, invalidFields } from "./validation.ts";
 
 type Methods = Partial<Record<"get" | "post" | "put" | "patch" | "delete", RequestHandler>>;
 
@@ -33,7 +33,7 @@ export function workshopRoutes(database: Database, release: string): Router {
     const entry = router.route(path);
     for (const [method, handler] of Object.entries(methods)) entry[method as keyof Methods](handler);
     entry.options((_req, res) => sendEmpty(res, 204, headers));
-    entry.all((req, res) => sendProblem(req, res, 405, `${req.method} is not possible here.`, headers));
+    entry.all((req, res) => sendProblem(req, res, 405, `${req.method} is not allowed for this path.`, headers));
   };
 
   for (const resource of Object.values(resources)) {
@@ -51,7 +51,7 @@ export function workshopRoutes(database: Database, release: string): Router {
       get: async (req, res) => {
         const id = idOf(req, resource);
         const row = await database.run((db) => findRow(db, resource, id));
-        if (!row) throw nothing(resource, id);
+        if (!row) throw notFoundProblem(resource, id);
         if (!resource.embeds && ifNoneMatch(req, row.version)) sendEmpty(res, 304, { ETag: etag(row) });
         else show(res, row);
       },
@@ -73,7 +73,7 @@ export function workshopRoutes(database: Database, release: string): Router {
     post: async (req, res) => {
       const input = readIntake(await readJson(req));
       await create(database, req, res, false, input, async (db) => {
-        const made = await takeIn(db, input);
+        const made = await createIntake(db, input);
         const location = `${path(req).replace(/intake$/, "services")}/${made.service.id}`;
         return { location, body: JSON.stringify(made) };
       });
@@ -109,7 +109,7 @@ async function list(
   const page = await database.run(async (db) => {
     const read = await readPage(db, resource, request);
     if (within && id && read.items.length === 0 && !(await exists(db, within.parent, id)))
-      throw nothing(within.parent, id);
+      throw notFoundProblem(within.parent, id);
     return read;
   });
   sendJson(res, 200, page, { Link: linksOf(path(req), request, page.next) });
@@ -119,12 +119,12 @@ async function create(
   database: Database,
   req: Request,
   res: Response,
-  alone: boolean,
+  singleStatement: boolean,
   input: unknown,
   work: (db: Connection) => Promise<Created>,
 ): Promise<void> {
   const key = req.headers["idempotency-key"] as string | undefined;
-  const created = await once(database, key, alone, [path(req), input], work);
+  const created = await withIdempotencyKey(database, key, singleStatement, [path(req), input], work);
   send(res, 201, created.body, JSON_TYPE, {
     Location: created.location,
     ...(created.etag && { ETag: created.etag }),
@@ -150,20 +150,20 @@ const path = (req: Request) => (req.baseUrl + req.path).replace(/\/$/, "");
 
 function check(schema: z.ZodObject, body: unknown): Values {
   const read = schema.safeParse(body);
-  if (!read.success) throw wrongFields(fieldErrors(read.error, body));
+  if (!read.success) throw invalidFields(fieldErrors(read.error, body));
   return read.data;
 }
 
 function idOf(req: Request, resource: Resource): number {
   const text = String(req.params.id);
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw nothing(resource, text);
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw notFoundProblem(resource, text);
   return Number(text);
 }
 
 const failed: ErrorRequestHandler = (error, req, res, next) => {
   if (res.headersSent) next(error);
   else if (error instanceof HttpProblem) sendProblem(req, res, error.status, error.message, error.headers, error.extra);
-  else if (error instanceof DatabaseAway)
-    sendProblem(req, res, 503, "The database cannot be reached now.", { "Retry-After": "1" });
+  else if (error instanceof DatabaseUnavailable)
+    sendProblem(req, res, 503, "The database is unavailable. Try again in a moment.", { "Retry-After": "1" });
   else next(error);
 };

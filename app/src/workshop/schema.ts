@@ -6,7 +6,7 @@ const NOT_BLANK = /^\s*[^\s\u0000][^\u0000]*$/;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: NUL is what PostgreSQL cannot keep
 const NOT_TEXT = "No NUL and no half of a surrogate pair.";
 
-/** Trimmed, in NFC. Lengths are counted in code points, as JSON Schema and PostgreSQL do; zod's own bounds count UTF-16. */
+/** A trimmed text in NFC. Lengths count code points, as JSON Schema and PostgreSQL do; zod's own bounds count UTF-16 units. */
 function text(max: number, min = 1, pattern = NOT_BLANK, expected = NOT_TEXT) {
   return z
     .string()
@@ -23,13 +23,13 @@ function text(max: number, min = 1, pattern = NOT_BLANK, expected = NOT_TEXT) {
 }
 
 const id = z.int().min(1);
-const version = z.int().min(1).meta({ description: "Grows with each change; the ETag is this number in quotes." });
+const version = z.int().min(1).meta({ description: "Increases with each change; the ETag is this number in quotes." });
 
-// One pattern and no more: what is made from the document then needs no intersection.
+// One single pattern: a generator that reads the document then needs no intersection.
 const INSTANT = new RegExp(`^(?=19|20)${z.regexes.datetime({ offset: true }).source.slice(1)}`);
 const INSTANT_EXPECTED =
   "An ISO 8601 time with its offset, from 1900 to 2099 in UTC; for example 2026-11-21T10:00:00Z.";
-/** A time with its offset, from 1900 to 2099 in UTC; kept in UTC with milliseconds. */
+/** A time with its offset, from 1900 to 2099 in UTC; stored in UTC with milliseconds. */
 export const instant = z
   .string()
   .regex(INSTANT, INSTANT_EXPECTED)
@@ -41,7 +41,7 @@ const nextYear = () => new Date().getUTCFullYear() + 1;
 
 const customer = {
   name: text(200),
-  phone: text(32, 5, /^[ +().-]*(?:[0-9][ +().-]*){5,}$/, "At least 5 digits; besides them spaces and + - ( ) . only."),
+  phone: text(32, 5, /^[ +().-]*(?:[0-9][ +().-]*){5,}$/, "At least 5 digits; otherwise only spaces and + - ( ) ."),
   email: text(254, 1, z.regexes.html5Email, "An email address.").nullable(),
   address: text(500).nullable(),
 };
@@ -52,7 +52,7 @@ const vehicle = {
   ),
   make: text(60),
   model: text(60),
-  // Not .max(): the year must turn without a restart.
+  // Not .max(): the limit must follow the year without a restart.
   year: id
     .min(1900)
     .check(({ value, issues }) => {
@@ -71,11 +71,11 @@ const service = {
   price: z
     .string()
     .regex(/^\d{1,12}(?:\.\d{1,2})?$/, "Rupiah as a decimal in a string, for example 150000 or 150000.50.")
-    .meta({ description: "Rupiah, an exact decimal; answered with two digits after the point." }),
+    .meta({ description: "Rupiah, an exact decimal; responses have two digits after the point." }),
   scheduled_at: instant,
   completed_at: instant
     .nullable()
-    .meta({ description: "Set to now with the status done if it is not given; null with any other." }),
+    .meta({ description: "With the status done and without a value: the present time. With any other status: null." }),
   notes: text(4000).nullable(),
 };
 
@@ -107,13 +107,13 @@ export const ServiceInput = z.strictObject({
 });
 
 const Existing = z.strictObject({ id });
-/** Each part of an intake: what exists, by its id, or what is new, without the reference that the intake makes itself. */
+/** Each part of an intake: an existing row by its id, or a new one without the reference that the intake sets. */
 export const intake = {
   customer: { existing: Existing, fresh: CustomerInput },
   vehicle: { existing: Existing, fresh: VehicleInput.omit({ customer_id: true }) },
   service: { fresh: ServiceInput.omit({ vehicle_id: true }) },
 };
-/** The intake for the document; {@link intake} says more exactly what is wrong with one. */
+/** The intake for the OpenAPI document; {@link intake} gives more exact errors. */
 export const Intake = z.strictObject({
   customer: z.union([intake.customer.existing, intake.customer.fresh]),
   vehicle: z.union([intake.vehicle.existing, intake.vehicle.fresh]),
@@ -121,7 +121,7 @@ export const Intake = z.strictObject({
 });
 export const IntakeResult = z.strictObject({ customer: Customer, vehicle: Vehicle, service: Service });
 
-const SORT_ERROR = "Not a field to sort by.";
+const SORT_ERROR = "Not a field that this list can be sorted by.";
 const number = (min: number, max: number) =>
   z
     .string()
@@ -129,12 +129,12 @@ const number = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.int().min(min).max(max));
 
-/** The checks of the query parameters; `sort` is made for the fields that a list can be sorted by. */
+/** The schemas of the query parameters; `sort` takes the fields of one list. */
 export const query = {
   limit: number(1, 100),
   id: number(1, Number.MAX_SAFE_INTEGER),
   q: text(100, 0, PLAIN),
-  /** A key in a cursor is compared with what PostgreSQL has, so it stays as PostgreSQL gave it. */
+  /** A sort key in a cursor, unchanged from PostgreSQL, because PostgreSQL compares it. */
   key: z.string().regex(PLAIN),
   after: z.string().regex(/^[A-Za-z0-9_-]{1,2000}$/, "Not a cursor of this list."),
   status: service.status,

@@ -51,7 +51,7 @@ it("npm run dev serves the service and its pages from servers of its own, and le
   expect(execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })).not.toContain(folder);
 });
 
-it("npm run dev says which port is in use, and leaves nothing", async () => {
+it("npm run dev names the port that is in use, and leaves nothing", async () => {
   const port = await freePair();
   const other = createServer().listen(port + 1, "127.0.0.1");
   const { exit, output } = dev(port);

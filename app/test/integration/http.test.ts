@@ -34,7 +34,7 @@ async function raw(bytes: string): Promise<string> {
 }
 
 describe("GET /", () => {
-  it("answers with the five fields of the contract, in their order", async () => {
+  it("responds with the five fields of the contract, in their order", async () => {
     const before = await redis.total();
     const response = await service.get("/");
     expect(response.status).toBe(200);
@@ -79,7 +79,7 @@ describe("GET /", () => {
     expect([response.status, await response.text(), await redis.total()]).toEqual([200, "", before]);
   });
 
-  it("counts a request once however often it is tried", async () => {
+  it("counts a request once, also after retries", async () => {
     const other = await Service.startConnected(redis, { HALO_NAME: "web2" });
     try {
       const before = await redis.total();
@@ -107,7 +107,7 @@ describe("GET /", () => {
     },
   );
 
-  it("believes neither id nor client address of a peer that is no trusted proxy", async () => {
+  it("ignores the id and the client address from a peer that is no trusted proxy", async () => {
     const wary = await Service.startConnected(redis, { TRUSTED_PROXIES: "192.0.2.1" });
     try {
       const before = await redis.total();
@@ -152,7 +152,7 @@ describe("the backend's own routes", () => {
   });
 });
 
-describe("a wrong request", () => {
+describe("an invalid request", () => {
   it.each<[string, string, RequestInit, number]>([
     ["unknown path", "/nope", {}, 404],
     ["wrong method", "/", { method: "DELETE" }, 405],
@@ -178,13 +178,13 @@ describe("a wrong request", () => {
     ["a NUL in a header", "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 400],
     ["no Host", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
     ["a request line of 64 KiB", `GET /${"x".repeat(65_536)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431],
-  ])("%s is refused and the next request is answered", async (_name, bytes, status) => {
+  ])("%s is refused, and the next request gets its response", async (_name, bytes, status) => {
     expect(await raw(bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect((await service.get("/healthz")).status).toBe(200);
   });
 });
 
-describe("an answer before the body was read reaches a client that goes on sending", () => {
+describe("a response before the end of the body reaches a client that still sends", () => {
   it.each([
     ["a method that is not possible", "POST / HTTP/1.1", 405],
     ["a visit with a body", "GET / HTTP/1.1", 413],
@@ -196,7 +196,7 @@ describe("an answer before the body was read reaches a client that goes on sendi
     expect(await upload(service.port, head)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
-  it("as large as the balancer lets headers be, it is answered", async () => {
+  it("headers of nginx's largest size get a response", async () => {
     const padding = "a".repeat(15 * 1024);
     expect((await service.get("/healthz", { headers: { "x-padding": padding } })).status).toBe(200);
   });

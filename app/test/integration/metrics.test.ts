@@ -67,7 +67,7 @@ describe("GET /metrics", () => {
     for (const path of ["/", "/healthz", "/metrics/"]) expect((await fetch(metricsUrl + path)).status).toBe(404);
   });
 
-  it("has what the process and its runtime say", async () => {
+  it("has the metrics of the process and of its runtime", async () => {
     const metrics = await readMetrics(metricsUrl);
     for (const name of [
       "process_cpu_seconds_total",
@@ -80,7 +80,7 @@ describe("GET /metrics", () => {
 });
 
 describe("the metrics of requests", () => {
-  it("count a visit once, and what it asked of Redis", async () => {
+  it("count a visit once, and its command to Redis", async () => {
     expect(await grown(() => service.get("/"))).toMatchObject({
       [total("GET", "/", 200)]: 1,
       [count("http_request_duration_seconds", 'method="GET",route="/"')]: 1,
@@ -89,7 +89,7 @@ describe("the metrics of requests", () => {
     });
   });
 
-  it("time one call where many visits travel in it", async () => {
+  it("time one call for a batch of visits", async () => {
     const changes = await grown(() => Promise.all(Array.from({ length: 50 }, () => service.get("/"))));
     expect(changes).toMatchObject({ visits_counted_total: 50, [total("GET", "/", 200)]: 50 });
     expect(changes[count("redis_command_duration_seconds", 'command="fcall"')]).toBeLessThan(50);
@@ -124,7 +124,7 @@ describe("the metrics of requests", () => {
     );
   });
 
-  it("make no more series however many paths and methods are asked", async () => {
+  it("have a bounded number of series, whatever paths and methods clients send", async () => {
     const methods = ["GET", "PROPFIND", "MKCOL", "PATCH", "PURGE", "TRACE"];
     const round = async (salt: string) => {
       for (const method of methods)
@@ -176,7 +176,7 @@ describe("the metrics of Redis", () => {
 describe("the metrics of PostgreSQL", () => {
   const statements = (operation: string) => count("postgres_query_duration_seconds", `operation="${operation}"`);
 
-  it("time statements by their first word, and see no failure in a refused row", async () => {
+  it("time statements by their first word, and count no failure for a violated constraint", async () => {
     const customer = await send(`${service.url}/api/customers`, "POST", aCustomer());
     const vehicle = { customer_id: 0, plate: "B 1 METRIK", make: "Toyota", model: "Avanza", year: 2020 };
     const changes = await grown(async () => {
@@ -195,7 +195,7 @@ describe("the metrics of PostgreSQL", () => {
     expect(Object.keys(changes).filter((name) => name.startsWith("postgres_errors_total"))).toEqual([]);
   });
 
-  it("show the pool in use, who waits for it, who is refused, and what was given up", async () => {
+  it("show the used pool, waiting requests, refused requests, and timeouts", async () => {
     expect(await of("postgres_pool_size")).toBe(2);
     const before = await readMetrics(metricsUrl);
     await postgres.ask(async (admin) => {
@@ -213,7 +213,7 @@ describe("the metrics of PostgreSQL", () => {
     expect(await of("postgres_pool_waiting")).toBe(0);
   });
 
-  it("count what fails while it is away", async () => {
+  it("count failures during an outage", async () => {
     const changes = await grown(async () => {
       await postgres.signal("SIGKILL");
       expect((await send(`${service.url}/api/customers`)).status).toBe(503);
@@ -237,7 +237,7 @@ describe("the port for metrics", () => {
     return open;
   };
 
-  it("is waited for quietly while it is in use, and keeps nobody from being ready or from stopping", async () => {
+  it("is retried without a log line while it is in use, and delays neither readiness nor shutdown", async () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");
     const { port } = taken.address() as { port: number };
@@ -260,7 +260,7 @@ describe("the port for metrics", () => {
     expect((await other.get("/healthz")).status).toBe(200);
   });
 
-  it("is the first one's and the worker's number", async () => {
+  it("is the first worker's port plus the worker's number", async () => {
     const port = await freePort();
     other = await Service.startConnected(redis, { HALO_METRICS_PORT: String(port - 1), NODE_APP_INSTANCE: "1" });
     expect((await readMetrics(`http://127.0.0.1:${port}`)).size).toBeGreaterThan(50);

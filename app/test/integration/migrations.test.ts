@@ -18,7 +18,7 @@ const state = () =>
 const made = join(tmpdir(), `halo-migration-${process.pid}`);
 const inside = /cannot (?:be executed from a function|run inside a transaction block)/;
 
-describe("a migration that fails leaves nothing, whatever is in it", () => {
+describe("a failed migration changes nothing, whatever it contains", () => {
   it.each([
     [
       "a transaction of its own",
@@ -64,7 +64,7 @@ describe("a migration that fails leaves nothing, whatever is in it", () => {
   });
 });
 
-it("words of transactions in comments, strings and bodies are no transaction control", async () => {
+it("transaction keywords in comments, strings and bodies are no transaction control", async () => {
   const text = `-- BEGIN; it's
 /* COMMIT; */ CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $f$ BEGIN RETURN 1; END $f$;
 CREATE TABLE a (x text DEFAULT 'ROLLBACK; \\x');

@@ -5,7 +5,7 @@ import { RedisServer, SERVICE_LOGIN } from "../../../ops/loopback/redis.ts";
 import { until } from "../../../ops/loopback/until.ts";
 import { COUNT_LIBRARY } from "../../src/visits/function.ts";
 import { RECONNECT_MS } from "../../src/visits/store.ts";
-import { type Seen, startLoad } from "./support/load.ts";
+import { type Results, startLoad } from "./support/load.ts";
 import { Service } from "./support/service.ts";
 
 let redis: RedisServer;
@@ -37,7 +37,7 @@ async function expectBackWithin2s(): Promise<void> {
 }
 
 /** The promise: acknowledged <= counted <= requests, no number twice or lost, every answer within a second. */
-async function expectHonest({ answers, requests, failed }: Seen): Promise<void> {
+async function expectHonest({ answers, requests, failed }: Results): Promise<void> {
   const counted = await redis.total();
   const numbers = answers.filter((a) => a.status === 200).map((a) => a.total as number);
   expect(failed).toEqual([]);
@@ -48,7 +48,7 @@ async function expectHonest({ answers, requests, failed }: Seen): Promise<void> 
   expect(Math.max(...answers.map((a) => a.ms))).toBeLessThan(1000);
 }
 
-it("a service that stood still drops what waited for it meanwhile, uncounted, and counts again", async () => {
+it("a service that was frozen drops the requests that waited, uncounted, then counts again", async () => {
   await redis.start();
   service = await Service.startConnected(redis);
   expect((await timed()).status).toBe(200);
@@ -70,8 +70,8 @@ it("a service that stood still drops what waited for it meanwhile, uncounted, an
   expect(await redis.total()).toBe(2);
 });
 
-describe("Redis is away at the start", () => {
-  it("listens at once, refuses as the contract says, and counts as soon as Redis is there", async () => {
+describe("Redis is unavailable at the start", () => {
+  it("listens at once, refuses as in the contract, and counts as soon as Redis is available", async () => {
     service = await Service.start(redis);
     const { status, ms, response, body } = await timed();
     expect(status).toBe(503);
@@ -100,13 +100,13 @@ describe("Redis is away at the start", () => {
   });
 });
 
-describe("Redis goes away", () => {
+describe("Redis becomes unavailable", () => {
   beforeEach(async () => {
     await redis.start();
     service = await Service.startConnected(redis);
   });
 
-  it("killed and restarted under load: a short wait, no refusal, nothing lost, nothing counted twice", async () => {
+  it("killed and restarted under load: a short wait, no refusal, no visit lost or counted twice", async () => {
     const stop = startLoad([service.port]);
     for (let i = 0; i < 3; i++) {
       const before = await redis.total();
@@ -120,7 +120,7 @@ describe("Redis goes away", () => {
     expect(seen.answers.filter((a) => a.status !== 200)).toEqual([]);
   });
 
-  it("stopped for long: the first wait is bounded, then the refusal is immediate; a restart needs no help", async () => {
+  it("a long stop: the first wait is bounded, then the refusal is immediate; recovery is automatic", async () => {
     expect((await timed()).status).toBe(200);
     const before = await redis.total();
     await redis.signal("SIGTERM");
@@ -133,18 +133,18 @@ describe("Redis goes away", () => {
     expect((await timed()).body.total_visits).toBe(before + 2);
   });
 
-  it("idle while it goes: the refusal is immediate although no request noticed it", async () => {
+  it("lost while idle: the refusal is immediate although no request has noticed the outage", async () => {
     await redis.signal("SIGKILL");
-    await until("the breaker", () => service.log().some((line) => String(line.msg).includes("away")), 2000);
+    await until("the breaker", () => service.log().some((line) => String(line.msg).includes("unavailable")), 2000);
     const { status, ms } = await timed();
     expect([status, ms < 200]).toEqual([503, true]);
   });
 
-  it("hung: bounded, then immediate, and back by itself", async () => {
+  it("hung: the refusal is bounded, then immediate; recovery is automatic", async () => {
     const stop = startLoad([service.port], { clients: 4 });
     await until("some visits", async () => (await redis.total()) > 50);
     await redis.signal("SIGSTOP");
-    await until("the breaker", () => service.log().some((line) => String(line.msg).includes("away")), 2000);
+    await until("the breaker", () => service.log().some((line) => String(line.msg).includes("unavailable")), 2000);
     const { status, ms } = await timed();
     expect([status, ms < 200]).toEqual([503, true]);
     await redis.signal("SIGCONT");
@@ -152,7 +152,7 @@ describe("Redis goes away", () => {
     await expectHonest(await stop());
   });
 
-  it("silent: a visit waits for the next attempt to connect, and is counted if that succeeds", async () => {
+  it("no answer: a visit waits for the next attempt to connect, and is counted if that succeeds", async () => {
     await redis.signal("SIGTERM");
     await redis.start({ "tcp-backlog": 1 });
     await expectBackWithin2s();
@@ -169,7 +169,7 @@ describe("Redis goes away", () => {
     }
   });
 
-  it("hung and idle: /readyz says so within a second", async () => {
+  it("hung and idle: /readyz reports it within a second", async () => {
     await redis.signal("SIGSTOP");
     const started = performance.now();
     const response = await service.get("/readyz");
@@ -178,7 +178,7 @@ describe("Redis goes away", () => {
     await until("readiness", async () => (await service.get("/readyz")).status === 200, 2000);
   });
 
-  it("refuses to count (a wrong kind of value): a clean 503, and the reason stays inside", async () => {
+  it("refuses to count (a value of the wrong type): a clean 503 that does not show the reason", async () => {
     await redis.ask((admin) => admin.hset("total_visits", "a", "b"));
     const { status, body } = await timed();
     expect(status).toBe(503);
@@ -212,7 +212,7 @@ describe("Redis answers, and refuses to count", () => {
       "no right",
       (admin) => admin.acl("SETUSER", SERVICE_LOGIN.REDIS_USERNAME, "-fcall"),
       (admin) => admin.acl("SETUSER", SERVICE_LOGIN.REDIS_USERNAME, "+fcall"),
-      /may not count.*NOPERM/,
+      /no permission to count.*NOPERM/,
     ],
     [
       "no number",
@@ -222,7 +222,7 @@ describe("Redis answers, and refuses to count", () => {
     ],
   ];
 
-  it("is unready with the reason, counts nothing by being asked, and is ready again by itself", async () => {
+  it("is unready with the reason, the check counts no visit, and readiness returns by itself", async () => {
     await redis.start();
     service = await Service.startConnected(redis);
     expect((await timed()).status).toBe(200);
@@ -242,7 +242,7 @@ describe("Redis answers, and refuses to count", () => {
     expect((await timed()).body.total_visits).toBe(2);
   });
 
-  it("lets the service's user run nothing but the function", async () => {
+  it("allows the service's user only the function", async () => {
     await redis.start();
     const denied = [
       ["EVAL", "while true do end", 0],
@@ -278,8 +278,8 @@ describe("Redis answers, and refuses to count", () => {
       if (rewrite) {
         await redis.ask((admin) => admin.bgrewriteaof());
         await until("the rewrite", async () => {
-          const told = await redis.ask((admin) => admin.info("persistence"));
-          return /aof_rewrite_in_progress:0/.test(told) && /aof_rewrite_scheduled:0/.test(told);
+          const info = await redis.ask((admin) => admin.info("persistence"));
+          return /aof_rewrite_in_progress:0/.test(info) && /aof_rewrite_scheduled:0/.test(info);
         });
       }
       await redis.signal("SIGKILL");
@@ -290,7 +290,7 @@ describe("Redis answers, and refuses to count", () => {
 });
 
 describe("a backend is killed under load", () => {
-  it("counts each request exactly once when the balancer tries again with the same id", async () => {
+  it("counts each request exactly once if nginx retries with the same id", async () => {
     await redis.start();
     service = await Service.startConnected(redis);
     const victim = await Service.startConnected(redis, { HALO_NAME: "web2" });

@@ -102,7 +102,7 @@ describe("under pm2-runtime", () => {
     for (const { pid } of await workers()) expect(old).not.toContain(pid);
   });
 
-  it("answers for each worker on a port of its own, before and after a reload", async () => {
+  it("serves each worker's metrics on its own port, before and after a reload", async () => {
     const before = await until("the ports after the reload above", starts);
     expect(new Set(before).size).toBe(2);
     await pm2("reload", "all");
@@ -131,7 +131,7 @@ describe("under pm2-runtime", () => {
 });
 
 describe("without its environment file", () => {
-  it("does not start and says which file is missing", async () => {
+  it("does not start, and names the missing file", async () => {
     const env = { ...process.env, HALO_ENV_FILE: "/nonexistent/halo.env" };
     const load = promisify(execFile)(
       process.execPath,

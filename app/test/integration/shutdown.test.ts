@@ -20,7 +20,7 @@ describe("stopping", () => {
     ["SIGINT", (s) => s.signal("SIGINT")],
     ["SIGTERM", (s) => s.signal("SIGTERM")],
     ["PM2's message", (s) => s.send("shutdown")],
-  ])("by %s: a lame duck answers everything with Connection: close, then exits 0", async (_name, ask) => {
+  ])("by %s: a lame duck answers each request with Connection: close, then exits 0", async (_name, ask) => {
     service = await Service.startConnected(redis, { LAME_DUCK_MS: "400" });
     const stop = startLoad([service.port]);
     await until("load", () => service.log().filter((line) => line.path === "/").length > 10);
@@ -50,7 +50,7 @@ describe("stopping", () => {
     expect(await service.exit).toBe(0);
   });
 
-  it("cuts off what is unfinished at the deadline", async () => {
+  it("cuts off unfinished requests at the deadline", async () => {
     service = await Service.startConnected(redis, { LAME_DUCK_MS: "0", SHUTDOWN_DEADLINE_MS: "300" });
     const socket = connect(service.port, "127.0.0.1", () => socket.write("GET / HTTP/1.1\r\nHost: h\r\n"));
     socket.on("error", () => {});
@@ -74,7 +74,7 @@ describe("a start that cannot succeed", () => {
     expect(service.ready).toBe(false);
   });
 
-  it("says which address is taken, exits 1 and never calls itself ready", async () => {
+  it("names the address in use, exits 1 and never reports ready", async () => {
     const first = await Service.start(redis);
     service = await Service.launch({ HALO_PORT: String(first.port) });
     expect(await service.exit).toBe(1);

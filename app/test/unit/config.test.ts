@@ -33,11 +33,11 @@ describe("readConfig", () => {
     });
   });
 
-  it("takes an empty variable for one that is not set", () => {
+  it("treats an empty variable as unset", () => {
     expect(readConfig({ HALO_PORT: "", REDIS_USERNAME: "" })).toMatchObject({ HALO_PORT: 3000 });
   });
 
-  it("has a port for metrics only where it is told one, and starts whatever number PM2 gives a worker", () => {
+  it("has a metrics port only with HALO_METRICS_PORT, and starts with any worker number of PM2", () => {
     expect(readConfig({ HALO_METRICS_PORT: "" }).HALO_METRICS_PORT).toBeUndefined();
     expect(readConfig({ HALO_METRICS_PORT: "9464", NODE_APP_INSTANCE: "2" })).toMatchObject({
       HALO_METRICS_PORT: 9464,
@@ -73,7 +73,7 @@ describe("readConfig", () => {
     expect(failure({ HALO_PORT: "x", REDIS_PORT: "y" }).split("\n")).toHaveLength(3);
   });
 
-  it("wants a password with a user name and shows none", () => {
+  it("requires a password with a user name, and shows none", () => {
     expect(failure({ REDIS_USERNAME: "halo" })).toContain("REDIS_PASSWORD: expected a password");
     expect(failure({ REDIS_PASSWORD: "hush", PGPASSWORD: "hush", HALO_PORT: "x" })).not.toContain("hush");
   });

@@ -20,13 +20,13 @@ function setUp(perSecond: number) {
 }
 
 describe("the request log", () => {
-  it("has what an operator looks for, without the query", () => {
+  it("has the fields that an operator needs, without the query", () => {
     const { lines, finish } = setUp(10);
     finish(200);
     expect(lines[0]).toMatchObject({ id: "id", method: "GET", path: "/a", status: 200, client: "192.0.2.1" });
   });
 
-  it("leaves out what is above the limit and says how many with the next line", () => {
+  it("skips requests above the limit, and adds their number to the next line", () => {
     const { lines, finish } = setUp(0);
     for (let i = 0; i < 5; i++) finish(200);
     expect(lines).toHaveLength(0);

@@ -1,4 +1,4 @@
-// A figure's card: its large value, its curves with bands and marks, a legend, and the same in words.
+// The card of a figure: its large value, its curves with bands and marks, a legend, and a summary for screen readers.
 import uPlot from "uplot";
 import { badness, type Figure, words } from "./figures.ts";
 import type { Curve, Mark, State } from "./prometheus.ts";
@@ -9,15 +9,15 @@ const verdicts = ["well", "bad", "worse"];
 
 export type Card = {
   element: HTMLElement;
-  /** Draws what Prometheus said, `range` seconds of it; `over` names the range. */
+  /** Draws `range` seconds of Prometheus' values; `over` names the range. */
   show: (state: State, range: number, over: string) => void;
   /** Shows the values at one point of time, an index of the state's times; null: the newest. */
   point: (index: number | null) => void;
-  /** Draws again, in the colours of now. */
+  /** Draws again in the present colours. */
   repaint: () => void;
 };
 
-/** An element with attributes and children; data only ever becomes text, never markup. */
+/** Creates an element with attributes and children; data only ever becomes text, never markup. */
 export function h(tag: string, attributes: Record<string, string> = {}, ...children: (Node | string)[]): HTMLElement {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -34,7 +34,7 @@ export function clock(time: number, seconds = true): string {
 }
 
 const paints = new Map<string, string>();
-/** The colour that a custom property of the style sheet has at present; a canvas needs it as rgb(). */
+/** The present colour of a custom property of the style sheet, as rgb(), which a canvas needs. */
 function paint(name: string): string {
   let colour = paints.get(name);
   if (!colour) {
@@ -46,10 +46,10 @@ function paint(name: string): string {
   }
   return colour;
 }
-/** Forgets the colours: the scheme has changed. */
+/** Discards the cached colours after a change of the colour scheme. */
 export const forgetPaints = (): void => paints.clear();
 
-/** A colour for each host, the same in every figure; what is of no host has the ink's. */
+/** The hosts in the order of their colours, which are the same in every figure. A curve without a host has the text's colour. */
 const hosts: string[] = [];
 const hue = ({ host }: Curve, i: number): string => {
   if (!host) return i === 0 ? "ink" : "soft";
@@ -99,7 +99,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
   let marks: Mark[] = [];
   let chosen: number | null = null;
 
-  /** What counts as bad now: some limits are a share of the second curve. */
+  /** The limits at one point of time: some are a share of the second curve. */
   const bounds = (at: number | null) =>
     figure.pick === "first of second" ? limits.map((share) => share * (reading(curves[1], at) ?? Number.NaN)) : limits;
   const reading = (curve: Curve | undefined, at: number | null) => (at === null ? curve?.now : curve?.values[at]);
@@ -343,7 +343,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
       chosen = index;
       if (chart) {
         const left = index === null ? -10 : chart.valToPos(times[index] ?? 0, "x");
-        // Not told again: every card is moved by the one who chose.
+        // Not published again: the card under the pointer moves all others.
         if (Math.abs((chart.cursor.left ?? -10) - left) > 0.5) chart.setCursor({ left, top: 0 }, false);
       }
       values();

@@ -1,8 +1,8 @@
-// What the page shows: each figure's lines as queries over the recording rules, its unit, and from where on it is bad.
+// The figures of the page: their lines as queries over the recording rules, their units and their limits.
 
 export type Unit = "per second" | "seconds" | "ratio" | "bytes" | "bytes per second" | "connections";
 
-/** A line of a figure, or one for each host; `over` is how samples between two points of a long range become one. */
+/** A line of a figure, or one for each host; `over` aggregates the samples between two points of a long range. */
 type Line = {
   name: string;
   rule: string;
@@ -16,18 +16,21 @@ export type Figure = {
   title: string;
   unit: Unit;
   lines: Line[];
-  /** The large value: of the first line, of the host that has the most or the least, or two of them. */
+  /** The large value: of the first line, of the host with the highest or the lowest value, or of two lines. */
   pick: "first" | "most" | "least" | "both directions" | "first of second";
-  /** Bad from the first one on, worse from the second; under them where `low`; shares of the second line where that is in `pick`. */
+  /**
+   * Above the first limit a value is bad, above the second one worse; with `low`, below them. With `pick` "first of second" they
+   * are shares of the second line.
+   */
   limits: number[];
   low?: boolean;
-  /** The scale holds at least this much, so that small noise looks small and the limits are in sight. */
+  /** The smallest range of the scale, so that small noise appears small and the limits are visible. */
   scale: [number, number];
   log?: boolean;
   about: string;
 };
 
-/** From where on a figure is bad: the thresholds of the alerts, see roles/monitoring/templates/rules. */
+/** The figures' limits: the thresholds of the alerts, see roles/monitoring/templates/rules. */
 export const limits = {
   p95: [0.2],
   errors: [0.01, 0.05],
@@ -152,11 +155,11 @@ export const figures: Figure[] = [
     pick: "first of second",
     limits: limits.connections,
     scale: [0, 10],
-    about: "in use, of those that PostgreSQL allows",
+    about: "in use, of all that PostgreSQL allows",
   },
 ];
 
-/** One query for every line of every figure, each told apart by its label `line`; `step` in seconds. */
+/** One query for every line of every figure; the label `line` identifies a line. `step` in seconds. */
 export function everything(step: number): string {
   const lines = figures.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
   const releases = { id: "release", rule: "service_release_info", over: "max", query: byRelease };
@@ -174,7 +177,7 @@ const digits = (value: number) => {
   return value.toLocaleString("en", { maximumFractionDigits: size >= 100 ? 0 : size >= 10 ? 1 : 2 });
 };
 
-/** A value in the words of its unit: [number, unit]; [–, ""] for none. */
+/** A value as text: [number, unit]; [–, ""] without one. */
 export function words(value: number | null | undefined, unit: Unit): [string, string] {
   if (value === null || value === undefined || !Number.isFinite(value)) return ["–", ""];
   if (unit === "per second") return [digits(value), "/s"];
@@ -188,7 +191,7 @@ export function words(value: number | null | undefined, unit: Unit): [string, st
   return [digits(value / base ** power), names[power] ?? ""];
 }
 
-/** How bad a value is: 0 well, 1 bad, 2 worse; null where there is no value or no limit. */
+/** How many limits a value exceeds: 0 well, 1 bad, 2 worse; null without a value or a limit. */
 export function badness({ limits, low }: Figure, value: number | null | undefined): number | null {
   if (value === null || value === undefined || limits.length === 0) return null;
   return limits.filter((limit) => (low ? value < limit : value > limit)).length;

@@ -1,4 +1,4 @@
-// The page: asks Prometheus while somebody looks, and says so when it does not answer.
+// The page: queries Prometheus while it is visible, and shows when Prometheus does not answer.
 import { card, clock, forgetPaints, h } from "./chart.ts";
 import { figures } from "./figures.ts";
 import { ask, type Mark, type State } from "./prometheus.ts";
@@ -31,7 +31,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let asking = new AbortController();
 let last = 0;
 
-/** Asks once and shows it; the next time follows by itself, sooner on a short range. A question under way is dropped. */
+/** Queries once, shows the result and plans the next query, sooner for a short range. A query in progress is aborted. */
 async function refresh(): Promise<void> {
   clearTimeout(timer);
   asking.abort();
@@ -44,51 +44,52 @@ async function refresh(): Promise<void> {
     if (own.signal.aborted) return;
     last = Date.now() / 1000;
     for (const each of cards) each.show(state, wanted.seconds, wanted.over);
-    tell(state);
+    render(state);
     byId("lost").textContent = "";
     byId("asked").textContent = `As of ${clock(last)}`;
     document.body.classList.remove("stale");
   } catch (error) {
     if (own.signal.aborted) return;
-    lose(error as Error);
+    showOutage(error as Error);
   }
   byId("main").setAttribute("aria-busy", "false");
   timer = setTimeout(refresh, range.seconds <= 900 ? 5000 : 10_000);
 }
 
-/** Prometheus did not answer: says it once, and keeps what was known. */
-function lose({ name, message }: Error): void {
+/** Shows that Prometheus does not answer, and keeps the last values. */
+function showOutage({ name, message }: Error): void {
   const why = name === "TimeoutError" ? "no answer within 10 s" : message;
-  say("Prometheus is away", "worse");
-  const kept = last ? `What you see is as of ${clock(last)}.` : "Nothing was heard of it since this page was opened.";
+  setVerdict("Prometheus is away", "worse");
+  const kept = last ? `The values are as of ${clock(last)}.` : "Nothing was heard of it since this page was opened.";
   const words = `No figures from Prometheus (${why}). ${kept} It is asked again every few seconds.`;
   if (byId("lost").textContent !== words) byId("lost").textContent = words;
   byId("asked").textContent = "";
   document.body.classList.add("stale");
 }
 
-function say(words: string, state: string): void {
+function setVerdict(words: string, state: string): void {
   const title = byId("verdict").querySelector("h1") as HTMLElement;
-  if (title.textContent !== words) title.textContent = words; // read out when it changes, not each time
+  if (title.textContent !== words) title.textContent = words; // a screen reader announces only changes
   byId("verdict").className = state;
   document.title = `${state === "well" ? "" : "● "}${words} · Halo metrics`;
 }
 
-/** The verdict, the alerts and the list of marks. */
-function tell({ alerts, away, targets, marks, curves, grafana: installed }: State): void {
+/** Shows the verdict, the alerts and the list of marks. */
+function render({ alerts, away, targets, marks, curves, grafana: installed }: State): void {
   const firing = alerts
     .filter(({ state }) => state === "firing")
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
   const urgent = firing.filter(({ severity }) => severity !== "info");
   const known = [...curves.values()].some((each) => each.some(({ now }) => now !== null));
-  if (targets === 0 && !known) say("Prometheus has no figures yet", "asking");
+  if (targets === 0 && !known) setVerdict("Prometheus has no figures yet", "asking");
   else if (urgent.length > 0)
-    say(
+    setVerdict(
       urgent.length === 1 ? "1 alert" : `${urgent.length} alerts`,
       urgent.some(({ severity }) => severity === "critical") ? "worse" : "bad",
     );
-  else if (away.length > 0) say(away.length === 1 ? "1 target is down" : `${away.length} targets are down`, "bad");
-  else say("All is well", "well");
+  else if (away.length > 0)
+    setVerdict(away.length === 1 ? "1 target is down" : `${away.length} targets are down`, "bad");
+  else setVerdict("All is well", "well");
 
   byId("alerts").replaceChildren(
     ...firing.map(({ name, severity, summary, since }) =>

@@ -1,9 +1,9 @@
-// What Prometheus says, in the shape that the page draws.
+// Queries to Prometheus, and their results in the shape that the page draws.
 import { everything, figures } from "./figures.ts";
 
 /** A curve: one line of a figure, of one host where it has hosts; `now` is its newest value, null for none. */
 export type Curve = { name: string; host: string; dashed: boolean; values: (number | null)[]; now: number | null };
-/** Something that was done on purpose, or a release that began to serve; times in seconds, `to` while it lasts none. */
+/** Planned work, or the first requests of a release; times in seconds, `to` is null while the work lasts. */
 export type Mark = { kind: string; text: string; from: number; to: number | null };
 export type Alert = { name: string; severity: string; summary: string; since: number; state: string };
 export type Target = { job: string; name: string };
@@ -26,7 +26,7 @@ async function get<T>(path: string, parameters: Record<string, string>, signal: 
   try {
     body = JSON.parse(text);
   } catch {
-    // A page of nginx's own: its status says it.
+    // An error page of nginx: the status names the error.
   }
   if (body.status !== "success") throw new Error(body.error ?? `HTTP ${answer.status}`);
   return body.data as T;
@@ -37,10 +37,10 @@ const number = (text: string | undefined) => {
   return text === undefined || !Number.isFinite(value) ? null : value;
 };
 
-/** Seconds between two points of a range: what a card has room for, and no less than there is between two scrapes. */
+/** Seconds between two points of a range: at most 240 points, and no fewer seconds than between two scrapes. */
 export const stepOf = (range: number) => Math.max(5, Math.ceil(range / 240));
 
-/** Everything the page shows of the last `range` seconds; rejects where Prometheus does not answer, or after 10 s. */
+/** Queries all data of the page for the last `range` seconds. Rejects if Prometheus does not answer within 10 s. */
 export async function ask(range: number, stale: AbortSignal): Promise<State> {
   const signal = AbortSignal.any([stale, AbortSignal.timeout(10_000)]);
   const step = stepOf(range);
@@ -121,7 +121,7 @@ export async function ask(range: number, stale: AbortSignal): Promise<State> {
   };
 }
 
-/** Where a release begins to serve while another one did just before; a backend that only comes back is none. */
+/** The points at which a release begins to serve while another one served just before; a returning backend is none. */
 export function changes(times: number[], releases: { name: string; serves: (number | null)[] }[]): Mark[] {
   return releases.flatMap(({ name, serves }) =>
     times.flatMap((time, i) => {

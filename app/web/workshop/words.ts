@@ -318,7 +318,7 @@ const en: Words = {
   keepMine: "Save this choice",
   takeTheirs: "Take theirs",
   empty: "(empty)",
-  changedMeanwhile: "Somebody else has just changed this. Look again, and delete it if it is still to go.",
+  changedMeanwhile: "Somebody else has just changed this. Check it, and delete it if you still want to.",
   discard: "Throw away what you typed?",
   discardHint: "Your changes are not saved yet.",
   discardYes: "Throw away",

@@ -8,20 +8,20 @@ interface Answer {
   readonly close: boolean;
 }
 
-/** What a bounded load saw: one entry for each request, `failed` for those without any answer. */
-export interface Seen {
+/** The results of a load: one entry for each request, in `failed` for a request without a response. */
+export interface Results {
   readonly answers: Answer[];
   readonly failed: Error[];
   readonly requests: number;
 }
 
 /**
- * Asks GET / over kept connections until told to stop.
+ * Sends GET / over keepalive connections until the returned function is called.
  *
- * @param ports the services; each request starts at the next one
- * @param retry whether a request without an answer is tried at the other ports with the same id, as the balancer does
+ * @param ports of the services, in turn
+ * @param retry whether a request without a response is retried on the other ports with the same id, as nginx does
  */
-export function startLoad(ports: number[], { clients = 8, gapMs = 3, retry = false } = {}): () => Promise<Seen> {
+export function startLoad(ports: number[], { clients = 8, gapMs = 3, retry = false } = {}): () => Promise<Results> {
   const agent = new Agent({ keepAlive: true });
   const answers: Answer[] = [];
   const failed: Error[] = [];

@@ -1,5 +1,5 @@
 /**
- * What a service says under /metrics: each sample by its name and labels, as they are written there.
+ * Reads /metrics: the value of each sample by its name and labels, in the text format's notation.
  *
  * @param url of the service or of its port for metrics
  */

@@ -44,7 +44,7 @@ export class Service {
     return new Service(port, child);
   }
 
-  /** Starts it and waits until it listens (not until Redis is there). */
+  /** Starts a service and waits until it listens, without waiting for Redis. */
   static async start(redis: RedisServer, env: Record<string, string> = {}): Promise<Service> {
     const service = await Service.launch({ REDIS_PORT: String(redis.port), ...SERVICE_LOGIN, ...env });
     return service.#when("the service to be ready", () => service.ready);

@@ -2,8 +2,8 @@ import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
 /**
- * Sends a request's head with its body as a balancer does that goes on while the answer is there already, and reads only
- * then. Resolves with the answer; rejects where the connection was reset, which a balancer takes for a failure.
+ * Sends a request with its body as a proxy does that reads the response only after the whole body is sent. Resolves with the
+ * response; rejects if the connection was reset, which a proxy takes for a failure of the backend.
  *
  * @param head without the length and the empty line
  */

@@ -4,7 +4,7 @@ import { request } from "node:http";
 export interface Reply {
   readonly status: number;
   readonly headers: Record<string, string | string[] | undefined>;
-  // biome-ignore lint/suspicious/noExplicitAny: a test looks at what it expects there
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads only the fields that it expects
   readonly body: any;
   readonly ms: number;
 }

@@ -24,7 +24,7 @@ afterAll(async () => {
 const count = async (table: string) => Number((await postgres.rows(`SELECT count(*) FROM ${table}`))[0]?.count);
 const either = (i: number) => (i % 2 === 0 ? first : second).url;
 
-it("one of 200 creations of a plate at once succeeds, however it is written; the others are told why", async () => {
+it("one of 200 creations of a plate at once succeeds, in any spelling; the others get the reason", async () => {
   const customer = await send(`${first.url}/api/customers`, "POST", aCustomer());
   const plates = ["B 1234 XYZ", "b 1234 xyz", " B  1234  XYZ "];
   const replies = await Promise.all(
@@ -38,7 +38,7 @@ it("one of 200 creations of a plate at once succeeds, however it is written; the
   expect(await count("vehicles")).toBe(1);
 });
 
-it("one of 100 changes with the same ETag wins; the others get 412 and the ETag of now", async () => {
+it("one of 100 changes with the same ETag succeeds; the others get 412 and the present ETag", async () => {
   const { body, headers } = await send(`${first.url}/api/customers`, "POST", aCustomer());
   const replies = await Promise.all(
     Array.from({ length: 100 }, (_, i) =>
@@ -58,7 +58,7 @@ it("one of 100 changes with the same ETag wins; the others get 412 and the ETag 
   for (const loser of replies.filter(({ status }) => status === 412)) expect(loser.headers.etag).toBe(now.headers.etag);
 });
 
-it("a change and a removal at once: either the change or the removal, never half of both", async () => {
+it("a concurrent change and deletion: one of them succeeds, never half of both", async () => {
   for (let i = 0; i < 10; i++) {
     const { body, headers } = await send(`${first.url}/api/customers`, "POST", aCustomer());
     const url = `/api/customers/${body.id}`;
@@ -76,7 +76,7 @@ it("a change and a removal at once: either the change or the removal, never half
   }
 });
 
-it("a customer is not removed under a vehicle that comes at the same moment", async () => {
+it("a customer is not deleted while a vehicle for it is created", async () => {
   for (let i = 0; i < 20; i++) {
     const { body } = await send(`${first.url}/api/customers`, "POST", aCustomer());
     const [vehicle, removal] = await Promise.all([
@@ -90,7 +90,7 @@ it("a customer is not removed under a vehicle that comes at the same moment", as
   }
 });
 
-it("one Idempotency-Key 50 times in two processes, one killed in the middle: one row, and all get its answer", async () => {
+it("one Idempotency-Key 50 times in two processes, one killed meanwhile: one row, and all get its response", async () => {
   const victim = await Service.startWorkshop(postgres, { HALO_NAME: "web3" });
   const body = aCustomer();
   const key = { "Idempotency-Key": "fifty-times" };

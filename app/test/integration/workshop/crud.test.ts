@@ -21,7 +21,7 @@ afterAll(async () => {
 beforeEach(() => postgres.empty());
 
 type Headers = Record<string, string>;
-// biome-ignore lint/suspicious/noExplicitAny: the tests look into whatever comes
+// biome-ignore lint/suspicious/noExplicitAny: the tests read responses of any shape
 type Answer = { status: number; body: any; headers: Headers };
 
 /** One request; a body is sent as JSON unless it is text already. */
@@ -56,7 +56,7 @@ const job = (vehicle_id: number, more: object = {}) =>
 const names = (answer: Answer, field = "name") => answer.body.items.map((item: Headers) => item[field]);
 
 describe("a customer", () => {
-  it("is made, read, replaced, changed and deleted", async () => {
+  it("can be created, read, replaced, changed and deleted", async () => {
     const created = await ask("POST", "/customers", { ...BUDI, name: "  Budi Santoso " });
     expect(created).toMatchObject({
       status: 201,
@@ -104,7 +104,7 @@ describe("a customer", () => {
 });
 
 describe("vehicles and services", () => {
-  it("show whose they are, and keep plates, numbers and times in one form", async () => {
+  it("show their owners, and store plates, numbers and times in one format", async () => {
     await customer();
     const car = await vehicle(1, " b  1234 xy", { vin: "mhka1bb2c3d456789" });
     expect(car).toMatchObject({ plate: "B 1234 XY", vin: "MHKA1BB2C3D456789", customer: { id: 1, ...BUDI } });
@@ -132,7 +132,7 @@ describe("vehicles and services", () => {
     expect(await job(1, { status: "done", completed_at: at })).toMatchObject({ status: "done", completed_at: at });
   });
 
-  it("an intake makes customer, vehicle and job, or nothing", async () => {
+  it("an intake creates customer, vehicle and job, or none of them", async () => {
     const car = { plate: "D 1 A", make: "Honda", model: "Brio", year: 2020 };
     const work = { kind: "Servis", price: "1", scheduled_at: "2026-11-21T03:00:00Z" };
     const first = await ask("POST", "/intake", { customer: BUDI, vehicle: car, service: work });
@@ -168,7 +168,7 @@ describe("vehicles and services", () => {
 });
 
 describe("lists", () => {
-  it("go through all rows page by page, by any field, both ways", async () => {
+  it("page through all rows, by any field, in both directions", async () => {
     for (const name of ["dewi", "Budi", "ayu", "Citra", "Budi"]) await customer({ name });
     const walk = async (sort: string) => {
       const seen: number[] = [];
@@ -189,7 +189,7 @@ describe("lists", () => {
     for (const sort of ["-id", "-created_at"]) expect(await walk(sort)).toEqual([5, 4, 3, 2, 1]);
   });
 
-  it("go on after any name", async () => {
+  it("continue after any name", async () => {
     // Composed, the second would stand behind the third.
     const all = ["b".repeat(150), "T\u0308o  no", "ua"];
     for (const name of all) await customer({ name });
@@ -251,7 +251,7 @@ describe("lists", () => {
     expect(await ids("/customers/3/vehicles")).toEqual([]);
   });
 
-  it("refuse a query that they do not understand", async () => {
+  it("refuse an invalid query", async () => {
     await customer();
     await customer();
     const { body } = await ask("GET", "/customers?limit=1&sort=name");

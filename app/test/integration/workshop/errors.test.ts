@@ -30,8 +30,8 @@ const made = async (path: string, body: unknown) => {
 const raw = (body: BodyInit | undefined, headers: Record<string, string> = { "content-type": "application/json" }) =>
   service.get("/api/customers", { method: "POST", headers, ...(body !== undefined && { body }) });
 
-describe("a wrong body", () => {
-  it("is answered with a problem that points to each wrong field", async () => {
+describe("an invalid body", () => {
+  it("gets a problem with a pointer to each invalid field", async () => {
     const { status, headers, body } = await ask("POST", "/customers", {
       phone: 812,
       email: "budi@",
@@ -62,7 +62,7 @@ describe("a wrong body", () => {
     expect([response.status, response.headers.get("content-type")]).toEqual([status, "application/problem+json"]);
   });
 
-  it("of more than 64 KiB is refused where its length is not announced as well", async () => {
+  it("of more than 64 KiB is refused, also without Content-Length", async () => {
     const chunks = new ReadableStream({
       start(controller) {
         for (let i = 0; i < 20; i++) controller.enqueue(new TextEncoder().encode(" ".repeat(4096)));
@@ -86,16 +86,16 @@ describe("a wrong body", () => {
     ["of another kind", "POST /api/customers HTTP/1.1\r\nContent-Type: text/plain", 415],
     ["without a version", "PATCH /api/customers/1 HTTP/1.1\r\nContent-Type: application/json", 428],
     ["for another method", "PUT /api/customers HTTP/1.1", 405],
-  ])("that is %s is answered though its client goes on sending", async (_what, head, status) => {
+  ])("that is %s gets a response while its client still sends", async (_what, head, status) => {
     expect(await upload(service.port, head)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
-  it("ends no connection that its answer could go on with", async () => {
+  it("keeps the connection open if the body was read", async () => {
     expect((await raw("{}")).headers.get("connection")).not.toBe("close");
   });
 });
 
-it("another method is answered with those that are possible", async () => {
+it("the response to another method lists the allowed ones", async () => {
   for (const [path, allow] of [
     ["/customers", "GET, POST, HEAD, OPTIONS"],
     ["/customers/1", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"],
@@ -121,8 +121,8 @@ it.each(["/customers/0", "/customers/01", "/customers/1.5", "/customers/x", "/cu
   },
 );
 
-describe("what collides", () => {
-  it("a plate or a VIN that another vehicle has, and an owner that is not there, are named", async () => {
+describe("conflicts", () => {
+  it("the problem names a plate or a VIN of another vehicle, and an owner that does not exist", async () => {
     const { id } = await made("/customers", aCustomer());
     const vin = "MHKA1BB2C3D456789";
     await made("/vehicles", aVehicle(id, { plate: "B 1 A", vin }));
@@ -137,7 +137,7 @@ describe("what collides", () => {
     expect(moved).toMatchObject(missing("/customer_id"));
   });
 
-  it("a deletion of what is referred to says by how many of what", async () => {
+  it("a refused deletion has the number of rows that refer to the row", async () => {
     const { id } = await made("/customers", aCustomer());
     const { id: vehicle } = await made("/vehicles", aVehicle(id, { plate: "B 1 A" }));
     await made("/vehicles", aVehicle(id, { plate: "B 2 A" }));
@@ -155,7 +155,7 @@ describe("what collides", () => {
 });
 
 describe("versions", () => {
-  it("a change names the one that it changes", async () => {
+  it("a change needs the version that it changes", async () => {
     const { id } = await made("/customers", aCustomer());
     const path = `/customers/${id}`;
     const patch = (tag: string) => ask("PATCH", path, { name: "Ayu" }, { "if-match": tag });
@@ -173,7 +173,7 @@ describe("versions", () => {
       ).toBe(404);
   });
 
-  it("a reader that knows the one that is there gets 304", async () => {
+  it("a client that has the present version gets 304", async () => {
     const { id } = await made("/customers", aCustomer());
     const read = async (tag: string) =>
       (await ask("GET", `/customers/${id}`, undefined, { "if-none-match": tag })).status;
@@ -186,7 +186,7 @@ describe("versions", () => {
     ]).toEqual([304, 304, 304, 304, 200]);
   });
 
-  it("what shows fields of other rows is shown again: its version does not tell when those change", async () => {
+  it("a row with fields of other rows is sent again: its version does not change with them", async () => {
     const { id } = await made("/customers", aCustomer());
     const { id: car } = await made("/vehicles", aVehicle(id));
     const { id: job } = await made("/services", aService(car));
@@ -203,7 +203,7 @@ describe("versions", () => {
 describe("Idempotency-Key", () => {
   const key = () => ({ "idempotency-key": randomUUID() });
 
-  it("the same request gets the first answer again, and another one is refused", async () => {
+  it("the same request gets the stored response, and another request is refused", async () => {
     const headers = key();
     const body = aCustomer();
     const first = await ask("POST", "/customers", body, headers);
@@ -224,7 +224,7 @@ describe("Idempotency-Key", () => {
     expect((await ask("GET", "/customers")).body.items).toHaveLength(1);
   });
 
-  it("what failed is not kept, and after a day the key is free again", async () => {
+  it("a failure is not stored, and after a day the key is free again", async () => {
     const headers = key();
     expect((await ask("POST", "/vehicles", aVehicle(99), headers)).status).toBe(422);
     const body = aCustomer();
@@ -238,7 +238,7 @@ describe("Idempotency-Key", () => {
     expect(await postgres.rows("SELECT count(*) FROM idempotency_keys")).toEqual([{ count: "1" }]);
   });
 
-  it("holds an intake together too; a malformed one is refused", async () => {
+  it("makes an intake idempotent as well; a malformed key is refused", async () => {
     const headers = key();
     const { customer_id: _, ...vehicle } = aVehicle(1);
     const { vehicle_id: __, ...work } = aService(1);
@@ -264,14 +264,14 @@ describe("the reference", () => {
 
 describe("PostgreSQL", () => {
   it.each([
-    ["lets nobody in", "ALTER ROLE halo NOLOGIN", "ALTER ROLE halo LOGIN"],
-    ["has no connection left", "ALTER ROLE halo CONNECTION LIMIT 0", "ALTER ROLE halo CONNECTION LIMIT -1"],
+    ["refuses every login", "ALTER ROLE halo NOLOGIN", "ALTER ROLE halo LOGIN"],
+    ["has no free connection", "ALTER ROLE halo CONNECTION LIMIT 0", "ALTER ROLE halo CONNECTION LIMIT -1"],
     [
-      "only reads",
+      "is read-only",
       "ALTER ROLE halo SET default_transaction_read_only = on",
       "ALTER ROLE halo RESET default_transaction_read_only",
     ],
-  ])("%s: refused within a second, and back by itself", async (_what, spoil, mend) => {
+  ])("%s: requests are refused within a second, and accepted again afterwards", async (_name, spoil, restore) => {
     const disconnect = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'halo'";
     await postgres.rows(spoil);
     try {
@@ -284,7 +284,7 @@ describe("PostgreSQL", () => {
       expect(refused.ms).toBeLessThan(1000);
       if (spoil.includes("read_only")) expect((await ask("GET", "/customers")).status).toBe(200);
     } finally {
-      await postgres.rows(mend);
+      await postgres.rows(restore);
       await postgres.rows(disconnect);
     }
     await until("writes", async () => (await ask("POST", "/customers", aCustomer())).status === 201);
@@ -292,7 +292,7 @@ describe("PostgreSQL", () => {
 });
 
 describe("the process", () => {
-  it("has no workshop where it is told of no database", async () => {
+  it("has no workshop without PGHOST", async () => {
     const bare = await Service.launch();
     await until("the service to listen", () => bare.ready);
     try {

@@ -6,7 +6,7 @@ import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { Service } from "../support/service.ts";
 import { aCustomer, aService, aVehicle, send } from "../support/workshop.ts";
 
-/** Another number gives other requests; a failure tells its own. */
+/** Another seed gives other requests; a failure prints its seed. */
 const SEED = Number(process.env.FUZZ_SEED ?? 4);
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 1000);
 
@@ -24,7 +24,7 @@ interface Operation {
   body: Json | undefined;
   responses: Record<string, { content?: Record<string, { schema: Json }> }>;
 }
-interface Shot {
+interface FuzzRequest {
   operation: Operation;
   path: string;
   headers: Record<string, string>;
@@ -33,7 +33,7 @@ interface Shot {
 
 let postgres: PostgresServer;
 let service: Service;
-// biome-ignore lint/suspicious/noExplicitAny: it is the document that is looked at
+// biome-ignore lint/suspicious/noExplicitAny: the document has any shape
 let document: any;
 let operations: Operation[];
 
@@ -67,7 +67,7 @@ function readOperations(): Operation[] {
   const found: Operation[] = [];
   for (const [path, item] of Object.entries<Json>(document.paths))
     for (const method of ["get", "post", "put", "patch", "delete"]) {
-      // biome-ignore lint/suspicious/noExplicitAny: it is the document that is looked at
+      // biome-ignore lint/suspicious/noExplicitAny: the document has any shape
       const operation = item[method] as any;
       if (!operation) continue;
       const parameters = [...((item.parameters as Parameter[]) ?? []), ...(operation.parameters ?? [])];
@@ -165,7 +165,7 @@ const evil: Arbitrary<unknown> = fc.oneof(
 
 /** Values that a schema allows, for the most part: where a pattern and a length contradict, some that it does not. */
 function valid(given: Json): Arbitrary<unknown> {
-  // biome-ignore lint/suspicious/noExplicitAny: it is the document that is looked at
+  // biome-ignore lint/suspicious/noExplicitAny: the document has any shape
   const schema = resolve(given) as any;
   if ("const" in schema) return fc.constant(schema.const);
   if (schema.enum) return fc.constantFrom(...schema.enum);
@@ -203,7 +203,7 @@ function valid(given: Json): Arbitrary<unknown> {
   }
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: it is the document that is looked at
+// biome-ignore lint/suspicious/noExplicitAny: the document has any shape
 function text({ format, pattern, minLength = 0, maxLength = 60 }: any): Arbitrary<string> {
   const plain = fc.string({ unit: "grapheme", minLength, maxLength: Math.min(maxLength, minLength + 60) });
   const somePlate = fc.integer({ min: 1, max: 99_999 }).map((n) => `B ${n} FZ`);
@@ -215,20 +215,20 @@ function text({ format, pattern, minLength = 0, maxLength = 60 }: any): Arbitrar
   if (pattern) {
     try {
       return fc.oneof(fc.stringMatching(new RegExp(pattern, "u"), { maxLength }), somePlate);
-    } catch {} // look-around and the like
+    } catch {} // lookaround and the like
   }
   return fc.oneof(plain, somePlate, fc.constantFrom("0812-0000-0001", "MHFXX11BX00000001", "Tune up"));
 }
 
 /** One of the allowed objects with one of its fields, or one more, made evil. */
-const spoilt = (schema: Json): Arbitrary<unknown> =>
+const corrupted = (schema: Json): Arbitrary<unknown> =>
   fc.tuple(valid(schema), evil, fc.nat(), evilText).map(([value, bad, which, name]) => {
     if (value === null || typeof value !== "object" || Array.isArray(value)) return bad;
     const keys = Object.keys(value);
     const at = which % (keys.length + 2);
     const key = keys[at] ?? (at === keys.length ? name : "unknown");
     const inner = (value as Json)[key];
-    // Half of the nested objects are spoilt inside.
+    // Half of the nested objects are corrupted inside.
     if (which % 2 && inner !== null && typeof inner === "object" && !Array.isArray(inner)) {
       const innerKey = Object.keys(inner)[which % (Object.keys(inner).length || 1)] ?? "unknown";
       return { ...value, [key]: { ...inner, [innerKey]: bad } };
@@ -256,7 +256,7 @@ const rawBytes = fc.oneof(
 );
 
 const asText = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
-/** A value as one part of a URL; what has no UTF-8 form becomes U+FFFD, as a browser sends it. */
+/** A value as one part of a URL; text without a UTF-8 form becomes U+FFFD, as in a browser. */
 const inUrl = (value: unknown): string => encodeURIComponent(asText(value).toWellFormed());
 const inHeader = (value: unknown): string =>
   asText(value)
@@ -266,7 +266,7 @@ const inHeader = (value: unknown): string =>
 const often = <T>(usual: Arbitrary<T>, odd: Arbitrary<T>, weight = 6): Arbitrary<T> =>
   fc.oneof({ weight, arbitrary: usual }, { weight: 1, arbitrary: odd });
 
-function shotAt(operation: Operation): Arbitrary<Shot> {
+function requestTo(operation: Operation): Arbitrary<FuzzRequest> {
   const parameters = operation.parameters.map((each) => {
     const wanted = each.in === "path" || each.name === "If-Match" ? 9 : 2;
     const usual =
@@ -282,7 +282,7 @@ function shotAt(operation: Operation): Arbitrary<Shot> {
   const body: Arbitrary<Buffer | undefined> = operation.body
     ? fc.oneof(
         { weight: 10, arbitrary: valid(operation.body).map(json) },
-        { weight: 6, arbitrary: spoilt(operation.body).map(json) },
+        { weight: 6, arbitrary: corrupted(operation.body).map(json) },
         { weight: 2, arbitrary: rawBytes },
         { weight: 1, arbitrary: fc.constant(undefined) },
       )
@@ -316,13 +316,13 @@ function shotAt(operation: Operation): Arbitrary<Shot> {
   });
 }
 
-interface Heard {
+interface Reply {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   text: string;
 }
 
-function shoot({ operation, path, headers, body }: Shot): Promise<Heard> {
+function execute({ operation, path, headers, body }: FuzzRequest): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ port: service.port, method: operation.method, path, headers, agent: false });
     outgoing.setTimeout(5000, () => outgoing.destroy(new Error("no answer within 5 s")));
@@ -343,10 +343,10 @@ function shoot({ operation, path, headers, body }: Shot): Promise<Heard> {
   });
 }
 
-/** What is wrong with an answer by the document, or nothing. */
-function judge({ operation, path }: Shot, { status, headers, text }: Heard): string | undefined {
+/** The first difference between a response and the document, or undefined. */
+function violation({ operation, path }: FuzzRequest, { status, headers, text }: Reply): string | undefined {
   if (status >= 500) return `status ${status}: ${text}`;
-  if (!headers["x-request-id"] || !headers["x-served-by"]) return "it does not say who answered";
+  if (!headers["x-request-id"] || !headers["x-served-by"]) return "X-Request-Id or X-Served-By is missing";
   if (!/no-store/.test(String(headers["cache-control"]))) return `Cache-Control: ${headers["cache-control"]}`;
   const type = String(headers["content-type"] ?? "").split(";")[0] ?? "";
   // With an empty parameter it is another path.
@@ -362,29 +362,29 @@ function judge({ operation, path }: Shot, { status, headers, text }: Heard): str
   return checked.success ? undefined : `${z.prettifyError(checked.error)}\nin the answer ${status} ${text}`;
 }
 
-it(`${REQUESTS} random requests from the document: no 5xx, and each answer is as the document says`, async () => {
+it(`${REQUESTS} random requests from the document: no 5xx, and each response matches the document`, async () => {
   expect(operations.length).toBeGreaterThanOrEqual(15);
   const seen = new Map<string, number>();
   const hit = new Map<string, number>();
   await fc.assert(
-    fc.asyncProperty(fc.oneof(...operations.map(shotAt)), async (shot) => {
-      const heard = await shoot(shot);
-      const kind = `${String(heard.status)[0]}xx`;
+    fc.asyncProperty(fc.oneof(...operations.map(requestTo)), async (fuzzed) => {
+      const response = await execute(fuzzed);
+      const kind = `${String(response.status)[0]}xx`;
       seen.set(kind, (seen.get(kind) ?? 0) + 1);
-      const name = `${shot.operation.method} ${shot.operation.path}`;
-      if (heard.status < 300) hit.set(name, (hit.get(name) ?? 0) + 1);
+      const name = `${fuzzed.operation.method} ${fuzzed.operation.path}`;
+      if (response.status < 300) hit.set(name, (hit.get(name) ?? 0) + 1);
       else if (!hit.has(name)) hit.set(name, 0);
-      const wrong = judge(shot, heard);
+      const wrong = violation(fuzzed, response);
       if (wrong)
         throw new Error(
-          `${name}\n${shot.path}\n${JSON.stringify(shot.headers)}\n${shot.body?.subarray(0, 2000)}\n${wrong}`,
+          `${name}\n${fuzzed.path}\n${JSON.stringify(fuzzed.headers)}\n${fuzzed.body?.subarray(0, 2000)}\n${wrong}`,
         );
     }),
     { numRuns: REQUESTS, seed: SEED, interruptAfterTimeLimit: 240_000, markInterruptAsFailure: true },
   );
   console.log(Object.fromEntries(seen));
   console.table(Object.fromEntries([...hit].sort()));
-  // It would prove nothing if all were refused at the door, or none.
+  // The run proves nothing if all requests are refused, or none.
   expect(seen.get("2xx")).toBeGreaterThan(REQUESTS / 10);
   expect(seen.get("4xx")).toBeGreaterThan(REQUESTS / 10);
   expect([...hit].filter(([, count]) => count === 0)).toEqual([]);
@@ -392,15 +392,15 @@ it(`${REQUESTS} random requests from the document: no 5xx, and each answer is as
   expect((await service.get("/healthz")).status).toBe(200);
 }, 300_000);
 
-it("what it left behind can be read back, all of it, as the document says", async () => {
+it("all rows of these requests can be read back as the document says", async () => {
   for (const list of ["customers", "vehicles", "services"]) {
     const operation = operations.find(({ method, path }) => method === "GET" && path === `/api/${list}`) as Operation;
     let rows = 0;
     for (let path: string | null = `/api/${list}?limit=100&sort=id`; path; ) {
-      const shot = { operation, path, headers: {}, body: undefined };
-      const heard = await shoot(shot);
-      expect([heard.status, judge(shot, heard)]).toEqual([200, undefined]);
-      const { items, next } = JSON.parse(heard.text);
+      const fuzzed = { operation, path, headers: {}, body: undefined };
+      const response = await execute(fuzzed);
+      expect([response.status, violation(fuzzed, response)]).toEqual([200, undefined]);
+      const { items, next } = JSON.parse(response.text);
       rows += items.length;
       path = next && `/api/${list}?limit=100&sort=id&after=${encodeURIComponent(next)}`;
     }

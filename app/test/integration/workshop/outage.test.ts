@@ -45,7 +45,7 @@ function expectRefusal({ status, headers, body, ms }: Reply, withinMs = 1000): v
 
 const expectBack = () => until("the workshop to be back", async () => (await create()).status === 201, 5000);
 
-/** Writes with 8 clients until told to stop; resolves with each name that was sent and what came back for it. */
+/** Writes with 8 clients until the returned function is called, which resolves with the reply by the name that was sent. */
 function startWriting(): () => Promise<Map<string, Reply>> {
   const sent = new Map<string, Reply>();
   let running = true;
@@ -74,7 +74,7 @@ async function expectHonest(sent: Map<string, Reply>): Promise<void> {
   for (const reply of sent.values()) if (reply.status !== 201) expectRefusal(reply, CROWDED_MS);
 }
 
-it("killed and restarted under writes: nothing acknowledged is lost, refusals are quick, back by itself", async () => {
+it("killed and restarted under writes: no acknowledged write is lost, refusals are fast, recovery is automatic", async () => {
   const stop = startWriting();
   for (let i = 0; i < 3; i++) {
     const before = Number((await postgres.rows("SELECT count(*) FROM customers"))[0]?.count);
@@ -91,7 +91,7 @@ it("killed and restarted under writes: nothing acknowledged is lost, refusals ar
   await expectHonest(sent);
 });
 
-it("away for long: refused within a second each time; alive but not ready; back by itself", async () => {
+it("a long outage: each request is refused within a second; alive but not ready; recovery is automatic", async () => {
   await postgres.signal("SIGINT");
   expectRefusal(await create());
   for (const path of ["/api/customers", "/api/vehicles?q=B", "/api/services/1", "/api/customers/1/services"])
@@ -106,7 +106,7 @@ it("away for long: refused within a second each time; alive but not ready; back 
 });
 
 describe("frozen", () => {
-  it("each write is refused within a second, then it is back with no connection lost", async () => {
+  it("each write is refused within a second; afterwards no connection is lost", async () => {
     const stop = startWriting();
     await until("some writes", async () => {
       return Number((await postgres.rows("SELECT count(*) FROM customers"))[0]?.count) > 50;
@@ -125,7 +125,7 @@ describe("frozen", () => {
     });
   });
 
-  it("/readyz says so within a second", async () => {
+  it("/readyz reports it within a second", async () => {
     await postgres.signal("SIGSTOP");
     const started = performance.now();
     const ready = await service.get("/readyz");
@@ -133,7 +133,7 @@ describe("frozen", () => {
   });
 });
 
-it("an administrator ends its connections: no request fails for it but those under way", async () => {
+it("an administrator ends its connections: only requests in progress fail", async () => {
   for (let i = 0; i < 3; i++) {
     await Promise.all(Array.from({ length: 20 }, () => create()));
     const ended = await postgres.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'halo'");
@@ -144,7 +144,7 @@ it("an administrator ends its connections: no request fails for it but those und
   }
 });
 
-it("a row that somebody holds: the change waits no longer than a second, and nobody else waits", async () => {
+it("a locked row: the change waits at most a second, and other requests do not wait", async () => {
   const { body } = await create();
   await postgres.ask(async (holder) => {
     await holder.query("BEGIN");
@@ -159,7 +159,7 @@ it("a row that somebody holds: the change waits no longer than a second, and nob
   });
 });
 
-it("there is no PostgreSQL at the start: it listens, refuses, and needs no help when one comes", async () => {
+it("without PostgreSQL at the start it listens and refuses, and recovers by itself", async () => {
   await service.kill();
   await postgres.signal("SIGINT");
   service = await Service.launch({ REDIS_PORT: "1", ...postgres.env });
@@ -169,7 +169,7 @@ it("there is no PostgreSQL at the start: it listens, refuses, and needs no help 
   await expectBack();
 });
 
-describe("idle connections that PostgreSQL does not hear end", () => {
+describe("idle connections whose end PostgreSQL has not noticed", () => {
   let registry: Registry;
   let database: Database;
   let pids: number[];
@@ -195,7 +195,7 @@ describe("idle connections that PostgreSQL does not hear end", () => {
     await database.close();
   });
 
-  it("are not there any more: one login at a time", async () => {
+  it("are replaced by one login at a time", async () => {
     const used = async () => {
       const { values = [] } = (await registry.getSingleMetric("postgres_pool_connections")?.get()) ?? {};
       return values.find(({ labels }) => labels.state === "used")?.value;
@@ -207,7 +207,7 @@ describe("idle connections that PostgreSQL does not hear end", () => {
     await requests;
   });
 
-  it("count once where they end with an error as well: the next request gets in", async () => {
+  it("count once, also if they end with an error: the next request is admitted", async () => {
     const emitted = vi.spyOn(pg.Pool.prototype, "emit");
     for (const pid of pids) process.kill(pid, "SIGTERM");
     await postgres.signal("SIGCONT");
@@ -218,7 +218,7 @@ describe("idle connections that PostgreSQL does not hear end", () => {
   });
 });
 
-it("slow to let anybody in: writes are refused meanwhile, and their logins do not keep each other out", async () => {
+it("slow logins: writes are refused meanwhile, and the logins do not delay each other until all time out", async () => {
   await postgres.signal("SIGINT");
   // A login takes longer than any request waits for one.
   await postgres.start({ pre_auth_delay: 1, log_connections: "on" });

@@ -21,7 +21,7 @@ const run = (statements: string[]): Promise<(number | null)[]> =>
 const seed = (seed: number, from: number, to: number, at = now) => run(seedStatements({ seed, from, to, now: at }));
 const remove = (batch: Omit<Batch, "now">) => run(removeStatements(batch));
 
-/** What the tables hold, as one sum. */
+/** One checksum of all tables. */
 const sum = async () =>
   (
     await postgres.rows(
@@ -29,7 +29,7 @@ const sum = async () =>
     )
   )[0]?.md5;
 
-it("adds 2 : 3 : 10, once; the same rows for the same seed, in whatever batches, and others for another", async () => {
+it("adds 2 : 3 : 10, once; the same rows for the same seed in any batch size, other rows for another seed", async () => {
   expect(await seed(1, 1, 1000)).toEqual([1000, 1500, 5000]);
   const first = await sum();
   expect(await seed(1, 1, 1000, new Date("2026-12-24T05:00:00Z"))).toEqual([0, 0, 0]);
@@ -40,7 +40,7 @@ it("adds 2 : 3 : 10, once; the same rows for the same seed, in whatever batches,
   expect(await seed(2, 1, 1000)).toEqual([1000, 1500, 5000]);
 });
 
-it("made plausible rows: shapes, times and statuses", async () => {
+it("creates plausible rows: formats, times and statuses", async () => {
   const bad = {
     customers: `name !~ '^[A-Z][a-z]+( [A-Z][a-z]+)?$' OR phone !~ '^08\\d\\d-00\\d\\d-\\d{4}$' OR email !~ '@example\\.com$'
       OR updated_at <> created_at OR version <> 1`,
@@ -58,7 +58,7 @@ it("made plausible rows: shapes, times and statuses", async () => {
   expect(statuses.map(({ status }) => status).toSorted()).toEqual(["cancelled", "done", "in_progress", "scheduled"]);
 });
 
-it("taken out again: others' rows stay, and what they hang on", async () => {
+it("a removal keeps other rows, and the rows that they refer to", async () => {
   const others = `SELECT md5(string_agg(s::text, '' ORDER BY id)) FROM services s WHERE id NOT BETWEEN 1000000000 AND 1999999999`;
   const [mine] = await postgres.rows(
     "INSERT INTO vehicles (customer_id, plate, make, model, year) VALUES (1000000007, 'B 1 A', 'Toyota', 'Kijang', 1999) RETURNING id",

@@ -29,7 +29,7 @@ beforeAll(async () => {
     await client.query("ANALYZE customers; ANALYZE vehicles; ANALYZE services");
   });
   console.log(`${CUSTOMERS} customers seeded in ${((performance.now() - since) / 1000).toFixed(1)} s`);
-  // From now on the server tells the plan of each statement that the service runs.
+  // From here on PostgreSQL logs the plan of each statement of the service.
   await postgres.signal("SIGINT");
   await postgres.start({
     session_preload_libraries: "auto_explain",
@@ -100,7 +100,7 @@ const ask = async (path: string): Promise<Reply> => {
   return reply;
 };
 
-it("each list answers within its bound, its first page and those that follow", async () => {
+it("each list answers within its bound, its first page and all further ones", async () => {
   const slow: string[] = [];
   const table: { list: string; rows: number; "p95 ms": number }[] = [];
   for (const list of lists) {
@@ -124,7 +124,7 @@ it("each list answers within its bound, its first page and those that follow", a
   expect(slow).toEqual([]);
 }, 300_000);
 
-it("no list reads a big table from one end to the other", async () => {
+it("no list scans a whole large table", async () => {
   const wrong: string[] = [];
   for (const list of lists) {
     const { body } = await ask(list);

@@ -19,18 +19,18 @@ test.each([
   ["DiskLow", limits.disk[0]],
   ["DiskCritical", limits.disk[1]],
   ["PoolExhausted", limits.connections[0]],
-])("what the page calls bad is what %s fires at: %s", (alert, limit) => {
+])("the page's limit is the threshold of %s: %s", (alert, limit) => {
   const expr = rules("alerts").find((rule) => rule.alert === alert)?.expr ?? "";
   expect(expr.match(/(?:ratio1m|p95_1m|mean1m|ratio) [<>] ([\d.]+)/)?.[1]).toBe(String(limit));
 });
 
-test("every recording rule that the page asks for exists", () => {
+test("every recording rule that the page queries exists", () => {
   const recorded = new Set(rules("recording").map(({ record }) => record));
   const asked = figures.flatMap(({ lines }) => lines.map(({ rule }) => rule.replace(/\{.*/, "")));
   expect(asked.filter((rule) => rule.includes(":") && !recorded.has(rule))).toEqual([]);
 });
 
-test("one query asks for every line; on a long range for what was between two points", () => {
+test("one query has every line, and aggregates between two points of a long range", () => {
   expect(everything(5)).toContain('label_replace(max(site:requests:rate1m), "line", "requests 0", "", "")');
   expect(everything(360)).toContain("max(avg_over_time(site:requests:rate1m[360s]))");
   expect(everything(360)).toContain("min by (host) (min_over_time(disk:free:ratio[360s]))");
@@ -54,7 +54,7 @@ test.each([
   [null, "ratio", "– "],
 ] as const)("%s %s is %s", (value, unit, text) => expect(words(value, unit).join(" ")).toBe(text));
 
-test("how bad a value is: over a limit, or under it where little is bad; nothing where there is no value", () => {
+test("a value is bad above a limit, or below it for a low limit; without a value it is neither", () => {
   const figure = (id: string) => figures.find((each) => each.id === id) as Figure;
   expect([0.01, 0.011, 0.06, null].map((value) => badness(figure("errors"), value))).toEqual([0, 1, 2, null]);
   expect([0.5, 0.2, 0.19, 0.05].map((value) => badness(figure("disk"), value))).toEqual([0, 0, 1, 2]);
@@ -67,7 +67,7 @@ describe("marks", () => {
     value: [0, String(at)] as [number, string],
   });
 
-  test("a beginning and its end are one mark; what has not ended, or whose beginning is gone, is one as well", () => {
+  test("a beginning and its end are one mark; so is one without an end, and one without a beginning", () => {
     expect(
       events([
         edge("drill", "halt", "end", 160),
@@ -82,7 +82,7 @@ describe("marks", () => {
     ]);
   });
 
-  test("a release that begins while another one serves is a mark; the first one, or one that comes back alone, is none", () => {
+  test("a release that begins while another one serves is a mark; the first one, or a returning one, is none", () => {
     expect(
       changes(
         [10, 20, 30, 40, 50, 60],

@@ -37,13 +37,13 @@ test("a request counts by method, pattern and status, and its time by the first 
   expect(times.join()).not.toContain('le="0.1"');
 });
 
-test("a client that left is a 499, whatever the answer would have been", async () => {
+test("a client that closed the connection is a 499, whatever the response would have been", async () => {
   const { request, samples } = setUp();
   request("GET", { path: "/" }, { left: true })();
   expect(await samples("http_requests_total")).toEqual(['http_requests_total{method="GET",route="/",status="499"} 1']);
 });
 
-test("failures are told as 0 before the first one", async () => {
+test("failures are exported as 0 before the first one", async () => {
   const { request, text } = setUp();
   request("GET", { path: "/" })();
   for (const status of [500, 503])
@@ -58,7 +58,7 @@ test("unknown methods share one name, and so do requests without a route", async
   ]);
 });
 
-test("requests in flight are those that have begun and are not over", async () => {
+test("requests in flight have begun and not ended", async () => {
   const { request, samples } = setUp();
   const ends = [request("GET"), request("GET")];
   expect(await samples("http_requests_in_flight")).toEqual(["http_requests_in_flight 2"]);

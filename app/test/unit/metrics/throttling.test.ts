@@ -17,14 +17,14 @@ const group = (path: string, stat?: string) => {
 const held = (periods: number, microseconds: number) =>
   `usage_usec 7\nnr_periods 99\nnr_throttled ${periods}\nthrottled_usec ${microseconds}\nnr_bursts 0\n`;
 
-test("a group's figure has those of the groups above it in it; a group without a limit says nothing", () => {
+test("a group's value includes its parents'; a group without a limit adds none", () => {
   group("system.slice/halo.service", held(2, 500_000));
   group("system.slice", "usage_usec 7\n");
   group("", held(1, 250_000));
   expect(readThrottling(cpuStats("0::/system.slice/halo.service\n", root))).toEqual({ periods: 3, seconds: 0.75 });
 });
 
-test("in a container the path begins with what is outside", () => {
+test("in a container the path begins with folders outside", () => {
   group("system.slice/halo.service", held(2, 500_000));
   const outside = "0::/halo-lab/docker/0123/system.slice/halo.service\n";
   expect(readThrottling(cpuStats(outside, root))).toEqual({ periods: 2, seconds: 0.5 });
@@ -34,6 +34,6 @@ test.each([
   ["no hierarchy of version 2", "12:cpu,cpuacct:/user.slice\n"],
   ["no file that says so", "0::/elsewhere\n"],
   ["no answer at all", ""],
-])("%s is no figure", (_, groups) => {
+])("%s gives no value", (_, groups) => {
   expect(readThrottling(cpuStats(groups, root))).toBeUndefined();
 });

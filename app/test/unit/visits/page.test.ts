@@ -3,7 +3,7 @@ import { hueOf } from "../../../src/visits/hue.ts";
 import { PAGE_POLICY, renderPage } from "../../../src/visits/page.ts";
 
 describe("renderPage", () => {
-  it("shows who answered and the number", () => {
+  it("shows the backend and the number", () => {
     const html = renderPage("backend1", 1234567);
     expect(html).toContain('data-container="backend1" data-total="1234567"');
     expect(html).toContain("1,234,567");
@@ -20,7 +20,7 @@ describe("renderPage", () => {
     expect(renderPage(`"><script>alert(1)</script>`, 1)).not.toContain("<script>alert");
   });
 
-  it("needs nothing that its policy forbids", () => {
+  it("uses no source that its policy forbids", () => {
     expect(PAGE_POLICY).not.toMatch(/unsafe|\*/);
     expect(renderPage("a", 1)).not.toMatch(/<style|style=|<script>|\son\w+=|https?:/);
   });

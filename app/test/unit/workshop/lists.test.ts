@@ -11,13 +11,13 @@ const compiled = (name: keyof typeof resources, query: string) => {
 };
 
 describe("a list's statement", () => {
-  it("has what the client sent among its parameters only, with LIKE's signs made plain", () => {
+  it("has the client's values only among its parameters, with LIKE's wildcards escaped", () => {
     const { sql, parameters } = compiled("customers", "q=Zzz%25_%5C'--");
     expect(sql).not.toMatch(/zz|'--/i);
     expect(parameters).toContain("%zzz\\%\\_\\\\'--%");
   });
 
-  it("reads no more than a page and one row in each branch", () => {
+  it("reads at most a page and one row in each branch", () => {
     const { sql, parameters } = compiled("services", "status=done&status=cancelled&limit=10");
     expect(sql.match(/limit/g)).toHaveLength(3);
     expect(parameters.filter((value) => value === 11)).toHaveLength(3);
@@ -33,7 +33,7 @@ describe("a list's statement", () => {
     },
   );
 
-  it("looks for numbers, plates and names only in what can be one", () => {
+  it("searches numbers, plates and names only for a text that can be one", () => {
     const branches = (q: string) => compiled("customers", `q=${encodeURIComponent(q)}`).parameters.slice(0, -1);
     expect(branches("0812-3456")).toContain("%8123456%");
     expect(branches("+62 812 3456")).toContain("%8123456%");
@@ -69,7 +69,7 @@ describe("a list's links", () => {
   });
 });
 
-it("a query with thousands of wrong parameters is answered with the first 50 and their number", () => {
+it("a query with thousands of invalid parameters gets the first 50 errors and their number", () => {
   const query = Array.from({ length: 3000 }, (_, i) => `p${i}`).join("&");
   const read = () => readListRequest(resources.customers, new URLSearchParams(`${"n".repeat(5000)}&${query}`));
   const refused = Object(catchIt(read));

@@ -6,7 +6,7 @@ import { nested } from "../../../src/workshop/routes.ts";
 
 const { components, paths } = openApi(nested, "test");
 
-test("what nginx answers by itself is a problem of the document, which each operation knows", () => {
+test("each operation of the document has the problems that nginx itself sends", () => {
   const template = readFileSync(new URL("../../../../nginx/partials/error_pages.conf.j2", import.meta.url), "utf8");
   const body = template.match(/return 200 '(\{.*\})\\n'/)?.[1] ?? "";
   const problem = JSON.parse(body.replace("$error_title", "Too Many Requests").replace("$status", "429"));

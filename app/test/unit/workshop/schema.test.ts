@@ -2,8 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { ifMatch, ifNoneMatch } from "../../../src/workshop/http.ts";
-import { fieldErrors, wrongFields } from "../../../src/workshop/problems.ts";
 import { CustomerInput, instant, ServiceInput, ServicePatch, VehicleInput } from "../../../src/workshop/schema.ts";
+import { fieldErrors, invalidFields } from "../../../src/workshop/validation.ts";
 
 const codes = (schema: z.ZodType, input: unknown) => {
   const read = schema.safeParse(input);
@@ -75,7 +75,7 @@ describe("fields", () => {
     expect(codes(ServiceInput, { ...service, [field]: value })).toEqual([`/${field} ${code}`]);
   });
 
-  it("times are kept in UTC with milliseconds", () => {
+  it("times are stored in UTC with milliseconds", () => {
     expect(instant.parse("2026-11-21T10:00:00.12345+07:00")).toBe("2026-11-21T03:00:00.123Z");
   });
 });
@@ -92,12 +92,12 @@ describe("entity tags", () => {
   });
 });
 
-it("a body with thousands of wrong fields is answered with the first 50 and their number", () => {
+it("a body with thousands of invalid fields gets the first 50 errors and their number", () => {
   const long = "n".repeat(50_000);
   const input = Object.fromEntries([long, ...Array.from({ length: 8100 }, (_, i) => `k${i}`)].map((key) => [key, 1]));
   const read = CustomerInput.safeParse(input);
-  const { message, extra } = wrongFields(fieldErrors(read.error as z.ZodError, input));
-  expect(message).toBe("8103 fields are wrong.");
+  const { message, extra } = invalidFields(fieldErrors(read.error as z.ZodError, input));
+  expect(message).toBe("8103 fields are invalid.");
   expect(extra).toMatchObject({ errors: { length: 50 }, error_count: 8103 });
   expect(extra.errors).toContainEqual({
     pointer: `/${"n".repeat(100)}\u2026`,

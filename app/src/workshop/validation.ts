@@ -11,14 +11,14 @@ export type Code =
   | "type"
   | "taken";
 
-/** What is wrong with one field of a body, by its JSON pointer. */
+/** An error of one field of a body, by its JSON pointer. */
 export interface FieldError {
   readonly pointer: string;
   readonly code: Code;
   readonly detail: string;
 }
 
-/** A request that is answered with an RFC 9457 problem. */
+/** Thrown to send an RFC 9457 problem. */
 export class HttpProblem extends Error {
   override name = "HttpProblem";
   readonly status: number;
@@ -37,35 +37,35 @@ export class HttpProblem extends Error {
   }
 }
 
-/** How many errors an answer names; a correct program never has as many. A small request must not make a large answer. */
+/** The most errors in one response: a small request must not cause a large response. */
 const MAX_ERRORS = 50;
-/** A name that the client made up is named by so many characters at most. */
+/** The most characters of an unknown field's or parameter's name in a response. */
 const MAX_NAME = 100;
 
-/** The members of a problem that name errors: the first ones, and how many there are. */
-export const named = <T>(errors: T[]): { errors: T[]; error_count: number } => ({
+/** A problem's members for errors: the first {@link MAX_ERRORS}, and their total number. */
+export const limitErrors = <T>(errors: T[]): { errors: T[]; error_count: number } => ({
   errors: errors.slice(0, MAX_ERRORS),
   error_count: errors.length,
 });
 
-/** A name that a client made up, cut where it is long; `\u2026` then stands for the rest. */
+/** A client's name for a field or parameter, cut at {@link MAX_NAME} characters; `\u2026` then marks the cut. */
 export const shortened = (name: string): string => {
   const cut = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME)}\u2026` : name;
   return cut.toWellFormed();
 };
 
-/** The answer to a body whose fields are wrong. */
-export const wrongFields = (errors: FieldError[]): HttpProblem =>
+/** The problem for a body with invalid fields. */
+export const invalidFields = (errors: FieldError[]): HttpProblem =>
   new HttpProblem(
     422,
-    errors.length === 1 ? "One field is wrong." : `${errors.length} fields are wrong.`,
-    named(errors),
+    errors.length === 1 ? "One field is invalid." : `${errors.length} fields are invalid.`,
+    limitErrors(errors),
   );
 
 /**
- * Says what zod found in words that do not change.
+ * Converts zod's issues to the API's errors, whose codes and texts do not change with zod.
  *
- * @param input what was checked
+ * @param input the validated value
  * @param prefix the JSON pointer of the input
  */
 export function fieldErrors(error: z.ZodError, input: unknown, prefix = ""): FieldError[] {
@@ -74,15 +74,15 @@ export function fieldErrors(error: z.ZodError, input: unknown, prefix = ""): Fie
       return issue.keys.map((key) => ({
         pointer: pointerTo([...issue.path, shortened(key)], prefix),
         code: "unknown_field" as const,
-        detail: "There is no such field here, or it cannot be set.",
+        detail: "This field does not exist, or cannot be set.",
       }));
-    return [{ pointer: pointerTo(issue.path, prefix), ...judge(issue, issue.path.reduce(child, input)) }];
+    return [{ pointer: pointerTo(issue.path, prefix), ...describe(issue, issue.path.reduce(child, input)) }];
   });
   const first = new Map(found.map((entry) => [entry.pointer, entry]).reverse() as [string, FieldError][]);
   return [...first.values()].reverse();
 }
 
-function judge(issue: z.core.$ZodIssue, value: unknown): { code: Code; detail: string } {
+function describe(issue: z.core.$ZodIssue, value: unknown): { code: Code; detail: string } {
   if (value === undefined) return { code: "required", detail: "This field is missing." };
   switch (issue.code) {
     case "too_big":
