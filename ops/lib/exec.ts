@@ -103,10 +103,27 @@ export function elapsed(since = 0): string {
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
+/** Lines of a failed command that are printed: its last ones, after each block of Ansible's in which a host failed. */
+const LAST_LINES = 40;
+const BLOCK_LINES = 20;
+
+/** The part of a failed command's output that says why; other hosts of a playbook go on for hundreds of lines after one failed. */
+export function outputOfFailure(output: string): string {
+  const lines = output.trimEnd().split("\n");
+  const last = Math.max(0, lines.length - LAST_LINES);
+  const blocks = lines.flatMap((line, i) => {
+    if (i >= last || !/^(fatal|failed): \[/.test(line)) return [];
+    const title = lines.slice(0, i).findLast((each) => each.startsWith("TASK ")) ?? "";
+    const end = lines.findIndex((each, k) => k > i && each.trim() === "");
+    return [title, ...lines.slice(i, Math.min(end, i + BLOCK_LINES)), ""];
+  });
+  return [...blocks, ...lines.slice(last)].join("\n");
+}
+
 /**
  * Runs one step of a long work. A terminal sees its title, the seconds and the newest line of output, in place;
  * a pipe sees the title and one line at the end. Everything goes to .halo/logs/<log>.log.
- * Resolves with the output; throws a UserError with the last lines when the step fails.
+ * Resolves with the output; throws a UserError when the step fails, whose cause is in the lines printed before.
  */
 export async function step(title: string, log: string, argv: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const file = localPath("logs", `${log}.log`);
@@ -142,7 +159,7 @@ export async function step(title: string, log: string, argv: string[], env: Node
 
   const output = readFileSync(file, "utf8");
   if (code !== 0) {
-    console.error(output.trimEnd().split("\n").slice(-40).join("\n"));
+    console.error(outputOfFailure(output));
     throw new UserError(
       `${title}: failed after ${elapsed(since)}`,
       `read the lines above (all of them: ${relative(root, file)}), then run this again`,

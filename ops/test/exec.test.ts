@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { outputOfFailure } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
 
 test.each(["SIGTERM", "SIGHUP"] as const)(
@@ -39,4 +40,17 @@ test("a playbook is known again in another time zone and language, until it has 
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("a failed playbook's output begins with the task that failed, though other hosts went on", () => {
+  const rest = Array.from({ length: 100 }, (_, i) => `ok: [balancer] ${i}`);
+  const failure = [
+    "TASK [base : Install packages] ****",
+    "ok: [balancer]",
+    "fatal: [backend2]: FAILED! => ",
+    "    msg: no mirror",
+  ];
+  const lines = outputOfFailure([...failure, "", "PLAY [Next] ****", "", ...rest].join("\n")).split("\n");
+  expect(lines.slice(0, 4)).toEqual([failure[0], failure[2], failure[3], ""]);
+  expect(lines.slice(4)).toEqual(rest.slice(-40));
 });
