@@ -1,6 +1,6 @@
 // The card of a figure: its large value, its curves with bands and marks, a legend, and a summary for screen readers.
 import uPlot from "uplot";
-import { badness, type Figure, words } from "./figures.ts";
+import { exceededLimits, type Figure, formatValue } from "./figures.ts";
 import type { Curve, Mark, State } from "./prometheus.ts";
 
 const HEIGHT = 168;
@@ -57,7 +57,8 @@ const hue = ({ host }: Curve, i: number): string => {
   return `line${hosts.indexOf(host) % 6}`;
 };
 
-const text = (value: number | null | undefined, unit: Figure["unit"]): string => words(value, unit).join(" ").trim();
+const text = (value: number | null | undefined, unit: Figure["unit"]): string =>
+  formatValue(value, unit).join(" ").trim();
 
 const label = ({ host, name }: Curve) => [host, name].filter(Boolean).join(" ");
 
@@ -249,25 +250,25 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
     if (figure.pick === "both directions") {
       const sum = (name: string) =>
         known.filter(({ curve }) => curve.name === name).reduce((total, { value }) => total + value, 0);
-      if (known.length === 0) return [...words(null, unit), ""];
+      if (known.length === 0) return [...formatValue(null, unit), ""];
       return [text(sum("in"), unit), "in", `${text(sum("out"), unit)} out`];
     }
     if (figure.pick === "first of second")
-      return [words(all[0]?.value, unit)[0], all[1]?.value ? `of ${words(all[1].value, unit)[0]}` : "", ""];
+      return [formatValue(all[0]?.value, unit)[0], all[1]?.value ? `of ${formatValue(all[1].value, unit)[0]}` : "", ""];
     if (figure.pick === "first") {
       const first = all.find(({ curve }) => !curve.host);
-      return [...words(first?.value, unit), ""];
+      return [...formatValue(first?.value, unit), ""];
     }
     const order = figure.pick === "least" ? 1 : -1;
     const [extreme] = known.sort((one, other) => order * (one.value - other.value));
-    return [...words(extreme?.value, unit), extreme?.curve.host ?? ""];
+    return [...formatValue(extreme?.value, unit), extreme?.curve.host ?? ""];
   }
 
   /** The worst that any curve is at a point. */
   function worst(at: number | null): number | null {
     const judged = figure.pick === "first of second" ? curves.slice(0, 1) : curves;
     const found = judged
-      .map((curve) => badness({ ...figure, limits: bounds(at) }, reading(curve, at)))
+      .map((curve) => exceededLimits({ ...figure, limits: bounds(at) }, reading(curve, at)))
       .filter((each) => each !== null);
     return found.length === 0 ? null : Math.max(...found);
   }

@@ -160,7 +160,7 @@ export const figures: Figure[] = [
 ];
 
 /** One query for every line of every figure; the label `line` identifies a line. `step` in seconds. */
-export function everything(step: number): string {
+export function combinedQuery(step: number): string {
   const lines = figures.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
   const releases = { id: "release", rule: "service_release_info", over: "max", query: byRelease };
   return [...lines, releases]
@@ -178,7 +178,7 @@ const digits = (value: number) => {
 };
 
 /** A value as text: [number, unit]; [–, ""] without one. */
-export function words(value: number | null | undefined, unit: Unit): [string, string] {
+export function formatValue(value: number | null | undefined, unit: Unit): [string, string] {
   if (value === null || value === undefined || !Number.isFinite(value)) return ["–", ""];
   if (unit === "per second") return [digits(value), "/s"];
   if (unit === "seconds") return value < 1 ? [digits(value * 1e3), "ms"] : [digits(value), "s"];
@@ -192,7 +192,7 @@ export function words(value: number | null | undefined, unit: Unit): [string, st
 }
 
 /** How many limits a value exceeds: 0 well, 1 bad, 2 worse; null without a value or a limit. */
-export function badness({ limits, low }: Figure, value: number | null | undefined): number | null {
+export function exceededLimits({ limits, low }: Figure, value: number | null | undefined): number | null {
   if (value === null || value === undefined || limits.length === 0) return null;
   return limits.filter((limit) => (low ? value < limit : value > limit)).length;
 }

@@ -1,7 +1,7 @@
 // The page: queries Prometheus while it is visible, and shows when Prometheus does not answer.
 import { card, clock, forgetPaints, h } from "./chart.ts";
 import { figures } from "./figures.ts";
-import { ask, type Mark, type State } from "./prometheus.ts";
+import { loadState, type Mark, type State } from "./prometheus.ts";
 
 const ranges = [
   { hash: "5m", seconds: 300, name: "5 min", over: "5 minutes" },
@@ -28,19 +28,19 @@ grafana.href = `http://${location.hostname}:3001/`;
 
 let range = fallback;
 let timer: ReturnType<typeof setTimeout> | undefined;
-let asking = new AbortController();
+let pending = new AbortController();
 let last = 0;
 
 /** Queries once, shows the result and plans the next query, sooner for a short range. A query in progress is aborted. */
 async function refresh(): Promise<void> {
   clearTimeout(timer);
-  asking.abort();
+  pending.abort();
   if (document.hidden) return;
   const own = new AbortController();
-  asking = own;
+  pending = own;
   const wanted = range;
   try {
-    const state = await ask(wanted.seconds, own.signal);
+    const state = await loadState(wanted.seconds, own.signal);
     if (own.signal.aborted) return;
     last = Date.now() / 1000;
     for (const each of cards) each.show(state, wanted.seconds, wanted.over);
@@ -61,21 +61,21 @@ function showOutage({ name, message }: Error): void {
   const why = name === "TimeoutError" ? "no answer within 10 s" : message;
   setVerdict("Prometheus is away", "worse");
   const kept = last ? `The values are as of ${clock(last)}.` : "Nothing was heard of it since this page was opened.";
-  const words = `No figures from Prometheus (${why}). ${kept} It is asked again every few seconds.`;
-  if (byId("lost").textContent !== words) byId("lost").textContent = words;
+  const text = `No figures from Prometheus (${why}). ${kept} It is asked again every few seconds.`;
+  if (byId("lost").textContent !== text) byId("lost").textContent = text;
   byId("asked").textContent = "";
   document.body.classList.add("stale");
 }
 
-function setVerdict(words: string, state: string): void {
+function setVerdict(text: string, state: string): void {
   const title = byId("verdict").querySelector("h1") as HTMLElement;
-  if (title.textContent !== words) title.textContent = words; // a screen reader announces only changes
+  if (title.textContent !== text) title.textContent = text; // a screen reader announces only changes
   byId("verdict").className = state;
-  document.title = `${state === "well" ? "" : "● "}${words} · Halo metrics`;
+  document.title = `${state === "well" ? "" : "● "}${text} · Halo metrics`;
 }
 
 /** Shows the verdict, the alerts and the list of marks. */
-function render({ alerts, away, targets, marks, curves, grafana: installed }: State): void {
+function render({ alerts, down, targets, marks, curves, grafana: installed }: State): void {
   const firing = alerts
     .filter(({ state }) => state === "firing")
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
@@ -87,8 +87,8 @@ function render({ alerts, away, targets, marks, curves, grafana: installed }: St
       urgent.length === 1 ? "1 alert" : `${urgent.length} alerts`,
       urgent.some(({ severity }) => severity === "critical") ? "worse" : "bad",
     );
-  else if (away.length > 0)
-    setVerdict(away.length === 1 ? "1 target is down" : `${away.length} targets are down`, "bad");
+  else if (down.length > 0)
+    setVerdict(down.length === 1 ? "1 target is down" : `${down.length} targets are down`, "bad");
   else setVerdict("All is well", "well");
 
   byId("alerts").replaceChildren(
@@ -101,18 +101,18 @@ function render({ alerts, away, targets, marks, curves, grafana: installed }: St
         h("small", {}, `${severity}, since ${clock(since)}`),
       ),
     ),
-    ...(away.length > 0
+    ...(down.length > 0
       ? [
           h(
             "li",
             { class: "down" },
             h("b", {}, "Not answering"),
-            h("span", {}, away.map(({ job, name }) => `${name} (${job})`).join(", ")),
-            h("small", {}, `${targets - away.length} of ${targets} targets are up`),
+            h("span", {}, down.map(({ job, name }) => `${name} (${job})`).join(", ")),
+            h("small", {}, `${targets - down.length} of ${targets} targets are up`),
           ),
         ]
       : []),
-    ...(away.length === 0 && targets > 0
+    ...(down.length === 0 && targets > 0
       ? [h("li", { class: "up" }, h("span", {}, `${targets} targets, all of them up`))]
       : []),
   );

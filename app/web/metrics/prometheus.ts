@@ -1,5 +1,5 @@
 // Queries to Prometheus, and their results in the shape that the page draws.
-import { everything, figures } from "./figures.ts";
+import { combinedQuery, figures } from "./figures.ts";
 
 /** A curve: one line of a figure, of one host where it has hosts; `now` is its newest value, null for none. */
 export type Curve = { name: string; host: string; dashed: boolean; values: (number | null)[]; now: number | null };
@@ -13,7 +13,7 @@ export type State = {
   marks: Mark[];
   alerts: Alert[];
   targets: number;
-  away: Target[];
+  down: Target[];
   grafana: boolean;
 };
 
@@ -41,7 +41,7 @@ const number = (text: string | undefined) => {
 export const stepOf = (range: number) => Math.max(5, Math.ceil(range / 240));
 
 /** Queries all data of the page for the last `range` seconds. Rejects if Prometheus does not answer within 10 s. */
-export async function ask(range: number, stale: AbortSignal): Promise<State> {
+export async function loadState(range: number, stale: AbortSignal): Promise<State> {
   const signal = AbortSignal.any([stale, AbortSignal.timeout(10_000)]);
   const step = stepOf(range);
   const now = Date.now() / 1000;
@@ -52,12 +52,12 @@ export async function ask(range: number, stale: AbortSignal): Promise<State> {
   const [past, present, { alerts }] = await Promise.all([
     get<{ result: Series[] }>(
       "query_range",
-      { query: everything(step), start: String(start), end: String(end), step: String(step) },
+      { query: combinedQuery(step), start: String(start), end: String(end), step: String(step) },
       signal,
     ),
     get<{ result: Series[] }>(
       "query",
-      { query: `${everything(0)} or up or halo_event_timestamp_seconds or ${grafana}` },
+      { query: `${combinedQuery(0)} or up or halo_event_timestamp_seconds or ${grafana}` },
       signal,
     ),
     get<{ alerts: { labels: Record<string, string>; annotations: Record<string, string>; [key: string]: unknown }[] }>(
@@ -113,7 +113,7 @@ export async function ask(range: number, stale: AbortSignal): Promise<State> {
         state: String(state),
       })),
     targets: up.length,
-    away: up
+    down: up
       .filter(({ value }) => value?.[1] === "0")
       .map(({ metric }) => ({ job: metric.job ?? "", name: metric.instance ?? metric.host ?? "" }))
       .sort((one, other) => `${one.name} ${one.job}`.localeCompare(`${other.name} ${other.job}`)),

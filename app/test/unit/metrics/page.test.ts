@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { badness, everything, type Figure, figures, limits, words } from "../../../web/metrics/figures.ts";
+import {
+  combinedQuery,
+  exceededLimits,
+  type Figure,
+  figures,
+  formatValue,
+  limits,
+} from "../../../web/metrics/figures.ts";
 import { changes, events, stepOf } from "../../../web/metrics/prometheus.ts";
 
 const rules = (name: string): { alert?: string; record?: string; expr: string }[] =>
@@ -31,11 +38,11 @@ test("every recording rule that the page queries exists", () => {
 });
 
 test("one query has every line, and aggregates between two points of a long range", () => {
-  expect(everything(5)).toContain('label_replace(max(site:requests:rate1m), "line", "requests 0", "", "")');
-  expect(everything(360)).toContain("max(avg_over_time(site:requests:rate1m[360s]))");
-  expect(everything(360)).toContain("min by (host) (min_over_time(disk:free:ratio[360s]))");
-  expect(everything(360)).toContain("max_over_time(service_release_info[360s])");
-  expect(everything(5).split(" or ").length).toBe(figures.flatMap(({ lines }) => lines).length + 1);
+  expect(combinedQuery(5)).toContain('label_replace(max(site:requests:rate1m), "line", "requests 0", "", "")');
+  expect(combinedQuery(360)).toContain("max(avg_over_time(site:requests:rate1m[360s]))");
+  expect(combinedQuery(360)).toContain("min by (host) (min_over_time(disk:free:ratio[360s]))");
+  expect(combinedQuery(360)).toContain("max_over_time(service_release_info[360s])");
+  expect(combinedQuery(5).split(" or ").length).toBe(figures.flatMap(({ lines }) => lines).length + 1);
   expect([300, 900, 3600, 86400].map(stepOf)).toEqual([5, 5, 15, 360]);
 });
 
@@ -52,13 +59,13 @@ test.each([
   [12, "connections", "12 "],
   [Number.NaN, "seconds", "– "],
   [null, "ratio", "– "],
-] as const)("%s %s is %s", (value, unit, text) => expect(words(value, unit).join(" ")).toBe(text));
+] as const)("%s %s is %s", (value, unit, text) => expect(formatValue(value, unit).join(" ")).toBe(text));
 
 test("a value is bad above a limit, or below it for a low limit; without a value it is neither", () => {
   const figure = (id: string) => figures.find((each) => each.id === id) as Figure;
-  expect([0.01, 0.011, 0.06, null].map((value) => badness(figure("errors"), value))).toEqual([0, 1, 2, null]);
-  expect([0.5, 0.2, 0.19, 0.05].map((value) => badness(figure("disk"), value))).toEqual([0, 0, 1, 2]);
-  expect(badness(figure("requests"), 5)).toBe(null);
+  expect([0.01, 0.011, 0.06, null].map((value) => exceededLimits(figure("errors"), value))).toEqual([0, 1, 2, null]);
+  expect([0.5, 0.2, 0.19, 0.05].map((value) => exceededLimits(figure("disk"), value))).toEqual([0, 0, 1, 2]);
+  expect(exceededLimits(figure("requests"), 5)).toBe(null);
 });
 
 describe("marks", () => {
