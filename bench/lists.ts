@@ -8,8 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost } from "../ops/cluster/hosts.ts";
-import { domainOf, inGroup } from "../ops/cluster/inventory.ts";
+import { inGroup } from "../ops/cluster/inventory.ts";
 import { openSession } from "../ops/cluster/session.ts";
+import { siteFor, urlOf } from "../ops/cluster/sites.ts";
 import { runCommand, UserError } from "../ops/lib/cli.ts";
 import { elapsed, passThrough } from "../ops/lib/exec.ts";
 import { localPath, root } from "../ops/lib/paths.ts";
@@ -98,8 +99,8 @@ await runCommand(async (args) => {
       interrupted.abort(new UserError("interrupted; the example data are out again", "run it again")),
     );
   const session = openSession(console.log, interrupted.signal);
-  const host = domainOf("/api/customers");
-  const url = `http://${findHost(inGroup("balancers")[0]?.name).address}/`;
+  const site = siteFor("/api/customers");
+  const url = `${urlOf(site, findHost(inGroup("balancers")[0]?.name).address)}/`;
   const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
   const lines = ["| list | requests/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|"];
   try {
@@ -109,7 +110,7 @@ await runCommand(async (args) => {
     for (const [kind, paths] of Object.entries(kinds(Number(customers)))) {
       const file = join(folder, "paths.lua");
       writeFileSync(file, script(paths));
-      const load = (s: number) => session.must(wrk(Number(clients), s, host, url, "-s", file));
+      const load = (s: number) => session.must(wrk(Number(clients), s, site.domain, url, "-s", file));
       await load(2); // a JIT that has just begun is slower
       const figures = (await load(Number(seconds))).output.split("\n").at(-1) ?? "";
       const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = figures.split(" ").map(Number);

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { outerAddress } from "./cluster/hosts.ts";
-import { domains, inGroup } from "./cluster/inventory.ts";
+import { inGroup } from "./cluster/inventory.ts";
+import { domains } from "./cluster/sites.ts";
 import { withLines } from "./hosts/hostsFile.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { findHost, viaLab } from "./cluster/hosts.ts";
-import { inGroup, sites } from "./cluster/inventory.ts";
+import { inGroup } from "./cluster/inventory.ts";
+import { siteOf, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { passThrough } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
@@ -30,8 +31,8 @@ await runCommand(async (args) => {
   const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
   if (!executablePath) throw new UserError("Chromium is not installed", "apt install chromium");
   if (!existsSync(report)) throw new UserError("no drill has written .halo/reports/drills.md", "npm run drill");
-  const site = sites().find(({ domain }) => domain.startsWith("metrics."));
-  if (!site) throw new UserError("no site shows the metrics", "add one to ansible/group_vars/all/sites.yml");
+  const site = siteOf("metrics");
+  if (!site) throw new UserError("no site has the role metrics", "add one to ansible/group_vars/all/sites.yml");
   const here = [process.execPath, ...process.argv.slice(1)];
   const inside = viaLab(here);
   if (inside.length > here.length) return passThrough(inside); // the browser must reach the balancer
@@ -43,7 +44,7 @@ await runCommand(async (args) => {
     args: ["--no-sandbox", `--host-resolver-rules=MAP ${site.domain} ${address}`],
   });
   try {
-    await takeMetrics(browser, `http://${site.domain}:${site.ports[0]}/#${values.range}`);
+    await takeMetrics(browser, `${urlOf(site)}/#${values.range}`);
     await takeDrills(browser);
   } finally {
     await browser.close();

@@ -2,8 +2,9 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { playbook, rememberLab, viaLab } from "./cluster/hosts.ts";
-import { domains, hosts, inGroup } from "./cluster/inventory.ts";
+import { hosts, inGroup } from "./cluster/inventory.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
+import { counterSite, siteOf, sites, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
@@ -63,12 +64,16 @@ function needCommands(commands: string[]): void {
 
 function nextSteps(choice: Choice): void {
   const [balancer] = inGroup("balancers");
-  const names = domains();
-  const metrics = inGroup("monitoring").length > 0 && names.find((name) => name.startsWith("metrics."));
+  const counter = counterSite();
+  const metrics = inGroup("monitoring").length > 0 && siteOf("metrics");
   console.log(`
 Up in ${elapsed()}.
-  See it:    npm run -s exec -- curl -s -H 'Host: ${names[0]}' http://${balancer?.address}/
-  Browse it: ${names.map((name) => `http://${name}`).join(", ")} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
-  Check it:  npm run verify${metrics ? `\n  Watch it:  http://${metrics}, user halo, password in .halo/secrets/metrics` : ""}
+  See it:    npm run -s exec -- curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/
+  Browse it: ${sites()
+    .map((site) => urlOf(site))
+    .join(
+      ", ",
+    )} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
+  Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt backend1, then refresh`);
 }

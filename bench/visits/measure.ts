@@ -2,8 +2,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../../ops/cluster/hosts.ts";
-import { domains, hosts } from "../../ops/cluster/inventory.ts";
+import { hosts } from "../../ops/cluster/inventory.ts";
+import { portOf } from "../../ops/cluster/ports.ts";
 import { openSession } from "../../ops/cluster/session.ts";
+import { counterSite, urlOf } from "../../ops/cluster/sites.ts";
 import { backends, balancer } from "../../ops/cluster/topology.ts";
 import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed } from "../../ops/lib/exec.ts";
@@ -17,8 +19,9 @@ type Side = "halo" | "bare";
 type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };
 
 const all = hosts();
-const [domain] = domains();
-const url = `http://${findHost(balancer).address}/`;
+const counter = counterSite();
+const url = `${urlOf(counter, findHost(balancer).address)}/`;
+const servicePort = portOf("app");
 
 const interrupted = new AbortController();
 // Not the interruption's: what is begun is put right.
@@ -57,13 +60,13 @@ async function stopBare(): Promise<void> {
   await settle("halo");
 }
 
-/** Has every backend's port 3000 answered by one of the two, and waits until it is so. */
+/** Has the service's port on every backend answered by one of the two, and waits until it is so. */
 async function serve(side: Side): Promise<void> {
   const redirect = `nft --file - <<'NFT'
 table ip halo_bench {
   chain prerouting {
     type nat hook prerouting priority dstnat;
-    tcp dport 3000 redirect to :${barePort}
+    tcp dport ${servicePort} redirect to :${barePort}
   }
 }
 NFT`;
@@ -76,7 +79,7 @@ NFT`;
 /** Waits until one of the two answers. nginx is reloaded because the connections that it keeps would still go to the other one. */
 async function settle(side: Side): Promise<void> {
   await on(balancer, "systemctl reload nginx");
-  const visit = viaLab(["curl", "-s", "-H", `Host: ${domain}`, url]);
+  const visit = viaLab(["curl", "-s", "-H", `Host: ${counter.domain}`, url]);
   const deadline = performance.now() + 60_000;
   for (let good = 0; good < 20; ) {
     if (performance.now() > deadline) throw new UserError(`${side} does not answer on every backend`, "npm run verify");
@@ -86,7 +89,7 @@ async function settle(side: Side): Promise<void> {
 }
 
 const load = async (seconds: number) =>
-  (await openSession(console.log, interrupted.signal).must(wrk(connections, seconds, domain ?? "", url, "--latency")))
+  (await openSession(console.log, interrupted.signal).must(wrk(connections, seconds, counter.domain, url, "--latency")))
     .output;
 
 async function measure(seconds: number): Promise<Round> {

@@ -2,8 +2,9 @@
 
 import { UserError } from "../lib/cli.ts";
 import { remote } from "./hosts.ts";
-import { domains, hosts } from "./inventory.ts";
+import { hosts } from "./inventory.ts";
 import type { Session } from "./session.ts";
+import { counterSite } from "./sites.ts";
 import { backends, balancer, monitoring } from "./topology.ts";
 
 /** A script for these hosts that undoes a failure, and changes nothing where there is none to undo. */
@@ -74,6 +75,10 @@ export async function restoreCluster(
     await Promise.all(
       undo.on.map((host) => session.on(host, `systemctl stop ${unit(name)}.timer 2>/dev/null || true\n${undo.script}`)),
     );
+  const {
+    domain,
+    ports: [port],
+  } = counterSite();
   // A path that counts no visit; a banned backend is tried again after some seconds.
   await session.on(
     balancer,
@@ -85,8 +90,8 @@ while set(seen[-20:]) != wanted:
     if time.time() > end:
         raise SystemExit(f"the last answers came from {set(seen[-20:])}")
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", timeout=5)
-        connection.request("GET", "/-/drill", headers={"Host": "${domains()[0]}"})
+        connection = http.client.HTTPConnection("127.0.0.1", ${port}, timeout=5)
+        connection.request("GET", "/-/drill", headers={"Host": "${domain}"})
         seen.append(connection.getresponse().getheader("X-Served-By"))
     except OSError as error:
         seen.append(str(error))

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
@@ -88,36 +88,3 @@ export function hosts(): Host[] {
 
 /** The hosts of one group of the inventory in use. */
 export const inGroup = (group: string): Host[] => hosts().filter((host) => host.groups.includes(group));
-
-/** A name that the balancer answers for, every port on which it does, and the paths of its own. */
-export type Site = { domain: string; ports: number[]; paths: string[] };
-
-/** Reads the sites of a text like ansible/group_vars/all/sites.yml; throws a UserError when one has no name or no port. */
-export function parseSites(text: string): Site[] {
-  const wrong = (problem: string) =>
-    new UserError(`ansible/group_vars/all/sites.yml: ${problem}`, "correct it there, then run this again");
-  let sites: { domain?: string; ports?: number[]; any_name_ports?: number[]; paths?: object | null }[];
-  try {
-    sites = parse(text).sites;
-  } catch (error) {
-    throw wrong(`cannot be read (${error instanceof Error ? error.message : error})`);
-  }
-  if (!Array.isArray(sites) || sites.length === 0) throw wrong("there is no site");
-  return sites.map((site, i) => {
-    if (typeof site?.domain !== "string") throw wrong(`site ${i + 1} needs domain`);
-    const ports = [...new Set([site.ports ?? [], site.any_name_ports ?? []].flat())];
-    if (ports.length === 0) throw wrong(`${site.domain} needs ports or any_name_ports`);
-    return { domain: site.domain, ports, paths: Object.keys(site.paths ?? {}) };
-  });
-}
-
-/** The sites that the balancer answers for; the first one is the visit counter. */
-export const sites = (): Site[] => parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
-
-/** The name under which a path is asked for: of the first site that has the path, or a folder around it, as one of its own. */
-export const domainOf = (path: string): string =>
-  (sites().find(({ paths }) => paths.some((own) => own !== "/" && `${path}/`.startsWith(own))) ?? sites()[0])?.domain ??
-  "";
-
-/** The sites' names, in their order. */
-export const domains = (): string[] => sites().map((site) => site.domain);

@@ -3,7 +3,8 @@ import { request } from "node:http";
 import { UserError } from "../lib/cli.ts";
 import { localPath } from "../lib/paths.ts";
 import { findHost } from "./hosts.ts";
-import { inGroup, sites } from "./inventory.ts";
+import { inGroup } from "./inventory.ts";
+import { siteOf } from "./sites.ts";
 
 /** One series of an instant query: its labels, `__name__` among them, and its value. */
 export type Series = { labels: Record<string, string>; value: number };
@@ -13,9 +14,14 @@ export type Series = { labels: Record<string, string>; value: number };
  * called where the hosts can be reached. Throws a UserError where there is no monitoring, or it does not answer within 10 s.
  */
 export async function query(expression: string, time?: number): Promise<Series[]> {
-  const site = sites().find(({ domain }) => domain.startsWith("metrics."));
-  if (!site || inGroup("monitoring").length === 0)
+  if (inGroup("monitoring").length === 0)
     throw new UserError("the inventory's group monitoring has no host", "name one there, then: npm run up");
+  const site = siteOf("metrics");
+  if (!site)
+    throw new UserError(
+      "no site in ansible/group_vars/all/sites.yml has the role metrics",
+      "add it there, then: npm run up",
+    );
   const away = (why: string) => new UserError(`Prometheus does not answer: ${why}`, "npm run verify");
   let password: string;
   try {

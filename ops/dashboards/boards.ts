@@ -1,8 +1,10 @@
 import { limits } from "../../app/web/metrics/figures.ts";
+import { siteOf } from "../cluster/sites.ts";
 import type { Board } from "./panel.ts";
 
 const perHost = "{{host}}";
-const site = 'site!="metrics.halo.test"';
+// The pages of the monitoring are no visits.
+const site = `site!="${siteOf("metrics")?.domain ?? ""}"`;
 const p95 = (histogram: string, by = "", where = "") =>
   `histogram_quantile(0.95, sum by (${by ? `${by}, ` : ""}le) (rate(${histogram}_bucket{${where}}[$__rate_interval])))`;
 

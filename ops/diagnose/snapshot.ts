@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { remote } from "../cluster/hosts.ts";
 import { type Host, hosts } from "../cluster/inventory.ts";
+import { portOf } from "../cluster/ports.ts";
 import { UserError } from "../lib/cli.ts";
 import { capture } from "../lib/exec.ts";
 
@@ -119,7 +120,6 @@ export type Snapshot = {
 /** A statement that takes this long (s) is slow by itself. */
 export const slowStatement = 0.1;
 const hour = 3600;
-const prometheusPort = 9090;
 
 const expressions = {
   up: () => `max by (host) (up{job="service"})`,
@@ -162,6 +162,7 @@ export function queries(window: number): Record<QueryName, { expr: string; range
  */
 export async function gather(window: number): Promise<Snapshot> {
   const all = hosts();
+  const servicePort = portOf("app");
   const script = readFileSync(join(import.meta.dirname, "probe.py"), "utf8");
   const backends = all.filter(({ groups }) => groups.includes("backends"));
   const parts = {
@@ -179,7 +180,7 @@ export async function gather(window: number): Promise<Snapshot> {
       slow: slowStatement,
       backends: backends.map((each) => [each.name, each.address, servicePort]),
       parts: Object.entries(parts).flatMap(([group, part]) => (groups.includes(group) ? [part] : [])),
-      prometheus: { url: `http://${address}:${prometheusPort}/prometheus`, queries: queries(window) },
+      prometheus: { url: `http://${address}:${portOf("prometheus")}/prometheus`, queries: queries(window) },
     };
     const quoted = `'${JSON.stringify(request).replaceAll("'", "'\\''")}'`;
     try {
@@ -196,8 +197,6 @@ export async function gather(window: number): Promise<Snapshot> {
   );
   return { at: Date.now() / 1000, window, hosts: seen, figures: figuresOf(seen) };
 }
-
-const servicePort = 3000;
 
 function figuresOf(seen: Snapshot["hosts"]): Figures | Failed {
   const watcher = seen.find(({ groups }) => groups.includes("monitoring"));

@@ -1,8 +1,8 @@
 /** The balancer's own failures, and more load than everything can take. */
 
 import { findHost, viaLab } from "../cluster/hosts.ts";
-import { domains } from "../cluster/inventory.ts";
 import { pause } from "../cluster/session.ts";
+import { counterSite, urlOf } from "../cluster/sites.ts";
 import { backends, balancer, redis } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { tryCapture } from "../lib/exec.ts";
@@ -118,11 +118,11 @@ export const overload: Drill = {
   run: async (session) => {
     const hosts = [...new Set([balancer, redis, ...backends])];
     const before = await processes(session, hosts);
-    const [domain = ""] = domains();
-    const url = `http://${findHost(balancer).address}/`;
+    const counter = counterSite();
+    const url = `${urlOf(counter, findHost(balancer).address)}/`;
     const failedAt = now();
     const { output } = await session.must(
-      viaLab(["wrk", "-t1", `-c${clients}`, "-d20s", "--timeout", "10s", "-H", `Host: ${domain}`, url]),
+      viaLab(["wrk", "-t1", `-c${clients}`, "-d20s", "--timeout", "10s", "-H", `Host: ${counter.domain}`, url]),
     );
     const overAt = now();
     session.say(`the overload is over: ${output.match(/\d+ requests in/)?.[0]} 20 s`);

@@ -1,7 +1,7 @@
 import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
-import { domainOf, domains } from "../cluster/inventory.ts";
 import { openSession, pause, type Session } from "../cluster/session.ts";
+import { counterSite, type Site, siteFor } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -14,6 +14,7 @@ import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const writesPerRead = 0.1; // a write costs a transaction
 const log = "/var/log/nginx/access.log";
+const at = ({ domain, ports: [port] }: Site) => ({ host: findHost(balancer).address, domain, port });
 
 /**
  * One drill from its preparation until everything is put back, whatever happens.
@@ -44,15 +45,10 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
     const mark = await markLog(session);
     const before = await total(session);
     for (const fresh of drill.fresh ? [false, true] : [false])
-      loads.push(startLoad({ host: findHost(balancer).address, domain: domains()[0] ?? "", rate, fresh }));
+      loads.push(startLoad({ ...at(counterSite()), rate, fresh }));
     if (drill.writes) {
       const prefix = `${drillRows}-${Date.now().toString(36)}`;
-      writing = startLoad({
-        host: findHost(balancer).address,
-        domain: domainOf(writesPath),
-        rate: rate * writesPerRead,
-        writes: prefix,
-      });
+      writing = startLoad({ ...at(siteFor(writesPath)), rate: rate * writesPerRead, writes: prefix });
     }
     await pause(session, 3);
     say(`${samples().length} requests so far; now the failure`);

@@ -1,5 +1,6 @@
 /** Steps that several drills take. */
 import { findHost, viaLab } from "../cluster/hosts.ts";
+import { portOf } from "../cluster/ports.ts";
 import { existingProvider } from "../cluster/provider.ts";
 import type { Result, Session } from "../cluster/session.ts";
 import { balancer } from "../cluster/topology.ts";
@@ -15,12 +16,12 @@ export const tail = (text: string): string => text.trimEnd().split("\n").slice(-
 
 /** Resolves with the time at which the service on this backend says that it is ready, asked from the balancer. */
 export async function readyAt(session: Session, backend: string): Promise<number> {
-  const url = `http://${findHost(backend).address}:3000/readyz`;
+  const url = `http://${findHost(backend).address}:${portOf("app")}/readyz`;
   const { at } = await session.on(
     balancer,
     `python3 - <<'PYTHON'
 import time, urllib.request
-for _ in range(3000):
+for _ in range(600 * 5):
     try:
         urllib.request.urlopen("${url}", timeout=1)
         print("ready")

@@ -2,6 +2,7 @@
 import type { Undo } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { maxmemory } from "../cluster/maxmemory.ts";
+import { portOf } from "../cluster/ports.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends, balancer, postgres, redis } from "../cluster/topology.ts";
 
@@ -286,7 +287,7 @@ for worker in $(pgrep -u halo -f app/src/main.ts); do runuser -u halo -- taskset
 
 const config = "/etc/nginx/nginx.conf";
 const kept = "/run/halo-fault-nginx.conf";
-const server = `server ${findHost(peer).address}:3000`;
+const server = `server ${findHost(peer).address}:${portOf("app")}`;
 
 const uneven: Fault = {
   name: "uneven",
@@ -310,7 +311,7 @@ const timeouts: Fault = {
       peer,
       `nft --file - <<'NFT'
 table inet halo_drill {
-  chain in { type filter hook input priority -300; policy accept; ip saddr ${findHost(balancer).address} tcp dport 3000 drop; }
+  chain in { type filter hook input priority -300; policy accept; ip saddr ${findHost(balancer).address} tcp dport ${portOf("app")} drop; }
 }
 NFT`,
     ),

@@ -1,6 +1,6 @@
 import { get } from "node:http";
 import { findHost } from "../cluster/hosts.ts";
-import { domainOf, domains } from "../cluster/inventory.ts";
+import { counterSite, type Site, siteFor } from "../cluster/sites.ts";
 import { balancer } from "../cluster/topology.ts";
 import { startLoad } from "../loadgen/load.ts";
 import { writesPath } from "../loadgen/options.ts";
@@ -12,15 +12,17 @@ import { drillRows } from "../loadgen/rows.ts";
  */
 export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promise<void> {
   const host = findHost(balancer).address;
-  const [domain = ""] = domains();
+  const counter = counterSite();
+  const workshop = siteFor(writesPath);
+  const at = ({ domain, ports: [port] }: Site) => ({ host, domain, port });
   const loads = [
-    startLoad({ host, domain, rate: visits }),
-    startLoad({ host, domain: domainOf(writesPath), rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
+    startLoad({ ...at(counter), rate: visits }),
+    startLoad({ ...at(workshop), rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
   ];
-  const asked = { host, path: `${writesPath}?limit=20`, headers: { Host: domainOf(writesPath) } };
+  const list = { host, port: workshop.ports[0], path: `${writesPath}?limit=20`, headers: { Host: workshop.domain } };
   const ignore = () => {}; // what becomes of it is for others to see
   const read = () =>
-    get({ ...asked, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume()).on(
+    get({ ...list, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume()).on(
       "error",
       ignore,
     );

@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../cluster/hosts.ts";
-import { domainOf } from "../cluster/inventory.ts";
 import { openSession, type Session } from "../cluster/session.ts";
+import { siteFor, urlOf } from "../cluster/sites.ts";
 import { backends, balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
@@ -53,12 +53,16 @@ export async function load(args: string[]) {
 
 /** One run from the look before it until its rows are gone again. */
 async function runPlan(plan: Plan): Promise<Report> {
-  const domain = domainOf(plan.path);
+  const site = siteFor(plan.path);
+  const {
+    domain,
+    ports: [port],
+  } = site;
   const host = findHost(balancer).address;
   // Not the interruption's: what is begun is put right.
   const session = () => openSession(console.log, AbortSignal.timeout(120_000));
-  const target = { host, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
-  console.log(`${plan.scenario}: ${plan.what} (http://${domain}${plan.path})`);
+  const target = { host, port, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  console.log(`${plan.scenario}: ${plan.what} (${urlOf(site)}${plan.path})`);
 
   const at = new Date().toISOString();
   if (plan.clients) await removeRows(session(), rowPrefix);

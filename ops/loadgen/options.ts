@@ -4,7 +4,7 @@
  */
 export type LoadOptions = {
   host: string;
-  port?: number;
+  port: number;
   domain: string;
   /** Requests a second, each sent when it is due. */
   rate: number;

@@ -6,17 +6,7 @@ import { type LoadOptions, writesPath } from "./options.ts";
 import { isWritten, type Sample } from "./sample.ts";
 
 const options: LoadOptions = workerData;
-const {
-  host,
-  port = 80,
-  domain,
-  rate,
-  fresh = false,
-  writes,
-  path,
-  most = Number.POSITIVE_INFINITY,
-  clients,
-} = options;
+const { host, port, domain, rate, fresh = false, writes, path, most = Number.POSITIVE_INFINITY, clients } = options;
 const patience = 10_000; // ms for one whole request
 const crowd = 10_000; // requests at once; more are not sent, lest they fill the memory
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseInventory, parseSites } from "../cluster/inventory.ts";
+import { parseInventory } from "../cluster/inventory.ts";
 
 const inventory = (backends: string) => `
 all:
@@ -53,20 +53,3 @@ describe("a wrong inventory is refused with the host and the key", () => {
     expect(parseInventory(one.replace(/monitoring:.*/, "monitoring: { hosts: {} }"))).toHaveLength(2));
   test("no backend", () => expect(() => parseInventory(inventory(""))).toThrow(/group backends has no host/));
 });
-
-test("a site has its name and every port, those for any name too", () => {
-  const text =
-    "sites: [{domain: a.test, ports: [80, 8080]}, {domain: b.test, ports: [80], any_name_ports: [80, 8085], paths: {/api/: {service: app}}}]";
-  expect(parseSites(text)).toEqual([
-    { domain: "a.test", ports: [80, 8080], paths: [] },
-    { domain: "b.test", ports: [80, 8085], paths: ["/api/"] },
-  ]);
-});
-
-test.each([
-  ["sites: [", /cannot be read/],
-  ["{}", /there is no site/],
-  ["sites: []", /there is no site/],
-  ["sites: [{ports: [80]}]", /site 1 needs domain/],
-  ["sites: [{domain: a.test}]", /a\.test needs ports/],
-])("the sites %j are refused", (text, message) => expect(() => parseSites(text)).toThrow(message));

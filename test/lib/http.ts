@@ -1,9 +1,13 @@
 import http from "node:http";
 import { connect } from "node:net";
-import { domainOf, domains, inGroup } from "../../ops/cluster/inventory.ts";
+import { inGroup } from "../../ops/cluster/inventory.ts";
+import { counterSite, siteFor } from "../../ops/cluster/sites.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
-export const [domain = ""] = domains();
+export const {
+  domain,
+  ports: [port],
+} = counterSite();
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; bytes: Buffer; ms: number };
 export type Visit = {
@@ -21,11 +25,12 @@ export function request(path = "/", options: http.RequestOptions = {}, body?: st
     const outgoing = http.request(
       {
         host: balancerAddress,
+        port: siteFor(path).ports[0],
         path,
         timeout: 15_000,
         agent: false,
         ...options,
-        headers: { Host: domainOf(path), ...options.headers },
+        headers: { Host: siteFor(path).domain, ...options.headers },
       },
       (incoming) => {
         const chunks: Buffer[] = [];
@@ -50,10 +55,10 @@ export async function visit(options: http.RequestOptions = {}): Promise<Answer &
   return { ...answer, visit: JSON.parse(answer.body) as Visit };
 }
 
-/** Sends these bytes to the balancer's port 80 as they are; resolves with what comes back until it closes (at most 10 s). */
+/** Sends these bytes to the counter's port as they are; resolves with what comes back until it closes (at most 10 s). */
 export function raw(bytes: string | Buffer): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect(80, balancerAddress, () => socket.write(bytes));
+    const socket = connect(port, balancerAddress, () => socket.write(bytes));
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { domainOf, sites } from "../../ops/cluster/inventory.ts";
+import { siteFor, siteOf } from "../../ops/cluster/sites.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { request } from "./http.ts";
 
 /** The name of the site with the figures, and what opens it: user and password. */
-export const metricsSite = sites().find(({ domain }) => domain.startsWith("metrics."))?.domain ?? "";
+export const metricsSite = siteOf("metrics")?.domain ?? "";
 export const metricsLogin = () => ({
   username: "halo",
   password: readFileSync(localPath("secrets", "metrics"), "utf8").trim(),
@@ -12,7 +12,7 @@ export const metricsLogin = () => ({
 
 /** Visits the site, reads the workshop and writes to it, 12 requests a second, until the returned function is called. */
 export function traffic(): () => Promise<void> {
-  const workshop = domainOf("/api/");
+  const workshop = siteFor("/api/").domain;
   const made: number[] = [];
   const ask = async (method: string, path: string, body?: string) => {
     const headers = {

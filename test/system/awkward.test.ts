@@ -4,13 +4,13 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { beforeEach, expect, test } from "vitest";
-import { domainOf } from "../../ops/cluster/inventory.ts";
+import { siteFor } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, domain, raw, request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
-const workshop = domainOf("/api/");
+const workshop = siteFor("/api/").domain;
 
 /** The bytes that are sent, and the statuses that are right; a request without any is given up by its client. */
 type Attempt = [what: string, bytes: string, right: number[]];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { findHost, ssh } from "../../ops/cluster/hosts.ts";
 import { inGroup } from "../../ops/cluster/inventory.ts";
+import { portOf } from "../../ops/cluster/ports.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock, request, visit } from "../lib/http.ts";
@@ -44,10 +45,11 @@ const created = async () => {
 describe("who may do what", () => {
   test("only backends reach it, only with the password, and never as the superuser", async () => {
     const { address = "" } = server ?? {};
-    expect(await knock(address, 5432)).toBe("silent");
-    const open = `timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/5432'`;
+    const port = portOf("postgres");
+    expect(await knock(address, port)).toBe("silent");
+    const open = `timeout 2 bash -c 'exec 3<>/dev/tcp/${address}/${port}'`;
     expect((await sh(ssh(findHost(first), open))).code).toBe(0);
-    expect(await on(host, "ss -Htln sport = :5432 | awk '{print $4}'")).toBe(`${address}:5432`);
+    expect(await on(host, `ss -Htln sport = :${port} | awk '{print $4}'`)).toBe(`${address}:${port}`);
 
     // The service's own packages, on a backend, as somebody who knows another password or another user's name.
     const ask = (user: string, password: string) =>

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost, remote, ssh } from "../../ops/cluster/hosts.ts";
-import { domains, hosts, inGroup, sites } from "../../ops/cluster/inventory.ts";
+import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
+import { portOf } from "../../ops/cluster/ports.ts";
+import { domains, sites } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
@@ -121,10 +123,10 @@ describe("ports", () => {
     const reach = async (from: string, to: string, port: number) =>
       (await sh(ssh(findHost(from), `timeout 2 bash -c 'exec 3<>/dev/tcp/${findHost(to).address}/${port}'`))).code ===
       0;
-    expect(await reach("balancer", first, 3000)).toBe(true);
-    expect(await reach(first, "balancer", 6379)).toBe(true);
-    expect(await reach(second, first, 3000)).toBe(false);
-    expect(await reach("balancer", second, 6379)).toBe(false);
+    expect(await reach("balancer", first, portOf("app"))).toBe(true);
+    expect(await reach(first, "balancer", portOf("redis"))).toBe(true);
+    expect(await reach(second, first, portOf("app"))).toBe(false);
+    expect(await reach("balancer", second, portOf("redis"))).toBe(false);
     expect(await reach("balancer", first, 9464)).toBe(true);
     expect(await reach(second, first, 9464)).toBe(false);
   });

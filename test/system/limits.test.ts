@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost } from "../../ops/cluster/hosts.ts";
-import { domains } from "../../ops/cluster/inventory.ts";
+import { portOf } from "../../ops/cluster/ports.ts";
+import { domains } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { type Answer, balancerAddress, domain, request, visit } from "../lib/http.ts";
@@ -146,7 +147,7 @@ describe("what is sent again to another backend", () => {
   const path = () => `/-/${randomUUID()}`;
 
   test("a POST that could not be delivered, and a GET in any case; not a POST that a backend has seen", async () => {
-    const port = 3000;
+    const port = portOf("app");
     // Takes a request, remembers its method and path, and hangs up.
     const deaf = `require("node:net").createServer((s) => s.on("error", () => {}).once("data", (d) => {
       require("node:fs").appendFileSync("/run/halo-deaf.log", String(d).split(" HTTP")[0] + "\\n"); s.destroy(); })).listen(${port})`;

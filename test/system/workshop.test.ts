@@ -1,13 +1,13 @@
 import http from "node:http";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { domainOf } from "../../ops/cluster/inventory.ts";
+import { siteFor } from "../../ops/cluster/sites.ts";
 import { firstId } from "../../ops/seed/statements.ts";
 import { backends, explainByJournals, must, until } from "../lib/hosts.ts";
 import { type Answer, request } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
-const site = domainOf("/api/");
+const site = siteFor("/api/").domain;
 
 // biome-ignore lint/suspicious/noExplicitAny: a test reads the fields that it expects
 type JsonAnswer = Answer & { json: any };

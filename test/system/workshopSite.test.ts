@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { domainOf } from "../../ops/cluster/inventory.ts";
+import { siteFor } from "../../ops/cluster/sites.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
-const site = domainOf("/api/");
+const site = siteFor("/api/").domain;
 const home = `http://${site}/`;
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const screenshots = localPath("reports", "screenshots");

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { UserError } from "../lib/cli.ts";
+import { root } from "../lib/paths.ts";
+
+/** Halo's own sites; a site of somebody else's has no role. */
+export type Role = "counter" | "workshop" | "metrics";
+
+/** A name that the balancer answers for, every port on which it does (at least one), and the paths of its own. */
+export type Site = { domain: string; role?: Role; ports: [number, ...number[]]; paths: string[] };
+
+/** Reads the sites of a text like ansible/group_vars/all/sites.yml; throws a UserError when one has no name or no port. */
+export function parseSites(text: string): [Site, ...Site[]] {
+  const wrong = (problem: string) =>
+    new UserError(`ansible/group_vars/all/sites.yml: ${problem}`, "correct it there, then run this again");
+  let given: { domain?: string; role?: Role; ports?: number[]; any_name_ports?: number[]; paths?: object | null }[];
+  try {
+    given = parse(text).sites;
+  } catch (error) {
+    throw wrong(`cannot be read (${error instanceof Error ? error.message : error})`);
+  }
+  if (!Array.isArray(given)) throw wrong("it has no site");
+  const [first, ...others] = given.map((site, i): Site => {
+    if (typeof site?.domain !== "string") throw wrong(`site ${i + 1} needs domain`);
+    const [port, ...ports] = new Set([site.ports ?? [], site.any_name_ports ?? []].flat());
+    if (port === undefined) throw wrong(`${site.domain} needs ports or any_name_ports`);
+    return {
+      domain: site.domain,
+      ...(site.role && { role: site.role }),
+      ports: [port, ...ports],
+      paths: Object.keys(site.paths ?? {}),
+    };
+  });
+  if (!first) throw wrong("it has no site");
+  return [first, ...others];
+}
+
+/** The sites that the balancer answers for. */
+export const sites = (): [Site, ...Site[]] =>
+  parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+
+/** The site with this role, or undefined without one. */
+export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);
+
+/** The site of the visit counter: the one with its role, or else the first. */
+export const counterSite = (all: [Site, ...Site[]] = sites()): Site => siteOf("counter", all) ?? all[0];
+
+/** The site that answers a path: the first that has the path, or a folder around it, as one of its own; else the counter's. */
+export const siteFor = (path: string, all: [Site, ...Site[]] = sites()): Site =>
+  all.find(({ paths }) => paths.some((own) => own !== "/" && `${path}/`.startsWith(own))) ?? counterSite(all);
+
+/** The sites' names, in their order. */
+export const domains = (): string[] => sites().map((site) => site.domain);
+
+/** A site's address, by its name or by a host's. */
+export const urlOf = ({ domain, ports: [port] }: Site, host = domain): string =>
+  `http://${host}${port === 80 ? "" : `:${port}`}`;
