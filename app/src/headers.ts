@@ -5,8 +5,8 @@ import type { RequestContext } from "./requestContext.ts";
 export type Origin = Pick<RequestContext, "servedBy" | "release">;
 
 /**
- * The headers of every response, flat as writeHead takes them: name, value, name, value. Flat, because Node copies an object
- * into such an array first. A request that could not be parsed has no id.
+ * The headers of every response, in writeHead's flat form: name, value, name, value. Flat, because GET / then appends its own
+ * headers without a copy. A request that could not be parsed has no id.
  */
 export function commonHeaders({ servedBy, release, id }: Origin & { id?: string }): string[] {
   const headers = [
