@@ -1,0 +1,130 @@
+"""Filters that check the data of a cluster before any host is touched. Each returns messages, an empty list where nothing is wrong."""
+
+import json
+import os
+import re
+from itertools import chain
+
+HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
+ADDRESS = re.compile(r"[0-9]{1,3}([.][0-9]{1,3}){3}$")
+PATH = re.compile(r"/[^ ;{}\"']*$")
+FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
+USER = re.compile(r"[A-Za-z0-9._-]+$")
+SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "absent", "login", "paths"]
+ROLES = ["counter", "workshop", "metrics"]
+ANSWERS = ["service", "web", "files"]
+
+
+def inventory_problems(groups, hostvars):
+    """groups and hostvars are Ansible's own."""
+    found = [f"group {group} has no host" for group in ("balancers", "backends", "redis", "postgres") if not groups.get(group)]
+    if "monitoring" not in groups:
+        found.append("group monitoring is missing; it may have no host: {hosts: {}}")
+    for group in ("redis", "postgres", "monitoring"):
+        hosts = groups.get(group, [])
+        if len(hosts) > 1:
+            found.append(f"group {group} has more than one host, and there can be one only: {', '.join(hosts)}")
+    twins = {}
+    for host in groups["all"]:
+        address = hostvars[host].get("private_ip")
+        if not ADDRESS.match(str(address or "")):
+            found.append(f"{host} needs private_ip, an IPv4 address; it has {address or 'none'}")
+        if address is not None:
+            twins.setdefault(str(address), []).append(host)
+    found += [f"{' and '.join(hosts)} have the same private_ip {address}" for address, hosts in sorted(twins.items()) if len(hosts) > 1]
+    return found
+
+
+def site_problems(sites, services, groups, root):
+    """sites and services as in group_vars; root is the project's folder, which has app/web."""
+    if not sites:
+        return ["sites.yml: there is no site"]
+    found = []
+    for number, site in enumerate(sites, 1):
+        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, root)]
+    return found + [f"sites.yml: {problem}" for problem in between_sites(sites)]
+
+
+def ports_of(site):
+    return [*(site.get("ports") or []), *(site.get("any_name_ports") or [])]
+
+
+def of_site(site, services, groups, root):
+    """The problems of one site, to be read behind its name."""
+    domain, login, ports = site.get("domain") or "", site.get("login"), ports_of(site)
+    if not HOST_NAME.match(str(domain)):
+        yield f" needs domain, a host name in small letters; it has {domain or 'none'}"
+    for key in site:
+        if key not in SITE_KEYS:
+            yield f" has the unknown key {key}; a site's keys are {', '.join(SITE_KEYS)}"
+    if "role" in site and site["role"] not in ROLES:
+        yield f": role is one of {', '.join(ROLES)}; it is {site['role']}"
+    if "login" in site and not (
+        isinstance(login, dict)
+        and sorted(login) == ["password", "user"]
+        and USER.match(str(login["user"]))
+        and len(str(login["password"] or "")) >= 12
+    ):
+        yield ": login is {user, password}; the user of letters, digits, . _ and -, the password of 12 characters or more"
+    if not ports:
+        yield " needs ports or any_name_ports"
+    for port in ports:
+        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+            yield f": {port} is no port"
+    for name, service in services.items():
+        taken = [str(port) for port in service["ports"] if port in ports]
+        if name != "http" and taken and {"balancers", "all"} & set(service["hosts"]):
+            yield f": port {', '.join(taken)} is the service {name}'s"
+    paths = site.get("paths")
+    if not isinstance(paths, dict) or not paths:
+        yield " needs paths"
+        return
+    for path, answer in paths.items():
+        yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, root))
+    if site.get("role") != "metrics" and {"service": "prometheus"} in paths.values():
+        yield " leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"
+
+
+def of_path(path, answer, services, groups, root):
+    """The problems of one path of a site, to be read behind its name."""
+    if not PATH.match(str(path)):
+        yield ": a path begins with / and has no space, quotation mark, ; or brace"
+    if not isinstance(answer, dict) or len(answer) != 1 or not set(answer) <= set(ANSWERS):
+        yield f" needs one of service, web and files; it has {json.dumps(answer)}"
+        return
+    ((kind, value),) = answer.items()
+    if kind == "service":
+        service = services.get(value)
+        if service is None:
+            yield f": there is no service {value} in firewall.yml; there are {', '.join(services)}"
+            return
+        missing = [group for group in service["hosts"] if group not in groups]
+        if missing:
+            yield f": the service {value} is on the group {', '.join(missing)}, which the inventory does not have"
+        elif not {"balancers", "all", "any"} & set(service["from"]):
+            yield f": the service {value} is closed to the balancers; put balancers into its `from` in firewall.yml"
+    elif kind == "web" and not os.path.isdir(os.path.join(root, "app/web", str(value))):
+        yield f": there is no folder app/web/{value}"
+    elif kind == "files" and not FILES.match(str(value)):
+        yield f": files is an absolute path without a / behind, space, quotation mark, ; or brace; it is {value}"
+
+
+def between_sites(sites):
+    """The problems of sites that claim the same name, port or role."""
+    domains = [site["domain"] for site in sites if "domain" in site]
+    for domain in sorted(set(map(str, domains))):
+        if domains.count(domain) > 1:
+            yield f"{domain} is defined {domains.count(domain)} times"
+    for port in dict.fromkeys(chain.from_iterable(site.get("any_name_ports") or [] for site in sites)):
+        claims = [site.get("domain", "?") for site in sites if port in (site.get("any_name_ports") or [])]
+        if len(claims) > 1:
+            yield f"port {port} can answer any name by one site only, and {' and '.join(claims)} claim it"
+    for role in ROLES:
+        claims = [site.get("domain", "?") for site in sites if site.get("role") == role]
+        if len(claims) > 1:
+            yield f"the role {role} can be one site's only, and {' and '.join(claims)} claim it"
+
+
+class FilterModule:
+    def filters(self):
+        return {"inventory_problems": inventory_problems, "site_problems": site_problems}

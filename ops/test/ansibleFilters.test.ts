@@ -1,0 +1,180 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+const plugins = join(import.meta.dirname, "../../ansible/filter_plugins");
+
+/** Calls a filter with arguments as JSON. */
+function filter<T>(file: string, name: string, ...args: unknown[]): T {
+  const program = `import json, sys
+sys.path.insert(0, ${JSON.stringify(plugins)})
+sys.dont_write_bytecode = True
+import ${file}
+print(json.dumps(${file}.FilterModule().filters()["${name}"](*json.load(sys.stdin))))`;
+  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-I", "-S", "-c", program], {
+    input: JSON.stringify(args),
+    encoding: "utf8",
+  });
+  expect(stderr).toBe("");
+  return JSON.parse(stdout);
+}
+
+const groups: Record<string, string[]> = {
+  all: ["front", "app1", "app2"],
+  balancers: ["front"],
+  backends: ["app1", "app2"],
+  redis: ["front"],
+  postgres: ["front"],
+  monitoring: ["front"],
+};
+const hostvars: Record<string, object> = {
+  front: { private_ip: "10.0.0.1" },
+  app1: { private_ip: "10.0.0.2" },
+  app2: { private_ip: "10.0.0.3" },
+};
+
+test.each<[string, object, object, string[]]>([
+  ["a right inventory", {}, {}, []],
+  ["a missing group", { backends: undefined }, {}, ["group backends has no host"]],
+  ["no host for Redis", { redis: [] }, {}, ["group redis has no host"]],
+  [
+    "no group monitoring",
+    { monitoring: undefined },
+    {},
+    ["group monitoring is missing; it may have no host: {hosts: {}}"],
+  ],
+  ["monitoring without a host", { monitoring: [] }, {}, []],
+  [
+    "two hosts with Redis",
+    { redis: ["front", "app1"] },
+    {},
+    ["group redis has more than one host, and there can be one only: front, app1"],
+  ],
+  ["no address", {}, { app1: {} }, ["app1 needs private_ip, an IPv4 address; it has none"]],
+  ["a name as address", {}, { app1: { private_ip: "app1" } }, ["app1 needs private_ip, an IPv4 address; it has app1"]],
+  [
+    "an address used twice",
+    {},
+    { app2: { private_ip: "10.0.0.2" } },
+    ["app1 and app2 have the same private_ip 10.0.0.2"],
+  ],
+])("inventory: %s", (_, changedGroups, changedHosts, problems) => {
+  const args = [
+    { ...groups, ...changedGroups },
+    { ...hostvars, ...changedHosts },
+  ];
+  expect(filter("validate", "inventory_problems", ...args)).toEqual(problems);
+});
+
+const services = {
+  ssh: { ports: [22], hosts: ["all"], from: ["any"] },
+  http: { ports: [80], hosts: ["balancers"], from: ["any"] },
+  app: { ports: [3000], hosts: ["backends"], from: ["balancers"] },
+  redis: { ports: [6379], hosts: ["redis"], from: ["backends"] },
+  lost: { ports: [9], hosts: ["nowhere"], from: ["balancers"] },
+  prometheus: { ports: [9090], hosts: ["monitoring"], from: ["balancers"] },
+};
+const counter = { domain: "a.test", role: "counter", ports: [80], paths: { "/": { service: "app" } } };
+const docs = { domain: "docs.test", ports: [80], any_name_ports: [8090], paths: { "/": { files: "/srv/docs" } } };
+const of = (...problems: string[]) => problems.map((problem) => `sites.yml: docs.test${problem}`);
+
+test.each<[string, object, string[]]>([
+  ["a right one", {}, []],
+  ["a service of the cluster", { paths: { "/": { service: "app" }, "/x": { web: "counter" } } }, []],
+  ["no domain", { domain: undefined }, ["sites.yml: site 2 needs domain, a host name in small letters; it has none"]],
+  [
+    "a domain with capitals",
+    { domain: "Docs" },
+    ["sites.yml: Docs needs domain, a host name in small letters; it has Docs"],
+  ],
+  ["a domain twice", { domain: "a.test" }, ["sites.yml: a.test is defined 2 times"]],
+  [
+    "an unknown key",
+    { port: 80 },
+    of(" has the unknown key port; a site's keys are domain, role, ports, any_name_ports, absent, login, paths"),
+  ],
+  ["an unknown role", { role: "shop" }, of(": role is one of counter, workshop, metrics; it is shop")],
+  [
+    "a role twice",
+    { role: "counter" },
+    ["sites.yml: the role counter can be one site's only, and a.test and docs.test claim it"],
+  ],
+  [
+    "Prometheus under no role",
+    { paths: { "/": { service: "prometheus" } } },
+    of(" leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"),
+  ],
+  ["Prometheus under its role", { role: "metrics", paths: { "/": { service: "prometheus" } } }, []],
+  [
+    "a short password",
+    { login: { user: "a", password: "short" } },
+    of(": login is {user, password}; the user of letters, digits, . _ and -, the password of 12 characters or more"),
+  ],
+  ["no port", { ports: [], any_name_ports: undefined }, of(" needs ports or any_name_ports")],
+  ["a text as port", { ports: ["80"] }, of(": 80 is no port")],
+  ["a port too high", { ports: [65536] }, of(": 65536 is no port")],
+  ["a port of SSH's", { ports: [22] }, of(": port 22 is the service ssh's")],
+  ["no paths", { paths: {} }, of(" needs paths")],
+  [
+    "a path without a slash",
+    { paths: { x: { service: "app" } } },
+    of(", x: a path begins with / and has no space, quotation mark, ; or brace"),
+  ],
+  [
+    "two answers",
+    { paths: { "/": { web: "counter", files: "/srv" } } },
+    of(', / needs one of service, web and files; it has {"web": "counter", "files": "/srv"}'),
+  ],
+  ["no answer", { paths: { "/": null } }, of(", / needs one of service, web and files; it has {}")],
+  [
+    "an unknown service",
+    { paths: { "/": { service: "shop" } } },
+    of(", /: there is no service shop in firewall.yml; there are ssh, http, app, redis, lost, prometheus"),
+  ],
+  [
+    "a service of an unknown group",
+    { paths: { "/": { service: "lost" } } },
+    of(", /: the service lost is on the group nowhere, which the inventory does not have"),
+  ],
+  [
+    "a closed service",
+    { paths: { "/": { service: "redis" } } },
+    of(", /: the service redis is closed to the balancers; put balancers into its `from` in firewall.yml"),
+  ],
+  ["a folder of no release", { paths: { "/": { web: "shop" } } }, of(", /: there is no folder app/web/shop")],
+  [
+    "a relative folder",
+    { paths: { "/": { files: "srv" } } },
+    of(", /: files is an absolute path without a / behind, space, quotation mark, ; or brace; it is srv"),
+  ],
+])("site: %s", (_, change, problems) => {
+  const root = join(plugins, "../..");
+  expect(filter("validate", "site_problems", [counter, { ...docs, ...change }], services, groups, root)).toEqual(
+    problems,
+  );
+});
+
+test("sites: none, and a port that two would answer for any name", () => {
+  expect(filter("validate", "site_problems", [], services, groups, "/")).toEqual(["sites.yml: there is no site"]);
+  const twin = { ...docs, domain: "b.test" };
+  expect(filter("validate", "site_problems", [docs, twin], services, groups, "/")).toEqual([
+    "sites.yml: port 8090 can answer any name by one site only, and docs.test and b.test claim it",
+  ]);
+});
+
+test("a rollback can go to a release that every backend has, none has marked, and every balancer can serve", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-filters-"));
+  mkdirSync(join(folder, "r1.tar.gz")); // no file
+  writeFileSync(join(folder, "r4.tar.gz"), "");
+  const facts = (...names: string[]) =>
+    Object.fromEntries([["os", "debian 13"], ...names.map((name) => [`/opt/halo/releases/${name}`, "there"])]);
+  try {
+    const backends = [facts("r1", "r2", "r3", "r4", "r5"), facts("r1", "r3", "r3.failed", "r4", "r5")];
+    const balancers = [facts("r2", "r3", "r5")];
+    expect(filter("rollback", "rollback_candidates", backends, balancers, folder)).toEqual(["r4", "r5"]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
