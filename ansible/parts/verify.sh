@@ -1,13 +1,13 @@
 #!/bin/sh
 # Checks one host and changes nothing. Arguments: the host's groups. Environment: SITES (as in group_vars), LOGINS (domains), BACKENDS (names), APPENDFSYNC, PROMETHEUS (its address).
-# Prints a line for each thing looked at: ok|what, WRONG|what|how to mend it, or note|what|why it may be so.
+# Prints a line for each check: ok|check, WRONG|check|fix, or note|check|reason.
 set -u
 export LC_ALL=C.UTF-8 LANGUAGE=
 
 check() {
-  what=$1 mend=$2
+  what=$1 fix=$2
   shift 2
-  if "$@" >/dev/null 2>&1; then echo "ok|$what"; else echo "WRONG|$what|$mend"; fi
+  if "$@" >/dev/null 2>&1; then echo "ok|$what"; else echo "WRONG|$what|$fix"; fi
 }
 again="in ansible/: ansible-playbook site.yml"
 
@@ -125,8 +125,8 @@ def ask(path, host=first, port=ports[first][0], method="GET"):
     answer = connection.getresponse()
     return answer.status, answer.getheader("X-Served-By")
 
-def say(right, what, mend):
-    print(f"ok|{what}" if right else f"WRONG|{what}|{mend}")
+def say(right, what, fix):
+    print(f"ok|{what}" if right else f"WRONG|{what}|{fix}")
 
 def drained():
     try:
@@ -142,7 +142,7 @@ try:
     # A path that the service does not have: answered by a backend like any other, and no visit.
     answers = collections.Counter(ask("/-/verify")[1] or "none" for _ in range(10 * len(backends)))
     shares = ", ".join(f"{name} {answers[name]}" for name in sorted(answers))
-    say(set(answers) == backends, f"requests go round ({shares})", "start or mend the backend that is missing")
+    say(set(answers) == backends, f"requests go round ({shares})", "start or repair the missing backend")
     say(ask("/metrics") == (404, None), "metrics are not public", "see nginx/nginx.conf.j2")
     for port in {port for each in ports.values() for port in each if port not in any_name}:
         say(ask("/", "unknown.invalid", port)[0] == 421, f"other names are refused on port {port}", "see nginx/nginx.conf.j2")
