@@ -57,7 +57,7 @@ nft insert rule inet halo input tcp dport ${barePort} accept`,
 
 async function stopBare(): Promise<void> {
   await onEach(() => undo);
-  await settle("halo");
+  await waitForSide("halo");
 }
 
 /** Has the service's port on every backend answered by one of the two, and waits until it is so. */
@@ -73,11 +73,11 @@ NFT`;
   const remove = "nft delete table ip halo_bench 2>/dev/null || true";
   const again = "systemctl restart halo-bench.timer";
   await onEach(() => [again, remove, ...(side === "bare" ? [redirect] : [])].join("\n"));
-  await settle(side);
+  await waitForSide(side);
 }
 
 /** Waits until one of the two answers. nginx is reloaded because the connections that it keeps would still go to the other one. */
-async function settle(side: Side): Promise<void> {
+async function waitForSide(side: Side): Promise<void> {
   await on(balancer, "systemctl reload nginx");
   const visit = viaLab(["curl", "-s", "-H", `Host: ${counter.domain}`, url]);
   const deadline = performance.now() + 60_000;

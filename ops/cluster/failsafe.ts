@@ -14,7 +14,7 @@ type Undoable = { name: string; undo?: Undo };
 const unit = (name: string) => `halo-drill-${name}`; // the timer and service by which a host undoes it
 
 /**
- * Tells the monitoring host that a drill begins or ends; the drill goes on where there is none or it does not answer.
+ * Reports to the monitoring host that a drill begins or ends; the drill goes on where there is none or it does not answer.
  * Resolves with the id of the silence that has begun, or ""; it ends by itself if nobody ends it.
  */
 export async function announce(
@@ -29,7 +29,7 @@ export async function announce(
   return session.on(monitoring, line).then(
     ({ output }) => output.match(/^[0-9a-f-]{36}$/m)?.[0] ?? "",
     (error) => {
-      session.say(`no word to the monitoring: ${error instanceof Error ? error.message : error}`);
+      session.say(`the monitoring host was not informed: ${error instanceof Error ? error.message : error}`);
       return "";
     },
   );

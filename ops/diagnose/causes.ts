@@ -115,7 +115,7 @@ export const causes: Record<CauseName, Cause> = {
               since,
               says: [
                 `it cannot be reached: ${whyNot(s, host)}`,
-                `its service is ${tell(fromBalancer)}, asked by the balancer`,
+                `its service is ${describeProbes(fromBalancer)}, asked by the balancer`,
               ],
             },
           ];
@@ -179,7 +179,7 @@ export const causes: Record<CauseName, Cause> = {
     look: (s) => {
       const backends = inGroup(s, "backends");
       const servers = storesOf(s, "postgres");
-      const told = servers.flatMap(({ refused }) =>
+      const reported = servers.flatMap(({ refused }) =>
         Object.entries(refused.words).map(
           ([words, count]) => `PostgreSQL has refused ${plural(count, "login")} in the last ${s.window} s: ${words}`,
         ),
@@ -189,13 +189,13 @@ export const causes: Record<CauseName, Cause> = {
       const unready = backends.flatMap((host) => {
         const service = seenOf(s, host)?.service;
         const [reason] = ((isThere(service) && service.unready) || "").match(loginRefused) ?? [];
-        return reason ? [{ host, says: [`its /readyz answers: ${reason}`, why, ...told] }] : [];
+        return reason ? [{ host, says: [`its /readyz answers: ${reason}`, why, ...reported] }] : [];
       });
       if (unready.length > 0) return unready;
       // Where a service is too slow to say so, its server does: it still refuses, and has nobody of the service's.
       return servers.flatMap(({ host, refused, sessions }) => {
         const lasts = refused.last !== null && s.at - refused.last <= Math.max(10, s.window / 4);
-        return lasts && !sessions.some(({ app }) => backends.includes(app)) ? [{ host, says: [...told, why] }] : [];
+        return lasts && !sessions.some(({ app }) => backends.includes(app)) ? [{ host, says: [...reported, why] }] : [];
       });
     },
   },
@@ -461,7 +461,7 @@ export const causes: Record<CauseName, Cause> = {
           `${peer.timeouts} of ${peer.tries} tries timed out in the last ${s.window} s (${percent(limits.timeouts)} is bad)`,
         ];
         says.push(
-          `/healthz is ${tell(probesOf(s, host))} asked by the balancer${isThere(service) ? `, ${tell(service.probes)} on its own host` : ""}`,
+          `/healthz is ${describeProbes(probesOf(s, host))} asked by the balancer${isThere(service) ? `, ${describeProbes(service.probes)} on its own host` : ""}`,
         );
         return [{ host, says, since: onset(s, "timeouts", host, (many) => many >= 1) }];
       }),
@@ -484,7 +484,7 @@ export const causes: Record<CauseName, Cause> = {
       }));
       const all = sum(peers.map(({ answers }) => answers));
       const least = peers.toSorted((a, b) => a.answers - b.answers)[0];
-      const failing = peers.some(({ timeouts, errors }) => timeouts + errors > 0); // it is passed over for a reason
+      const failing = peers.some(({ timeouts, errors }) => timeouts + errors > 0); // it is ejected for a reason
       if (!least || failing || all < limits.answers || least.answers >= (limits.share * all) / hosts.length) return [];
       const says = [
         `${peers.map(({ host, answers }) => `${host} ${percent(answers / all)}`).join(", ")} of ${all} answers; each should have ${percent(1 / hosts.length)}`,
@@ -636,13 +636,13 @@ export function symptoms(s: Snapshot): string[] {
 
 /** What could not be looked at and is no finding's evidence, a sentence each; what Prometheus lacks is in `figures`. */
 export function unseen(s: Snapshot, findings: Finding[]): string[] {
-  const told = findings.flatMap(({ evidence }) => evidence).join("\n");
+  const reported = findings.flatMap(({ evidence }) => evidence).join("\n");
   const parts = s.hosts.flatMap(({ name, seen }): [string, unknown][] =>
     "error" in seen ? [[name, seen]] : Object.entries(seen).map(([part, of]) => [`${part} of ${name}`, of]),
   );
   return parts.flatMap(([what, of]) => {
     const { error } = of as Partial<Failed>;
-    return error === undefined || told.includes(error) || of === s.figures
+    return error === undefined || reported.includes(error) || of === s.figures
       ? []
       : [`${what} could not be looked at: ${error}`];
   });
@@ -738,7 +738,7 @@ const ms = (seconds: number): string => `${(seconds * 1000).toFixed(0)} ms`;
 const megabytes = (bytes: number): string =>
   bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
-function tell(probes: Probe[]): string {
+function describeProbes(probes: Probe[]): string {
   if (probes.length === 0) return "not asked";
   const answers = probes.filter(isAnswer);
   if (answers.length > probes.length / 2)

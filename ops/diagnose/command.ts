@@ -35,12 +35,12 @@ function preface(prometheus: string | null, dark: string[], noticed: string[]): 
 }
 
 function body(findings: Finding[], well: boolean): string[] {
-  if (findings.length > 0) return findings.flatMap(tell);
+  if (findings.length > 0) return findings.flatMap(describe);
   if (well) return ["Nothing is wrong."];
   return ["It is none of the causes known here. Next:", "  docs/runbook.md", "  npm run verify", "  npm run logs"];
 }
 
-function tell(finding: Finding, i: number): string[] {
+function describe(finding: Finding, i: number): string[] {
   const { title, hosts, evidence, since, explains, next, runbook } = finding;
   const when = since === undefined ? "" : `, since ${new Date(since * 1000).toLocaleTimeString("en-GB")}`;
   return [

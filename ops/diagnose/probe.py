@@ -173,8 +173,8 @@ def redis():
     errors = run("journalctl", "-u", "redis-server", f"--since=-{asked['window']}s", "-o", "cat", "-g", "AOF write error")
     folder = run("halo-redis-cli", "config", "get", "dir", timeout=3).split("\n")[-1]
     # What it said when it started last, and systemd of it. Redis warns of much that hinders nothing.
-    told = run("journalctl", "-u", "redis-server", "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
-    last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in told]
+    journal = run("journalctl", "-u", "redis-server", "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
+    last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in journal]
     return {
         "unit": unit("redis-server"),
         "answers": bool(of),
@@ -212,14 +212,14 @@ def refused_logins():
 def postgres():
     units = run("systemctl", "list-units", "--all", "--plain", "--no-legend", "postgresql@*").split()
     server = unit(units[0]) if units else None
-    told = subprocess.run(
+    query = subprocess.run(
         ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "halo"],
         input=LIMITS + SESSIONS, capture_output=True, text=True, timeout=20, cwd="/",
     )
-    if told.returncode:
-        return {"unit": server, "error": told.stderr.strip()}
+    if query.returncode:
+        return {"unit": server, "error": query.stderr.strip()}
     # \watch puts its title, with the time, before each sample.
-    lines = [line for line in told.stdout.splitlines() if line.startswith("[")]
+    lines = [line for line in query.stdout.splitlines() if line.startswith("[")]
     samples = [json.loads(line) for line in lines]
     held = collections.Counter()
     blockers = {}
@@ -240,7 +240,7 @@ def postgres():
     sessions = collections.Counter((each["app"], each["state"] or "none") for each in samples[-1]) if samples else {}
     return {
         "unit": server,
-        "most": int(told.stdout.split("\n", 1)[0]),
+        "most": int(query.stdout.split("\n", 1)[0]),
         "refused": refused_logins(),
         "sessions": [{"app": app, "state": state, "count": count} for (app, state), count in sessions.items()],
         "samples": len(samples),
@@ -324,11 +324,11 @@ def prometheus():
         span = {"query": query["expr"], "start": now - query["range"], "end": now, "step": query["step"]}
         try:
             with opener.open(f"{of['url']}/api/v1/query_range?{urllib.parse.urlencode(span)}", timeout=5) as answer:
-                told = json.load(answer)
+                body = json.load(answer)
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{name}: {error.read().decode()[:300]}")
         result[name] = {}
-        for each in told["data"]["result"]:
+        for each in body["data"]["result"]:
             curve = [[at, float(value)] for at, value in each["values"] if value not in ("NaN", "+Inf", "-Inf")]
             # What has ended says nothing of how it is now.
             if curve and curve[-1][0] >= now - 2 * query["step"]:

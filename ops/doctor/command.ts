@@ -49,7 +49,7 @@ export function doctor(args: string[]) {
       tool,
       "version" in found ? found.version : found.without,
       !missing
-        ? `make ${tool} --version work, or install it anew`
+        ? `make ${tool} --version work, or install it again`
         : lab
           ? "npm run up installs it"
           : `install it (Debian, Ubuntu: apt install ${install})`,
@@ -141,7 +141,7 @@ function subnet(up: boolean): Row {
   };
 }
 
-/** MemAvailable, where the kernel tells it (bytes): free memory alone leaves the page cache out. */
+/** MemAvailable, where the kernel reports it (bytes): free memory alone leaves the page cache out. */
 function availableMemory(): number | undefined {
   if (process.platform !== "linux") return undefined;
   const kib = readFileSync("/proc/meminfo", "utf8").match(/MemAvailable:\s+(\d+)/)?.[1];

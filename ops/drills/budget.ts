@@ -132,8 +132,7 @@ export function judge(budget: Budget, seen: Observation, sum: Summary): string[]
     broken.push(`back ${sum.back.toFixed(1)} s after readiness, not within ${budget.back}`);
   if (budget.probe !== undefined && sum.probes !== undefined && seen.readyAt !== undefined) {
     const may = Math.ceil((seen.readyAt - seen.failedAt) / 1000 / budget.probe);
-    if (sum.probes > may)
-      broken.push(`${sum.probes} requests tried the dead peer after it was passed over, not ${may}`);
+    if (sum.probes > may) broken.push(`${sum.probes} requests tried the dead peer after it was ejected, not ${may}`);
   }
   return broken;
 }

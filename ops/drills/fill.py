@@ -37,7 +37,7 @@ def count(visits, batch=1):
     redis("--pipe", input=bytes(calls))
 
 
-def settled():
+def wait_for_rewrite():
     """The figures when no rewrite is under way."""
     while (of := persistence())["aof_rewrite_in_progress"] != "0" or of["aof_rewrite_scheduled"] != "0":
         time.sleep(0.02)
@@ -47,14 +47,14 @@ def settled():
 if ids:
     count(ids, 64)
     while True:
-        settled()
+        wait_for_rewrite()
         try:
             redis("bgrewriteaof")
             break
         except subprocess.CalledProcessError as refused:  # Redis has just begun one by itself, without the last ids
             if b"in progress" not in refused.stdout + refused.stderr:
                 raise
-of = settled()
+of = wait_for_rewrite()
 base = int(of["aof_base_size"])
 bound = max(setting("auto-aof-rewrite-min-size"), base * (100 + setting("auto-aof-rewrite-percentage")) // 100)
 size, each = int(of["aof_current_size"]), 200  # bytes a call, until they are measured

@@ -38,7 +38,7 @@ export function table(rows: Row[]): string {
     "retried",
     "slowest ms",
     "p99 ms before / during / after",
-    "passed over s",
+    "ejected s",
     "back s",
     "visits acknowledged / counted / attempted",
     "budget",
@@ -72,12 +72,12 @@ export async function explain(
   const failures = samples.filter((sample) => !isVisit(sample));
   const slow = samples.filter(isVisit).toSorted((a, b) => b.ms - a.ms);
   const start = seen?.failedAt ?? samples[0]?.at ?? 0;
-  const tell = ({ at, ms: took, status, error, by, reused, late, id }: Sample) =>
+  const describe = ({ at, ms: took, status, error, by, reused, late, id }: Sample) =>
     `    ${((at - start) / 1000).toFixed(3)} s: ${status || error}${status && error ? ` (${error})` : ""} after ${ms(took)} ms from ${by ?? "nobody"}${reused ? ", kept connection" : ""}${late > 20 ? `, sent ${ms(late)} ms late` : ""}${id ? `, ${id}` : ""}`;
   if (failures.length > 0) console.log(`  the first of ${failures.length} that were no visits, from the failure on:`);
-  for (const sample of failures.slice(0, 10)) console.log(tell(sample));
+  for (const sample of failures.slice(0, 10)) console.log(describe(sample));
   console.log("  the slowest visits:");
-  for (const sample of slow.slice(0, 5)) console.log(tell(sample));
+  for (const sample of slow.slice(0, 5)) console.log(describe(sample));
   for (const { name, groups } of hosts()) {
     const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
     // Not the requests: there are hundreds each second.

@@ -75,9 +75,9 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   } catch (error) {
     row.broken.push(error instanceof UserError ? error.message : `it could not be done: ${error}`);
   }
-  const tell = (error: unknown) => say(error instanceof Error ? error.message : `${error}`);
-  await Promise.all([...loads, writing].map((load) => load?.stop())).catch(tell);
-  if (row.broken.length > 0) await explain(limited(60), row.broken, samples(), seen).catch(tell);
+  const report = (error: unknown) => say(error instanceof Error ? error.message : `${error}`);
+  await Promise.all([...loads, writing].map((load) => load?.stop())).catch(report);
+  if (row.broken.length > 0) await explain(limited(60), row.broken, samples(), seen).catch(report);
   try {
     await restoreCluster(limited(120), drill);
     if (drill.writes) await removeRows(limited(60), drillRows);

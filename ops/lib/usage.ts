@@ -10,7 +10,7 @@ export type Usage = Record<string, string>;
 /** As a person types it. */
 const typed = (script: string) => (script === "test" ? "npm test" : `npm run ${script}`);
 
-/** Which script a command was started by, and the arguments without the one that package.json puts in front to tell scripts apart. */
+/** Which script a command was started by, and the arguments without the one that package.json puts in front to distinguish scripts. */
 export function scriptOf(usage: Usage, args: string[]): { script: string; own: string[] } {
   const scripts = Object.keys(usage);
   const named = scripts.find((name) => scripts.length > 1 && name.split(":").at(-1) === args[0]);

@@ -68,7 +68,7 @@ export async function drive(
         if (interrupted.aborted) return undefined;
         const step = judge(rate, plan.seconds, samples);
         steps.push(step);
-        console.log(`${elapsed(since)}: ${tell(step)}`);
+        console.log(`${elapsed(since)}: ${describeStep(step)}`);
         return step;
       });
   } finally {
@@ -93,7 +93,7 @@ export async function drive(
 }
 
 /** One step in words. */
-export const tell = ({ rate, reached, p95, errors, why }: Step): string =>
+export const describeStep = ({ rate, reached, p95, errors, why }: Step): string =>
   `${rate}/s: ${reached.toFixed(0)}/s answered, p95 ${p95.toFixed(0)} ms, ${(errors * 100).toFixed(1)} % failed: ${why ?? "in bounds"}`;
 
 /** Says what a step's requests came to, and which bound they broke first. */

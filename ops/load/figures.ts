@@ -50,7 +50,7 @@ export type Counters = Map<string, Series>;
 export const counters = (series: Series[]): Counters =>
   new Map(series.map((each) => [JSON.stringify(Object.entries(each.labels).toSorted()), each]));
 
-/** By how much each counter grew; one that was not there, or began anew, grew by all that it is. */
+/** By how much each counter grew; one that was not there, or was reset, grew by all that it is. */
 function growth(before: Counters, after: Counters): Series[] {
   return [...after].map(([key, { labels, value }]) => {
     const then = before.get(key)?.value ?? 0;
@@ -124,7 +124,7 @@ export function prometheusFigures(
   };
 }
 
-/** Whether two values differ by more than a tenth and by more than can be told apart. */
+/** Whether two values differ by more than a tenth and by more than the measuring error. */
 export const disagree = (a: number, b: number, resolution: number): boolean =>
   Math.abs(a - b) > resolution && Math.abs(a - b) > 0.1 * Math.max(a, b);
 

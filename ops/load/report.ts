@@ -34,7 +34,7 @@ export type Report = {
  */
 const original: Record<string, Partial<Record<string, string>>> = { high: { failed: "half, at its peak" } };
 
-/** A row of the table; resolution is what the two sides cannot tell apart, in the unit of the values. */
+/** A row of the table; resolution is the smallest difference that the two sides can show, in the unit of the values. */
 type Line = {
   name: string;
   unit: string;
@@ -97,7 +97,7 @@ export function rows({ scenario, client, prometheus, p95AsLogged }: Report): str
   });
 }
 
-/** Whether the two sides tell the same. */
+/** Whether the two sides agree. */
 export const agrees = (report: Report): boolean => !rows(report).some(([, , , off]) => off?.endsWith("DISAGREE"));
 
 const heads = ({ scenario }: Report) => [
@@ -156,7 +156,7 @@ export function readReport(file: string): Report {
     const report = JSON.parse(readFileSync(file, "utf8"));
     if (typeof report.client?.rate === "number") return report;
   } catch {
-    // told below
+    // reported below
   }
   throw new UserError(`${file} is no report of a load`, "give a .json file of .halo/reports/");
 }

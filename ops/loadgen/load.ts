@@ -20,7 +20,7 @@ export function startLoad(options: LoadOptions): Load {
     worker.on("error", reject);
     worker.on("exit", () => resolve());
   });
-  ended.catch(() => {}); // told by stop
+  ended.catch(() => {}); // stop rejects with it
   return {
     samples,
     ended,

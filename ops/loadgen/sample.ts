@@ -40,7 +40,7 @@ export const latencies = (samples: Sample[]): number[] => samples.filter(({ unse
 
 export const isVisit = (sample: Sample): boolean => sample.status === 200 && sample.error === undefined;
 
-/** A 503 that tells when to come back: of the service (it names itself) or of nginx. */
+/** A 503 with Retry-After: of the service (it names itself) or of nginx. */
 export const isRefusal = (sample: Sample): boolean =>
   sample.status === 503 && sample.retryAfter && sample.error === undefined;
 

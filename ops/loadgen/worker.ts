@@ -7,12 +7,12 @@ import { isWritten, type Sample } from "./sample.ts";
 
 const options: LoadOptions = workerData;
 const { host, port, domain, rate, fresh = false, writes, path, most = Number.POSITIVE_INFINITY, clients } = options;
-const patience = 10_000; // ms for one whole request
-const crowd = 10_000; // requests at once; more are not sent, lest they fill the memory
+const timeoutMs = 10_000; // ms for one whole request
+const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
 const headers = { Host: domain, Accept: "application/json", "User-Agent": path ? "halo-load" : "halo-drill" };
 
-let outstanding = 0;
+let inFlight = 0;
 let stopping = false;
 let giveUp = Number.POSITIVE_INFINITY;
 let written = 0;
@@ -29,16 +29,16 @@ const post = (key: string) => ({
 const nextKey = () => writes && `${writes}-${written++}`;
 
 /** Sends one request, a write if it has a key, which has been tried so often; `next` comes after its end. */
-function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void, tries = 0): void {
+function send(at: number, key = path ? undefined : nextKey(), next?: () => void, tries = 0): void {
   const sample: Sample = { at, ms: 0, late: 0, fresh, reused: false, status: 0, retryAfter: false };
   if (key) sample.key = key;
-  if (outstanding >= crowd) {
-    tell({ ...sample, unsent: true, error: `not sent: ${crowd} requests are waiting` });
+  if (inFlight >= maxInFlight) {
+    report({ ...sample, unsent: true, error: `not sent: ${maxInFlight} requests are waiting` });
     return;
   }
-  outstanding++;
+  inFlight++;
   const outgoing = request({ host, port, agent, path, headers, ...(key && post(key)) });
-  const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
+  const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   outgoing.on("socket", () => {
     sample.late = now() - at;
   });
@@ -50,13 +50,13 @@ function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void
     sample.ms = now() - at;
     sample.reused = outgoing.reusedSocket;
     if (error) sample.error = error;
-    tell(sample);
+    report(sample);
     const repeat = key && !path && !isWritten(sample);
     const again = () => {
-      outstanding--;
-      if (repeat && now() < giveUp) shoot(now(), key, undefined, tries + 1);
+      inFlight--;
+      if (repeat && now() < giveUp) send(now(), key, undefined, tries + 1);
       if (!stopping) next?.();
-      leave();
+      exitIfIdle();
     };
     // Those that have waited together must not all come at once, nor so often that nobody gets through.
     if (repeat)
@@ -81,8 +81,8 @@ function shoot(at: number, key = path ? undefined : nextKey(), next?: () => void
   outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
 }
 
-/** Tells the samples that have ended, some at a time: a message for each would cost more than its request. */
-function tell(sample: Sample): void {
+/** Sends the samples of ended requests to the parent, some at a time: a message for each would cost more than its request. */
+function report(sample: Sample): void {
   if (ended.push(sample) === 1) setTimeout(flush, path ? 200 : 10);
 }
 
@@ -116,25 +116,25 @@ function read(sample: Sample, { statusCode = 0, headers }: IncomingMessage, body
 
 function tick(): void {
   if (stopping) return;
-  for (; due <= now() && sent < most; due += 1000 / rate, sent++) shoot(due); // a late timer sends all that is due
+  for (; due <= now() && sent < most; due += 1000 / rate, sent++) send(due); // a late timer sends all that is due
   if (sent < most) setTimeout(tick, Math.max(0, due - now()));
   else stop();
 }
 
 /** One of the clients, who has so many rounds to go. */
 function client(times: number): void {
-  const get = () => shoot(now(), undefined, () => (times > 1 ? client(times - 1) : undefined));
-  shoot(now(), nextKey(), get);
+  const get = () => send(now(), undefined, () => (times > 1 ? client(times - 1) : undefined));
+  send(now(), nextKey(), get);
 }
 
 function stop(): void {
   stopping = true;
-  giveUp = now() + patience;
-  leave();
+  giveUp = now() + timeoutMs;
+  exitIfIdle();
 }
 
-function leave(): void {
-  if (outstanding > 0 || !(stopping || clients)) return;
+function exitIfIdle(): void {
+  if (inFlight > 0 || !(stopping || clients)) return;
   flush();
   process.exit();
 }

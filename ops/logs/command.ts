@@ -8,7 +8,7 @@ import { UserError } from "../lib/cli.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { capture } from "../lib/exec.ts";
 import { outputOf } from "../lib/framing.ts";
-import { inOrder, type Line, parseJournal, parseNginx, render, tellRequest, tries } from "./lines.ts";
+import { inOrder, type Line, parseJournal, parseNginx, render, traceRequest, tries } from "./lines.ts";
 import { findRequest, type Source, searchJournal, sourcesOf } from "./sources.ts";
 
 let all: Host[] = [];
@@ -155,7 +155,7 @@ async function request(id: string, print: (line: Line) => void, json: boolean): 
   );
   const lines = [...front, ...backends.flat().filter(({ fields }) => fields?.id === id)];
   const nameOf = (address: string) => all.find((host) => host.address === address)?.name;
-  for (const line of json ? inOrder(lines) : tellRequest(lines, nameOf)) print(line);
+  for (const line of json ? inOrder(lines) : traceRequest(lines, nameOf)) print(line);
   if (json) return 0;
   const silent = tries(first.fields)
     .map(({ upstream }) => nameOf(upstream.split(":")[0] ?? ""))

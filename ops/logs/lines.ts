@@ -83,9 +83,9 @@ const ms = (seconds?: number) => (seconds === undefined ? "-" : `${Math.round(se
  *
  * @param nameOf the host that has an address
  */
-export function tellRequest(lines: Line[], nameOf: (address: string) => string | undefined): Line[] {
+export function traceRequest(lines: Line[], nameOf: (address: string) => string | undefined): Line[] {
   const ends: Line[] = [];
-  const told = lines.flatMap((line): Line[] => {
+  const described = lines.flatMap((line): Line[] => {
     const { fields } = line;
     if (line.service !== "nginx" || !fields) return [line];
     const begun = line.time - Number(fields.seconds) * 1000;
@@ -112,7 +112,7 @@ export function tellRequest(lines: Line[], nameOf: (address: string) => string |
       }),
     ];
   });
-  return inOrder([...told, ...ends]);
+  return inOrder([...described, ...ends]);
 }
 
 const outcome = ({ status }: Try): string =>

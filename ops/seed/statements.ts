@@ -121,7 +121,7 @@ ON CONFLICT DO NOTHING`,
   ];
 }
 
-/** The statement that tells how many customers of a seed there are, and the highest number among them, or 0. */
+/** The statement that gives the number of a seed's customers, and the highest number among them, or 0. */
 export const countStatement = (seed: number): string =>
   `SELECT count(*) AS customers, coalesce(max(id) - ${seed * IDS}, 0) AS highest FROM customers WHERE id BETWEEN ${seed * IDS} AND ${(seed + 1) * IDS - 1}`;
 

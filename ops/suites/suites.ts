@@ -165,10 +165,10 @@ function readReport(name: string, report: string, code: number): Count {
   const { numPassedTests, testResults } = JSON.parse(readFileSync(report, "utf8")) as Report;
   const place = (file: string, test: string) => `${relative(root, file)} > ${test}`;
   const failures = testResults.flatMap(({ name: file, status, message, assertionResults }) => {
-    const told = (test: string, why = "") => `${place(file, test)}: ${why.split("\n")[0]}`;
+    const describe = (test: string, why = "") => `${place(file, test)}: ${why.split("\n")[0]}`;
     const failed = assertionResults.filter((each) => each.status === "failed");
-    if (status === "failed" && failed.length === 0) return [told("the file itself", message)];
-    return failed.map((each) => told(each.fullName, each.failureMessages[0]));
+    if (status === "failed" && failed.length === 0) return [describe("the file itself", message)];
+    return failed.map((each) => describe(each.fullName, each.failureMessages[0]));
   });
   if (code !== 0 && failures.length === 0) failures.push(`${name}: vitest ended with exit status ${code}`);
   const tests = testResults.flatMap(({ name: file, assertionResults }) =>

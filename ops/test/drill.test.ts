@@ -89,7 +89,7 @@ test("a long run at a high rate can be summed up, and a request that nobody sent
   expect(summarize(seen({ ...stopped, peer: "backend1" })).back).toBeLessThan(0.1);
 });
 
-test("the latencies before, during and after a failure are told apart", () => {
+test("the latencies before, during and after a failure are separate", () => {
   const samples = calm().map((each) => ({ ...each, ms: each.at < 3000 ? 1 : each.at < 6000 ? 200 : 2 }));
   expect(summarize(seen({ samples })).p99).toEqual({ before: 1, during: 200, after: 2 });
 });
@@ -138,7 +138,7 @@ test("the slowest request, from when it was due", () => {
   expect(broken({ samples }, { slowest: 2501 })).toEqual([]);
 });
 
-test("a dead peer: passed over, probed, back in rotation", () => {
+test("a dead peer: ejected, probed, back in rotation", () => {
   // backend2 answers until 3.0 s, is tried until 3.2 s, probed at 5 s and 8 s, ready at 8.5 s, and answers again at 9 s.
   const samples = calm().map((each) =>
     each.at > 3000 && each.at < 9000
@@ -156,7 +156,7 @@ test("a dead peer: passed over, probed, back in rotation", () => {
   expect(broken(peer, { back: 0.6, probe: 3 })).toEqual([]);
   expect(broken(peer, { back: 0.4, probe: 6 })).toEqual([
     "back 0.5 s after readiness, not within 0.4",
-    "2 requests tried the dead peer after it was passed over, not 1",
+    "2 requests tried the dead peer after it was ejected, not 1",
   ]);
   expect(broken({ ...peer, readyAt: 9990 })).toContain("backend2 did not come back into rotation");
 });
@@ -233,7 +233,7 @@ test.each<[string, (all: Written) => Partial<Written>, string]>([
   expect(judgeWrites(all)).toEqual([words]);
 });
 
-test("where losses are allowed a write may go unanswered, and a row that nobody was told of may be there", () => {
+test("where losses are allowed a write may go unanswered, and a row without an answer may exist", () => {
   const { writes, rows, away } = written();
   const lost = write(3200, { status: 0, error: "ECONNRESET", key: "key9950" });
   const all = { writes: [...writes, lost], rows, away };
@@ -332,7 +332,7 @@ test("who comes when too many are waiting is not sent, and counted", async () =>
   );
 });
 
-test("the load tells resets, wrong answers and new connections", async () => {
+test("the load reports resets, wrong answers and new connections", async () => {
   let n = 0;
   const odd: RequestListener = (req, res) => {
     n++;

@@ -77,7 +77,7 @@ test("a command that hands its arguments on has help of its own in front only", 
   expect(asksForHelp(["--", "--help"], false)).toBe(false);
 });
 
-test("scripts of one file are told apart by their argument, and a host may have the name of a script", () => {
+test("scripts of one file are distinguished by their argument, and a host may have the name of a script", () => {
   const own = { "test:unit": "", "test:vm": "" };
   expect(scriptOf(own, ["vm", "x"])).toEqual({ script: "test:vm", own: ["x"] });
   expect(scriptOf({ test: "", "test:all": "" }, ["all", "-h"])).toEqual({ script: "test:all", own: ["-h"] });

@@ -177,7 +177,7 @@ describe("figures", () => {
     expect(p95).toBeCloseTo(10);
   });
 
-  test("a counter that began anew, or was not there before, grew by all that it is", () => {
+  test("a counter that was reset, or did not exist before, grew by all that it is", () => {
     const after = at(1).map((each) => (each.labels.host === "backend2" ? { ...each, value: 3 } : each));
     const before = at(0).filter(({ labels }) => labels.status !== "503");
     const { errors, cpu } = prometheusFigures(site, 10, counters(before), counters(after));

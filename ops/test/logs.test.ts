@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { hosts } from "../cluster/inventory.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { root } from "../lib/paths.ts";
-import { inOrder, type Line, parseJournal, parseNginx, render, serviceOf, tellRequest, tries } from "../logs/lines.ts";
+import { inOrder, type Line, parseJournal, parseNginx, render, serviceOf, traceRequest, tries } from "../logs/lines.ts";
 import { findRequest, sourcesOf } from "../logs/sources.ts";
 
 const id = "0123456789abcdef0123456789abcdef";
@@ -113,9 +113,9 @@ test("every try of a request, also over two groups of upstreams and without any"
   expect(tries({ upstream: "" })).toEqual([]);
 });
 
-test("one request with a failover is told in the order of time", () => {
+test("one request with a failover is shown in the order of time", () => {
   const lines = [sure(parseNginx("balancer", access())), sure(parseJournal("backend2", service()))];
-  expect(tellRequest(lines, nameOf).map((line) => render(line))).toEqual([
+  expect(traceRequest(lines, nameOf).map((line) => render(line))).toEqual([
     "11-21 12:00:00.946 balancer nginx GET http://halo.test/ from 192.168.56.1 (curl)",
     "11-21 12:00:00.946 balancer nginx try 1 of 2: backend1 192.168.56.11:3000: 504, no answer in time after 300 ms (connected in -)",
     "11-21 12:00:01.246 balancer nginx try 2 of 2: backend2 192.168.56.12:3000: 200 after 4 ms (connected in 1 ms)",

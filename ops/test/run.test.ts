@@ -50,14 +50,14 @@ test("all packages are installed, whatever the caller's NODE_ENV and omit, and o
   expect(asked().trim().split("\n")).toHaveLength(1);
 });
 
-test("packages of another platform are installed anew", () => {
+test("packages of another platform are installed again", () => {
   run();
   writeFileSync(join(folder, "node_modules/.bin/node"), Buffer.from("7f454c46020101", "hex"));
   expect(run()).toMatchObject({ status: 0, stdout: "v26\n" });
   expect(asked().trim().split("\n")).toHaveLength(2);
 });
 
-test("packages without the development part are installed anew", () => {
+test("packages without the development part are installed again", () => {
   run();
   rmSync(join(folder, "node_modules/.bin/vitest"));
   expect(run().status).toBe(0);

@@ -83,7 +83,7 @@ test("a vitest that ends without a report is one failure", async () => {
   expect(await run("suite", "unit")).toEqual({ code: 1, output: expect.stringContaining("\n0 passed, 1 failed") });
 });
 
-test("what failed is told once more at the end: where, which and why", async () => {
+test("what failed is printed again at the end: where, which and why", async () => {
   const report = {
     numPassedTests: 3,
     testResults: [
@@ -150,7 +150,7 @@ test("npm run check runs what it can, and fails with the fix for what this machi
   writeFileSync(join(clone, "report.json"), passed("counts", 0));
   stand("node_modules/.bin/vitest", "cp report.json .halo/reports/$3.json");
   mkdirSync(join(clone, "bin"));
-  for (const tool of ["sh", "cp"]) symlinkSync(`/bin/${tool}`, join(clone, "bin", tool));
+  for (const tool of ["sh", "cp", "nice"]) symlinkSync(`/bin/${tool}`, join(clone, "bin", tool));
   const { code, output } = await runWith({ PATH: join(clone, "bin") }, "check");
   expect(output).toMatch(/^ {2}types +\d+ s of \d+ s$/m);
   expect(output).toMatch(/^ {2}integration +\d+ s of \d+ s$/m);
