@@ -14,6 +14,7 @@ import { siteFor, urlOf } from "../ops/cluster/sites.ts";
 import { runCommand, UserError } from "../ops/lib/cli.ts";
 import { elapsed, passThrough } from "../ops/lib/exec.ts";
 import { localPath, root } from "../ops/lib/paths.ts";
+import { textOf } from "../ops/lib/script.ts";
 import { needWrk, wrk } from "../ops/loadgen/wrk.ts";
 import { firstId } from "../ops/seed/statements.ts";
 
@@ -68,15 +69,8 @@ function kinds(customers: number): Record<string, string[]> {
   };
 }
 
-const script = (paths: string[]) => `local paths = { ${paths.map((path) => `"/api${path}"`).join(", ")} }
-math.randomseed(1)
-request = function() return wrk.format("GET", paths[math.random(#paths)]) end
-done = function(summary, latency)
-  local e = summary.errors
-  io.write(string.format("%d %d %d %d %f\\n", e.connect + e.read + e.write + e.status + e.timeout, latency:percentile(50),
-    latency:percentile(95), latency:percentile(99), summary.requests / summary.duration * 1e6))
-end
-`;
+const program = textOf(new URL("lists.lua", import.meta.url));
+const script = (paths: string[]) => `local paths = { ${paths.map((path) => `"/api${path}"`).join(", ")} }\n${program}`;
 
 async function takeOut(): Promise<void> {
   if ((await passThrough([...seeding, "--remove"])) !== 0)

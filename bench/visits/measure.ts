@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts } from "../../ops/cluster/inventory.ts";
@@ -10,6 +9,7 @@ import { backends, balancer } from "../../ops/cluster/topology.ts";
 import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
+import { textOf } from "../../ops/lib/script.ts";
 import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
@@ -45,7 +45,7 @@ nft --file /etc/halo/firewall.nft`;
  * asked for the next side for these seconds, which a load may take, and two minutes, the hosts undo everything.
  */
 async function startBare(seconds: number): Promise<void> {
-  const program = readFileSync(join(import.meta.dirname, "bare.ts"), "utf8");
+  const program = textOf(new URL("bare.ts", import.meta.url));
   await onEach(
     (name) => `${undo}
 systemd-run -q --collect --unit=halo-bench --on-active=${seconds + 120} bash -c '${undo}'
@@ -118,21 +118,8 @@ function milliseconds(text: string): number {
 /** Microseconds of CPU that each unit has used, over all hosts. */
 async function cpu(): Promise<Record<string, number>> {
   const used: Record<string, number> = {};
-  const texts = await Promise.all(
-    all.map(({ name }) =>
-      on(
-        name,
-        // In a container the unit's control group is below the container's own.
-        `own=$(sed -n "s/^0:://p" /proc/1/cgroup | sed -E 's,/(init.scope)?$,,')
-for unit in nginx redis-server halo halo-bare systemd-journald; do
-  group=$(systemctl show -P ControlGroup $unit)
-  for at in "/sys/fs/cgroup$group" "/sys/fs/cgroup$own$group"; do
-    [ -n "$group" ] && [ -e "$at/cpu.stat" ] && echo "$unit $(sed -n "s/^usage_usec //p" "$at/cpu.stat")" && break
-  done
-done; true`,
-      ),
-    ),
-  );
+  const script = textOf(new URL("cpu.sh", import.meta.url));
+  const texts = await Promise.all(all.map(({ name }) => on(name, script)));
   for (const line of texts.join("\n").split("\n")) {
     const [unit = "", microseconds] = line.split(" ");
     used[unit] = (used[unit] ?? 0) + Number(microseconds);

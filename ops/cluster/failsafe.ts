@@ -1,6 +1,7 @@
 /** Undoing a failure that was caused on purpose, by this process or, should it be killed, by the hosts themselves. */
 
 import { UserError } from "../lib/cli.ts";
+import { pythonScript, quote } from "../lib/script.ts";
 import { remote } from "./hosts.ts";
 import { hosts } from "./inventory.ts";
 import type { Session } from "./session.ts";
@@ -60,8 +61,7 @@ export async function armUndo(
   if (!undo) return;
   // Whoever starts it before its time has nothing left to wait for.
   const script = `systemctl stop ${unit(name)}.timer\n${undo.script}`;
-  const quoted = `'${script.replaceAll("'", "'\\''")}'`;
-  const line = `systemd-run --quiet --collect --unit=${unit(name)} --on-active=${(limit + 60) * slow} bash -c ${quoted}`;
+  const line = `systemd-run --quiet --collect --unit=${unit(name)} --on-active=${(limit + 60) * slow} bash -c ${quote(script)}`;
   await Promise.all(undo.on.map((host) => session.on(host, line)));
 }
 
@@ -79,23 +79,8 @@ export async function restoreCluster(
     domain,
     ports: [port],
   } = counterSite();
-  // A path that counts no visit; a banned backend is tried again after some seconds.
   await session.on(
     balancer,
-    `python3 - <<'PYTHON'
-import http.client, time
-wanted, end = set("${backends.join(" ")}".split()), time.time() + 100
-seen = []
-while set(seen[-20:]) != wanted:
-    if time.time() > end:
-        raise SystemExit(f"the last answers came from {set(seen[-20:])}")
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", ${port}, timeout=5)
-        connection.request("GET", "/-/drill", headers={"Host": "${domain}"})
-        seen.append(connection.getresponse().getheader("X-Served-By"))
-    except OSError as error:
-        seen.append(str(error))
-    time.sleep(.02)
-PYTHON`,
+    pythonScript(new URL("await_backends.py", import.meta.url), String(port), domain, ...backends),
   );
 }

@@ -1,8 +1,6 @@
-const limit = "/run/halo-drill-maxmemory";
+import { shellScript } from "../lib/script.ts";
 
-/** Scripts for Redis' host: keep maxmemory for later, reach it, and put it back; the last one harms nothing where it stands. */
-export const maxmemory = {
-  keep: `halo-redis-cli config get maxmemory | tail -n 1 >${limit}`,
-  reach: "halo-redis-cli config set maxmemory 1mb",
-  restore: `if [ -e ${limit} ]; then halo-redis-cli config set maxmemory $(cat ${limit}); rm ${limit}; fi`,
-};
+const script = (action: "keep" | "reach" | "restore") => shellScript(new URL("maxmemory.sh", import.meta.url), action);
+
+/** Scripts for Redis' host: keep maxmemory for later, reach it, and restore it; the last one may run at any time. */
+export const maxmemory = { keep: script("keep"), reach: script("reach"), restore: script("restore") };

@@ -6,6 +6,7 @@ import { counterSite, urlOf } from "../cluster/sites.ts";
 import { backends, balancer, redis } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { tryCapture } from "../lib/exec.ts";
+import { shellScript } from "../lib/script.ts";
 import { isVisit, isWritten, largest, p99, type Sample } from "../loadgen/sample.ts";
 import { cutPower, processes, tail, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, Outcome } from "./types.ts";
@@ -25,15 +26,7 @@ export const reload: Drill = {
   run: async (session) => {
     const { output: version } = await session.on(balancer, "nginx -v 2>&1 | sed 's,.*/,,; s, .*,,'");
     const failedAt = now();
-    await session.on(
-      balancer,
-      `main=$(systemctl show -P MainPID nginx)
-for i in $(seq 20); do
-  old=$(pgrep -o -P $main)
-  systemctl reload nginx
-  until [ "$(pgrep -o -P $main)" != "$old" ]; do sleep .05; done
-done`,
-    );
+    await session.on(balancer, shellScript(new URL("reload-nginx.sh", import.meta.url)));
     session.say("nginx has reloaded 20 times");
     const sum = "sha256sum /etc/nginx/nginx.conf && nginx -t 2>&1 && systemctl show -P MainPID nginx";
     const before = await session.on(balancer, sum);
@@ -70,11 +63,7 @@ export const nginx: Drill = {
   budget: {},
   run: async (session) => {
     const main = "main=$(systemctl show -P MainPID nginx)";
-    const killed = await session.on(
-      balancer,
-      `${main}\nworkers=$(pgrep -c -P $main)\nvictim=$(pgrep -n -P $main)\necho\nkill -KILL $victim
-until [ "$(pgrep -c -P $main)" = $workers ] && ! pgrep -P $main | grep -qx $victim; do sleep .02; done`,
-    );
+    const killed = await session.on(balancer, shellScript(new URL("kill-nginx-worker.sh", import.meta.url)));
     const first = { at: killed.at, back: (await untilAnswered(session, killed.at)) - killed.at };
     session.say("an nginx worker was killed");
     await pause(session, 2);

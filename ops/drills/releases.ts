@@ -1,6 +1,6 @@
 /** Deploys and rollbacks: good ones, bad ones and one that is cut off. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { playbook } from "../cluster/hosts.ts";
 import { killGroup, pause } from "../cluster/session.ts";
@@ -60,7 +60,7 @@ export const rollback: Drill = {
 };
 
 /** The ways to spoil a good release, and what the deploy then has to say. */
-const spoilt: { how: string; says: string; spoil: (stage: string, id: string) => void }[] = [
+const spoilt: { how: string; says: string; spoil: (stage: string) => void }[] = [
   {
     how: "crashes at start",
     says: "spoilt: it crashes",
@@ -75,16 +75,7 @@ const spoilt: { how: string; says: string; spoil: (stage: string, id: string) =>
   {
     how: "answers not ready",
     says: "spoilt: not ready",
-    spoil: (stage, id) =>
-      writeFileSync(
-        main(stage),
-        `import { createServer } from "node:http";
-createServer((req, res) => {
-  res.statusCode = req.url === "/readyz" ? 503 : 200;
-  res.end(JSON.stringify({ release: "${id}", reason: "spoilt: not ready" }));
-}).listen(Number(process.env.HALO_PORT), process.env.HALO_HOST);
-`,
-      ),
+    spoil: (stage) => copyFileSync(new URL("unready.ts", import.meta.url), main(stage)),
   },
   {
     how: "reports another version",
@@ -113,7 +104,7 @@ async function spoil(session: DrillSession, good: string, i: number) {
   mkdirSync(stage, { recursive: true });
   await session.must(["tar", "--extract", "--gzip", "--file", good, "--directory", stage]);
   writeFileSync(join(stage, "RELEASE"), `${id}\n`);
-  spoilt[i]?.spoil(stage, id);
+  spoilt[i]?.spoil(stage);
   await session.must(["tar", "--create", "--gzip", "--file", file, "--directory", stage, "."]);
   return { id, file, sha256: createHash("sha256").update(readFileSync(file)).digest("hex") };
 }

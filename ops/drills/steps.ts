@@ -6,6 +6,7 @@ import type { Result, Session } from "../cluster/session.ts";
 import { balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { now } from "../lib/clock.ts";
+import { pythonScript } from "../lib/script.ts";
 import type { DrillSession } from "./types.ts";
 
 export const vagrant = (session: Session, ...args: string[]): Promise<Result> =>
@@ -17,21 +18,8 @@ export const tail = (text: string): string => text.trimEnd().split("\n").slice(-
 /** Resolves with the time at which the service on this backend says that it is ready, asked from the balancer. */
 export async function readyAt(session: Session, backend: string): Promise<number> {
   const url = `http://${findHost(backend).address}:${portOf("app")}/readyz`;
-  const { at } = await session.on(
-    balancer,
-    `python3 - <<'PYTHON'
-import time, urllib.request
-for _ in range(600 * 5):
-    try:
-        urllib.request.urlopen("${url}", timeout=1)
-        print("ready")
-        break
-    except OSError:
-        time.sleep(.1)
-else:
-    raise SystemExit("${backend} did not get ready")
-PYTHON`,
-  );
+  const program = pythonScript(new URL("await_ready.py", import.meta.url), url, backend);
+  const { at } = await session.on(balancer, program);
   return at;
 }
 

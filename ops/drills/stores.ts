@@ -1,9 +1,9 @@
 /** Redis that dies, has no disk left, or no memory; PostgreSQL that dies. */
-import { readFileSync } from "node:fs";
 import { maxmemory } from "../cluster/maxmemory.ts";
 import { pause } from "../cluster/session.ts";
 import { backends, postgres, redis } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
+import { pythonScript, shellScript } from "../lib/script.ts";
 import { isRefusal, isWritten } from "../loadgen/sample.ts";
 import { processes, untilAnswered } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
@@ -12,24 +12,19 @@ const ofRedis = ["RedisDown", "RedisPersistenceFailing"];
 const ofSite = ["SiteErrors", "SiteErrorsCritical"];
 
 // The drill's own program: counts ids and fills the file. See there for its arguments.
-const fillFile = readFileSync(new URL("fill.py", import.meta.url), "utf8");
+const fillFile = new URL("fill.py", import.meta.url);
 // Ids of 12 s at 5,000 visits a second: two thirds of the most that npm run bench reaches on two cores.
 const busiestIds = 60_000;
 const freeBytes = 128 * 1024; // a second of the drill's own visits takes about 40 kB
 
 /** Brings the append-only file to its worst or, without ids, back to just below the size at which it is rewritten. */
 async function fill(session: DrillSession, ids: number): Promise<string> {
-  const { output } = await session.on(redis, `python3 - ${ids} ${freeBytes} <<'PYTHON'\n${fillFile}\nPYTHON`);
+  const { output } = await session.on(redis, pythonScript(fillFile, ids, freeBytes));
   const [size = 0, bound = 0] = output.split(" ").map((bytes) => Number(bytes) / 2 ** 20);
   return `${size.toFixed(1)} of ${bound.toFixed(1)} MiB`;
 }
 
-const slower = "/run/systemd/system/redis-server.service.d/halo-drill.conf";
-const halve = `cpu=$(taskset --cpu-list --pid $$ | grep -o '[0-9]*' | sed -n '$p')
-mkdir -p $(dirname ${slower})
-printf '[Service]\nCPUAffinity=%s\n' $cpu >${slower}
-systemctl daemon-reload
-systemd-run --quiet --collect --unit=halo-drill-half --property=CPUAffinity=$cpu --property=Nice=4 sh -c 'while :; do :; done'`;
+const slowRedis = (action: "start" | "undo") => shellScript(new URL("slow-redis.sh", import.meta.url), action);
 
 /** Kills Redis so many times; says how long it loaded its file each time, in seconds. */
 async function killRedis(
@@ -67,19 +62,11 @@ export const redisKills: Drill = {
   run: async (session) => {
     const usual = await killRedis(session, 5, "");
     // It shares one CPU with a loop that never waits and with all else there: measured, it loads 2 to 3 times as long.
-    await session.on(redis, halve);
+    await session.on(redis, slowRedis("start"));
     const half = await killRedis(session, 3, " at half speed");
     return { failedAt: usual.failedAt, overAt: await untilAnswered(session, now()), notes: [usual.note, half.note] };
   },
-  undo: {
-    on: [redis],
-    script: `systemctl stop halo-drill-half 2>/dev/null || true
-if [ -e ${slower} ]; then
-  rm ${slower}
-  systemctl daemon-reload
-  systemctl restart redis-server
-fi`,
-  },
+  undo: { on: [redis], script: slowRedis("undo") },
 };
 
 export const postgresKills: Drill = {
@@ -135,7 +122,7 @@ async function refused(session: DrillSession, hosts: string[], cause: string, un
 }
 
 const folder = "/var/lib/redis";
-const aside = "/var/lib/redis.drill";
+const smallDisk = (action: "mount" | "undo") => shellScript(new URL("small-disk.sh", import.meta.url), action);
 
 export const disk: Drill = {
   name: "disk",
@@ -143,30 +130,9 @@ export const disk: Drill = {
   limit: 90,
   budget: { refusals: "service" },
   causes: { alerts: [...ofRedis, ...ofSite], hosts: [redis, ""] },
-  // A small file system over Redis' folder; the data go along both ways.
-  prepare: (session) =>
-    session.on(
-      redis,
-      `systemctl stop redis-server
-cp --archive ${folder} ${aside}
-mount -t tmpfs -o size=$(($(du -sm ${folder} | cut -f 1) + 16))m,mode=0750,uid=redis,gid=redis drill ${folder}
-cp --archive ${aside}/. ${folder}
-systemctl start redis-server
-until halo-redis-cli ping 2>/dev/null | grep -q PONG; do sleep .05; done`,
-    ),
+  prepare: (session) => session.on(redis, smallDisk("mount")),
   run: (session) => refused(session, backends, `head -c 1G /dev/zero >${folder}/fill || true`, `rm ${folder}/fill`),
-  undo: {
-    on: [redis],
-    script: `if mountpoint -q ${folder}; then
-  systemctl stop redis-server
-  rm -rf ${folder}/fill ${aside}
-  cp --archive ${folder} ${aside}
-  umount ${folder}
-  cp --archive ${aside}/. ${folder}
-  systemctl start redis-server
-fi
-rm -rf ${aside}`,
-  },
+  undo: { on: [redis], script: smallDisk("undo") },
 };
 
 export const memory: Drill = {

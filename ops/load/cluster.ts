@@ -4,6 +4,7 @@ import { query } from "../cluster/prometheus.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends, postgres } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
+import { textOf } from "../lib/script.ts";
 import { type Counters, counted, counters } from "./figures.ts";
 
 /** What the names of a load's rows begin with. */
@@ -17,11 +18,8 @@ export type Cpu = Record<string, Map<string, number>>;
 
 /** Asks each backend what its workers have used until now; leaves out one that cannot be asked. */
 export async function readCpu(session: Session): Promise<Cpu> {
+  const script = textOf(new URL("worker-cpu.sh", import.meta.url));
   const used = backends.map(async (host) => {
-    // One may end while it is looked at.
-    const script = `for worker in $(pgrep -u halo -f app/src/main.ts); do
-  cat /proc/$worker/task/*/schedstat 2>/dev/null | awk -v pid=$worker '{ sum += $1 } END { if (NR) printf "%d %.0f\\n", pid, sum }'
-done`;
     const asked = await session.on(host, script).catch((error) => {
       if (!(error instanceof UserError)) throw error;
     });

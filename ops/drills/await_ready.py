@@ -1,0 +1,18 @@
+"""Waits until the service of a backend is ready; the drills run this on the balancer.
+
+Arguments: the URL of the service's readiness, and the backend's name for the message.
+"""
+import sys, time, urllib.request
+
+url, backend = sys.argv[1:]
+end = time.time() + 3600  # the limit of the drill comes first; this ends a wait that lost its drill
+
+while time.time() < end:
+    try:
+        urllib.request.urlopen(url, timeout=1)
+        print("ready")
+        break
+    except OSError:
+        time.sleep(0.1)
+else:
+    raise SystemExit(f"{backend} did not get ready")
