@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { viaLab } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { diagnose, type Finding, symptoms, unseen } from "./causes.ts";
+import { diagnose, type Finding, symptoms, unseen } from "./findings.ts";
 import { gather } from "./snapshot.ts";
 
 /** Runs the command with its arguments; gives its exit status. */

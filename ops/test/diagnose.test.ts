@@ -4,7 +4,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { causeNames, causes, diagnose, risen, since, symptoms, unseen } from "../diagnose/causes.ts";
+import { causes } from "../diagnose/causes/index.ts";
+import { risen } from "../diagnose/causes/leak.ts";
+import { causeNames } from "../diagnose/causes/types.ts";
+import { diagnose, symptoms, unseen } from "../diagnose/findings.ts";
+import { since } from "../diagnose/readings.ts";
 import type {
   Balancer,
   Curve,

@@ -1,0 +1,31 @@
+import { megabytes, percent } from "../format.ts";
+import { limits } from "../limits.ts";
+import { curveOf, isThere, last, onset, seenOf } from "../readings.ts";
+import type { Cause } from "./types.ts";
+
+export const disk: Cause = {
+  title: "Disk filling",
+  runbook: "disklow",
+  next: [
+    "npm run ssh -- HOST sudo du -xhd2 / | sort -h | tail -n 20",
+    "npm run ssh -- HOST sudo journalctl --vacuum-size=50M",
+  ],
+  symptomOf: {},
+  look: (s) =>
+    s.hosts.flatMap(({ name: host }) => {
+      const { disks } = seenOf(s, host) ?? {};
+      if (!isThere(disks)) return [];
+      return disks.flatMap(({ mount, free, bytes }) => {
+        const curve = curveOf(s, "disk", `${host} ${mount}`);
+        const soon = last(curveOf(s, "diskSoon", `${host} ${mount}`));
+        const old = (curve.at(-1)?.[0] ?? 0) - (curve[0]?.[0] ?? 0) >= 1800; // a shorter trend is none
+        const says = [
+          `${mount} has ${percent(free)} of ${megabytes(bytes)} free (under ${percent(limits.disk)} is bad)`,
+        ];
+        if (free < limits.disk)
+          return [{ host, says, since: onset(s, "disk", `${host} ${mount}`, (v) => v < limits.disk) }];
+        if (!(old && soon !== undefined && soon <= 0 && free < limits.diskTrend)) return [];
+        return [{ host, says: [...says, "at the last hour's pace it is full within 4 h"] }];
+      });
+    }),
+};

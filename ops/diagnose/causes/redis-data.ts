@@ -1,0 +1,57 @@
+import { storesOf } from "../readings.ts";
+import type { Redis } from "../snapshot.ts";
+import type { Cause } from "./types.ts";
+
+export const redisData: Cause = {
+  title: "Redis cannot read its data",
+  runbook: "redisdown",
+  next: ["npm run ssh -- HOST sudo journalctl -u redis-server -n 50", "npm run restore -- FILE"],
+  symptomOf: {},
+  look: (s) =>
+    storesOf(s, "redis").flatMap(({ host, ...redis }) => {
+      if (redis.answers && redis.persistence.loading !== "1") return [];
+      const damage = damageOf(redis);
+      return damage ? [{ host, since: redis.unit.since, ...damage }] : [];
+    }),
+};
+
+/** Why Redis cannot read its data, by its own words, and the repair; undefined where it says nothing of that. */
+function damageOf({ words, files, folder }: Redis): { says: string[]; next: string[] } | undefined {
+  const aof = `${folder}/appendonlydir`;
+  const keep = [
+    "npm run ssh -- HOST sudo systemctl stop redis-server",
+    `npm run ssh -- HOST sudo cp -a ${aof} ${aof}.damaged`,
+  ];
+  const start = ["npm run ssh -- HOST sudo systemctl start redis-server"];
+  const restore = ["npm run restore -- FILE # the newest of .halo/backups, or of /var/backups/halo on HOST"];
+  const said = words.map((each) => `it says: ${each}`);
+  const has = (pattern: RegExp) => words.find((each) => pattern.test(each));
+  if (files.length > 0 && !files.includes("appendonly.aof.manifest"))
+    return {
+      says: [`${aof} has no manifest, but ${files.join(", ")}: Redis would begin with nothing`, ...said],
+      next: [...keep, ...restore],
+    };
+  if (has(/permission denied/i))
+    return {
+      says: [`it may not read or write ${folder}`, ...said],
+      next: [
+        `npm run ssh -- HOST sudo ls -lR ${folder}`,
+        `npm run ssh -- HOST sudo chown -R redis:redis ${folder}`,
+        ...start,
+      ],
+    };
+  const incr = has(
+    /(bad file format|unexpected end of file|unrecoverable error) reading the append only file \S*\.incr\.aof/i,
+  );
+  const file = incr?.match(/\S*\.incr\.aof/)?.[0];
+  if (file)
+    return {
+      says: [`the end of ${aof}/${file} is damaged`, ...said],
+      next: [
+        ...keep,
+        `npm run ssh -- HOST "yes | sudo redis-check-aof --fix ${aof}/${file}" # says what it cuts off`,
+        ...start,
+      ],
+    };
+  return words.length > 0 ? { says: [`${aof} is damaged`, ...said], next: [...keep, ...restore] } : undefined;
+}

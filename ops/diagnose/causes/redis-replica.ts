@@ -1,0 +1,16 @@
+import { storesOf } from "../readings.ts";
+import type { Cause } from "./types.ts";
+
+export const redisReplica: Cause = {
+  title: "Redis is a replica",
+  runbook: "redisrefuses",
+  next: [
+    "npm run ssh -- HOST sudo halo-redis-cli info replication",
+    "npm run ssh -- HOST sudo halo-redis-cli replicaof no one",
+  ],
+  symptomOf: {},
+  look: (s) =>
+    storesOf(s, "redis").flatMap(({ host, replicaOf }) =>
+      replicaOf ? [{ host, says: [`it follows ${replicaOf}, and refuses every visit (READONLY)`] }] : [],
+    ),
+};

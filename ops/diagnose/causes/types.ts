@@ -1,0 +1,46 @@
+import type { Snapshot } from "../snapshot.ts";
+
+export const causeNames = [
+  "backend-down",
+  "redis-down",
+  "database-down",
+  "database-login",
+  "disk",
+  "redis-data",
+  "redis-replica",
+  "redis-memory",
+  "redis-persistence",
+  "connections",
+  "cpu",
+  "slow-queries",
+  "leak",
+  "starvation",
+  "timeouts",
+  "uneven",
+] as const;
+export type CauseName = (typeof causeNames)[number];
+
+/** That a cause is there, on one host or for all. */
+export type Evidence = {
+  host?: string;
+  /** Figures with their bounds, a sentence each. */
+  says: string[];
+  /** Since when, in seconds since 1970; undefined where nobody knows. */
+  since?: number | undefined;
+  /** Nothing else explains this one. */
+  stands?: boolean;
+  /** Commands for exactly this, instead of the cause's. */
+  next?: string[];
+};
+
+/** A cause: what it is called, what to do about it, and when it is only the consequence of another one. */
+export type Cause = {
+  title: string;
+  /** Section of docs/runbook.md. */
+  runbook: string;
+  /** Commands; HOST is the evidence's host, DATABASE and BALANCER the first of their group. */
+  next: string[];
+  /** Causes that explain it, on the same host or anywhere. */
+  symptomOf: Partial<Record<CauseName, "here" | "anywhere">>;
+  look: (s: Snapshot) => Evidence[];
+};
