@@ -2,6 +2,7 @@ import http from "node:http";
 import { connect } from "node:net";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { counterSite, siteFor } from "../../ops/cluster/sites.ts";
+import { backends, until } from "./hosts.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
 export const {
@@ -54,6 +55,17 @@ export async function visit(options: http.RequestOptions = {}): Promise<Answer &
   const answer = await request("/", options);
   return { ...answer, visit: JSON.parse(answer.body) as Visit };
 }
+
+/** Until the backends answer strictly in turn: none is ejected, nor asked less often because it failed a moment ago. */
+export const answerInTurn = (): Promise<number> =>
+  until("the backends answer in turn", 60_000, async () => {
+    const names: string[] = [];
+    for (let i = 0; i < 4 * backends.length; i++) names.push((await visit()).visit.container_id);
+    return (
+      names.every((name, i) => i < backends.length || name === names[i - backends.length]) &&
+      new Set(names).size === backends.length
+    );
+  });
 
 /** Sends these bytes to the counter's port as they are; resolves with what comes back until it closes (at most 10 s). */
 export function raw(bytes: string | Buffer): Promise<string> {

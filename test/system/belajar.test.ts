@@ -8,8 +8,8 @@ import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
 import { domains, sites } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { exercises, pattern, plain } from "../lib/exercises.ts";
-import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
-import { visit } from "../lib/http.ts";
+import { backends, explainByJournals, on } from "../lib/hosts.ts";
+import { answerInTurn } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 
@@ -29,24 +29,15 @@ const names: [string, string][] = [
 ];
 const here = (text: string) => names.reduce((all, [page, own]) => all.replaceAll(page, own), text);
 
-/** Both backends answer, so that a turn is one of each. */
-const bothAnswer = () =>
-  until("both backends answer in turn", 60_000, async () => {
-    const answers = [await visit(), await visit(), await visit(), await visit()];
-    return answers.every(
-      ({ visit: { container_id } }, i) => i === 0 || container_id !== answers[i - 1]?.visit.container_id,
-    );
-  });
-
 afterAll(() => on(backends[0] ?? "", "systemctl start halo"));
 
 test.runIf(backends.length === 2)("the commands of docs/belajar.md print what the page shows", async () => {
-  await bothAnswer();
+  await answerInTurn();
   const all = exercises(readFileSync(join(root, "docs/belajar.md"), "utf8"));
   expect(all.length).toBeGreaterThanOrEqual(9);
   for (const { command, expected } of all) {
     const { stdout } = await promisify(execFile)("bash", ["-c", here(command)], { cwd: root, timeout: 60_000 });
     expect(plain(stdout), command).toMatch(expected === undefined ? /^$/ : pattern(here(expected)));
   }
-  await bothAnswer();
+  await answerInTurn();
 });

@@ -3,9 +3,10 @@ import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
-import { balancerAddress, domain } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, domain } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
+beforeAll(answerInTurn);
 const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const screenshots = localPath("reports", "screenshots");
 let browser: Browser;

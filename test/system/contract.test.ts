@@ -1,9 +1,10 @@
 import http from "node:http";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { backends, explainByJournals, must, on } from "../lib/hosts.ts";
-import { balancerAddress, domain, raw, request, visit } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, domain, raw, request, visit } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
+beforeAll(answerInTurn);
 
 const tally = (names: string[]) =>
   Object.fromEntries(backends.map((name) => [name, names.filter((each) => each === name).length]));

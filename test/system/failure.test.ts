@@ -1,18 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { ansible, backends, explainByJournals, on, until, vagrant } from "../lib/hosts.ts";
-import { request, visit } from "../lib/http.ts";
+import { answerInTurn, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 
 const total = async () => (await visit()).visit.total_visits ?? Number.NaN;
-const answering = async () => {
-  const names = new Set<string>();
-  for (let i = 0; i < 4 * backends.length; i++) names.add((await visit()).visit.container_id);
-  return names;
-};
-const allAnswer = () =>
-  until("every backend answers", 60_000, async () => (await answering()).size === backends.length);
 const bootedAt = (name: string) => on(name, "stat -c %Y /proc/1");
 async function reboot(name: string): Promise<void> {
   const before = await bootedAt(name);
@@ -25,7 +18,7 @@ describe("total_visits goes on after", () => {
   test("a reboot of a backend, which serves again without any provisioning", async () => {
     const before = await total();
     await reboot(first);
-    await allAnswer();
+    await answerInTurn();
     expect(await total()).toBeGreaterThan(before);
   });
 
@@ -34,7 +27,7 @@ describe("total_visits goes on after", () => {
     await reboot("balancer");
     await until("a visit is counted", 60_000, async () => (await visit()).status === 200);
     expect(await total()).toBeGreaterThan(before);
-    await allAnswer();
+    await answerInTurn();
   });
 });
 
@@ -75,7 +68,7 @@ test("vagrant halt of a backend: the site answers, and site.yml serves the rest 
   } finally {
     await vagrant("up", first);
   }
-  await allAnswer();
+  await answerInTurn();
 });
 
 test("every backend stopped: nginx itself answers a clean 503 with Retry-After, as a page and as JSON", async () => {
@@ -90,7 +83,7 @@ test("every backend stopped: nginx itself answers a clean 503 with Retry-After, 
   } finally {
     await Promise.all(backends.map((name) => on(name, "systemctl start halo")));
   }
-  await allAnswer();
+  await answerInTurn();
 });
 
 atNight(
