@@ -34,7 +34,7 @@ const first = firstId(seed);
 const seeding = [join(root, "ops/run"), "seed", "--seed", String(seed)];
 const interrupted = new AbortController();
 
-/** What a front desk asks for; each kind with more than one way to ask, so that no single page is measured. */
+/** The requests of a front desk; each kind with more than one way to ask, so that no single page is measured. */
 function kinds(customers: number): Record<string, string[]> {
   const some = <T>(count: number, make: (i: number) => T) => Array.from({ length: count }, (_, i) => make(i));
   const plates = some(200, (i) => `${["B", "D", "F", "L", "AB"][i % 5]}%20${10 + (i % 90)}${i % 3 ? i % 10 : ""}`);

@@ -10,7 +10,7 @@ import { localPath, root } from "./lib/paths.ts";
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
 const kept = ["backups", "reports", "secrets"]; // what a person may still want of .halo/
-const typed = ["alert_webhook", "alert_slack", "alert_deadman"]; // of its secrets: those that a person has put there
+const typed = ["alert_webhook", "alert_slack", "alert_deadman"]; // the secrets that a person has put there
 const reusable = ["runtimes"]; // with the base image: what package-lock.json alone decides
 
 const usage = {

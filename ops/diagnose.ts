@@ -1,6 +1,6 @@
 /**
  * The likely cause of what is wrong, with the evidence and what to do: `npm run diagnose`, `-- --window 5m`, `-- --json`.
- * Exit status 0 when nothing is wrong, 1 when something is or could not be looked at.
+ * Exit status 0 when nothing is wrong, 1 when something is or could not be inspected.
  */
 import { diagnoseCommand } from "./diagnose/command.ts";
 import { runCommand } from "./lib/cli.ts";

@@ -15,7 +15,7 @@ Example: npm run help`,
 const groups = {
   Run: ["up", "down", "destroy", "hosts", "exec", "ssh", "doctor"],
   Release: ["deploy", "rollback", "releases", "drain", "undrain"],
-  "Look into": ["verify", "diagnose", "logs", "backup", "restore"],
+  Inspect: ["verify", "diagnose", "logs", "backup", "restore"],
   Test: [
     "check",
     "test",

@@ -4,7 +4,7 @@ import { findHost, remote } from "../cluster/hosts.ts";
 import { type Host, inGroup } from "../cluster/inventory.ts";
 import { UserError } from "../lib/cli.ts";
 
-/** What a backup can hold: each group with data of its own, and its file in the archive. */
+/** The parts that a backup can hold: each group with data of its own, and its file in the archive. */
 const files = { redis: "redis.rdb", postgres: "postgres.dump" } as const;
 export type Store = keyof typeof files;
 
@@ -57,7 +57,7 @@ export function readBackup(file: string): { taken: Date; size: number; stores: S
   return { taken: new Date((members.get(files[first])?.time ?? 0) * 1000), size: bytes.length, stores };
 }
 
-/** The hosts that have some of these stores, each with those that it has; without an argument, of all stores. */
+/** The hosts that have some of these stores, each with the ones that it has; without an argument, of all stores. */
 export function storeHosts(stores = Object.keys(files) as Store[]): { host: Host; stores: Store[] }[] {
   const names = new Set(stores.map((store) => findHost(inGroup(store)[0]?.name).name));
   return [...names].map((name) => {

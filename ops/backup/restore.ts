@@ -22,7 +22,7 @@ export async function restore(args: string[]) {
     for (const [, what, inside, now] of captureBytes(onHost(host, "halo-backup", "check", "-"), file)
       .toString()
       .matchAll(/^(visits|rows) in it: (\d+), now: (\S+)$/gm))
-      console.log(`It has ${inside} ${what}, which replace the ${now} that are there now (a backup of them is kept)`);
+      console.log(`It has ${inside} ${what}, which replace the ${now} of now (a backup of them is kept)`);
   if (!stores.includes("postgres")) console.log("There is nothing of PostgreSQL in it, whose data stay as they are");
   if (!stores.includes("redis")) console.log("There is nothing of Redis in it, whose data stay as they are");
   if (!values.yes && !(await confirmed()))

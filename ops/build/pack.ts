@@ -10,12 +10,12 @@ const kindOfSource = /registry|auth|token|cache|proxy|cert|key|ca(file)?$|ssl|co
 
 export const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-/** Fills a fresh folder and packs it as .halo/<folder>/<id>.tar.gz, unless that is there already. */
+/** Fills a fresh folder and packs it as .halo/<folder>/<id>.tar.gz, unless that exists already. */
 export async function pack(folder: string, id: string, fill: (stage: string) => void | Promise<void>) {
   const file = localPath(folder, `${id}.tar.gz`);
   if (!existsSync(file)) {
     mkdirSync(localPath(folder), { recursive: true });
-    // What builds have left that were killed. One that is under way beside this one is younger.
+    // Folders of builds that were killed. One that is under way beside this one is younger.
     const left = ["-maxdepth", "1", "-name", ".making-*", "-mmin", "+60"];
     spawnSync("find", [localPath(folder), ...left, "-exec", "rm", "-rf", "{}", "+"]);
     const stage = mkdtempSync(localPath(folder, ".making-"));

@@ -38,7 +38,7 @@ export async function announce(
 
 /** Throws a UserError where a drill or fault is under way, or was killed and its host has still to put itself right. */
 export async function refuseIfAnotherRuns(session: Session): Promise<void> {
-  const looks = hosts().map(async (host) => {
+  const checks = hosts().map(async (host) => {
     const ask = `date +%s; systemctl list-timers --output=json '${unit("*")}'`;
     const { code, output } = await session.sh(remote(host, "sh", "-c", `"${ask}"`));
     if (code !== 0) return; // others say what is wrong with it
@@ -49,7 +49,7 @@ export async function refuseIfAnotherRuns(session: Session): Promise<void> {
         `wait for it; to put a killed one right now: npm run ssh -- ${host.name} sudo systemctl start --wait ${activates}`,
       );
   });
-  await Promise.all(looks);
+  await Promise.all(checks);
 }
 
 /** Has the hosts put themselves right, should nobody be left to ask for it. */
@@ -59,7 +59,7 @@ export async function armUndo(
   slow: number,
 ): Promise<void> {
   if (!undo) return;
-  // Whoever starts it before its time has nothing left to wait for.
+  // A caller that starts it before its time has nothing left to wait for.
   const script = `systemctl stop ${unit(name)}.timer\n${undo.script}`;
   const line = `systemd-run --quiet --collect --unit=${unit(name)} --on-active=${(limit + 60) * slow} bash -c ${quote(script)}`;
   await Promise.all(undo.on.map((host) => session.on(host, line)));

@@ -21,7 +21,7 @@ export function rememberLab(inLab: boolean): void {
 
 /**
  * Puts in front of a command what it needs to reach the hosts' addresses: the lab's namespace, or nothing.
- * Throws a UserError when there are no such hosts: their lab is not running, or Vagrant has not made them. Whoever answers
+ * Throws a UserError when there are no such hosts: their lab is not running, or Vagrant has not made them. A machine that answers
  * at their addresses then is somebody else.
  */
 export function viaLab(argv: string[]): string[] {

@@ -9,7 +9,7 @@ export type Provider = "virtualbox" | "libvirt" | "docker";
 /** A provider and, in a few words, the reason for it. */
 export type Choice = { provider: Provider; lab: boolean; why: string };
 
-/** What this machine can do; each usable is a provider of the machine's own that answers. */
+/** The abilities of this machine; each usable is a provider of the machine's own that answers. */
 export type Machine = {
   linux: boolean;
   root: boolean;
@@ -26,7 +26,7 @@ export type Machine = {
 const providers: Provider[] = ["virtualbox", "libvirt", "docker"];
 const isProvider = (name: string): name is Provider => providers.some((provider) => provider === name);
 
-/** Looks at this machine; takes up to a second or two, changes nothing. */
+/** Checks this machine; takes up to a second or two, changes nothing. */
 export function inspectMachine(): Machine {
   const linux = process.platform === "linux";
   const answers: Record<Provider, boolean> = {

@@ -55,7 +55,7 @@ export const boards: Board[] = [
           ask: { "sum(rate(visits_counted_total[$__rate_interval]))": "counted" },
         },
       ],
-      "What is used up": [
+      "Use of resources": [
         { title: "CPU", unit: "percentunit", ask: { "host:cpu:ratio1m": perHost }, bad: limits.cpu, max: 1 },
         { title: "Memory of the service", unit: "bytes", ask: { "backend:memory:bytes": perHost } },
         {
@@ -371,7 +371,7 @@ export const boards: Board[] = [
   {
     uid: "halo-releases",
     title: "Halo: releases",
-    about: "What serves, and what deploys and drills did to visitors; they are the marks",
+    about: "The releases in service, and the effects of deploys and drills on visitors; these are the marks",
     rows: {
       Releases: [
         {

@@ -87,7 +87,7 @@ function timeseries({ title, unit, ask, about, bad = [], low, max, log, width = 
   return builder;
 }
 
-/** What was done on purpose, as marks in every panel: the series' value is the time. */
+/** Changes made on purpose, as marks in every panel: the series' value is the time. */
 const marks = (name: string, kinds: string, color: string) =>
   new AnnotationQueryBuilder()
     .name(name)

@@ -16,7 +16,7 @@ const types: Record<string, string> = {
 /** How long a request waits for a service that is being restarted, in ms. */
 const PATIENCE_MS = 10_000;
 
-/** What answers a path, or everything below it where it ends with a slash: a folder, or the service. The first route counts. */
+/** The target that answers a path, or everything below it where it ends with a slash: a folder, or the service. The first route counts. */
 type Route = { path: string; folder?: string };
 
 /**
@@ -62,7 +62,7 @@ async function file(res: ServerResponse, folder: string, asked: string): Promise
   }
 }
 
-/** Hands a request on; one without a body waits until the service is there again. */
+/** Hands a request on; one without a body waits until the service is reachable again. */
 async function proxy(req: IncomingMessage, res: ServerResponse, port: number): Promise<void> {
   const headers = { ...req.headers, "x-request-id": randomBytes(16).toString("hex") };
   const bare = req.method === "GET" || req.method === "HEAD";

@@ -3,9 +3,9 @@ import { causes } from "./causes/index.ts";
 import { type CauseName, causeNames } from "./causes/types.ts";
 import { ms, percent } from "./format.ts";
 import { balancerOf, inGroup } from "./readings.ts";
-import type { Failed, Snapshot } from "./snapshot.ts";
+import type { Snapshot, Unavailable } from "./snapshot.ts";
 
-/** A cause that is there, with all that speaks for it and what it explains. */
+/** A cause that applies, with all that speaks for it and what it explains. */
 export type Finding = {
   cause: CauseName;
   title: string;
@@ -17,18 +17,18 @@ export type Finding = {
   explains: string[];
 };
 
-/** The causes of what a snapshot shows, most likely first: those that explain most, then in the order of their names' list. */
+/** The causes of what a snapshot shows, most likely first: the causes that explain most, then in the order of their names' list. */
 export function diagnose(s: Snapshot): Finding[] {
-  const all = causeNames.flatMap((cause) => causes[cause].look(s).map((evidence) => ({ cause, ...evidence })));
+  const all = causeNames.flatMap((cause) => causes[cause].detect(s).map((evidence) => ({ cause, ...evidence })));
   type One = (typeof all)[number];
   const why = (one: One): One | undefined =>
-    one.stands
+    one.isRootCause
       ? undefined
       : all.find((other) => {
-          const where = causes[one.cause].symptomOf[other.cause];
+          const where = causes[one.cause].explainedBy[other.cause];
           return where === "anywhere" || (where === "here" && other.host === one.host);
         });
-  /** Only what stands by itself explains; a chain of symptoms ends at its root. */
+  /** Only a root cause explains; a chain of symptoms ends at its root. */
   const root = (one: One, depth = 0): One | undefined => {
     const above = why(one);
     return above && depth < causeNames.length ? (root(above, depth + 1) ?? above) : undefined;
@@ -45,7 +45,9 @@ export function diagnose(s: Snapshot): Finding[] {
         cause,
         title,
         hosts,
-        evidence: mine.flatMap(({ host, says }) => says.map((each) => (hosts.length > 1 ? `${host}: ${each}` : each))),
+        evidence: mine.flatMap(({ host, evidence }) =>
+          evidence.map((each) => (hosts.length > 1 ? `${host}: ${each}` : each)),
+        ),
         ...(since !== undefined && { since }),
         next: mine
           .flatMap(({ host, next: own = next }) => (host ? own.map((each) => fill(each, host, s)) : []))
@@ -58,29 +60,30 @@ export function diagnose(s: Snapshot): Finding[] {
   return findings.toSorted((a, b) => b.explains.length - a.explains.length);
 }
 
-/** What visitors notice, if they do, in one sentence each. */
+/** The symptoms that visitors notice, if they do, in one sentence each. */
 export function symptoms(s: Snapshot): string[] {
   const balancer = balancerOf(s);
   if (!balancer) return ["the balancer cannot be asked"];
   const { requests, failed, p95 } = balancer;
-  const says: string[] = [];
+  const sentences: string[] = [];
   if (failed > 0.01 * requests)
-    says.push(`${percent(failed / requests)} of ${requests} requests got a 5xx (1 % is bad)`);
-  if (p95 !== null && p95 > 0.2 && requests >= 20) says.push(`one request in 20 took over ${ms(p95)} (200 ms is bad)`);
-  return says;
+    sentences.push(`${percent(failed / requests)} of ${requests} requests got a 5xx (1 % is bad)`);
+  if (p95 !== null && p95 > 0.2 && requests >= 20)
+    sentences.push(`one request in 20 took over ${ms(p95)} (200 ms is bad)`);
+  return sentences;
 }
 
-/** What could not be looked at and is no finding's evidence, a sentence each; what Prometheus lacks is in `figures`. */
+/** The parts that could not be inspected, where that is no finding's evidence, a sentence each; what Prometheus lacks is in `figures`. */
 export function unseen(s: Snapshot, findings: Finding[]): string[] {
   const reported = findings.flatMap(({ evidence }) => evidence).join("\n");
-  const parts = s.hosts.flatMap(({ name, seen }): [string, unknown][] =>
-    "error" in seen ? [[name, seen]] : Object.entries(seen).map(([part, of]) => [`${part} of ${name}`, of]),
+  const parts = s.hosts.flatMap(({ name, report }): [string, unknown][] =>
+    "error" in report ? [[name, report]] : Object.entries(report).map(([part, of]) => [`${part} of ${name}`, of]),
   );
   return parts.flatMap(([what, of]) => {
-    const { error } = of as Partial<Failed>;
+    const { error } = of as Partial<Unavailable>;
     return error === undefined || reported.includes(error) || of === s.figures
       ? []
-      : [`${what} could not be looked at: ${error}`];
+      : [`${what} could not be inspected: ${error}`];
   });
 }
 

@@ -1,7 +1,7 @@
-"""Looks at one host for some seconds and changes nothing; `npm run diagnose` runs it as root.
+"""Inspects one host for some seconds and changes nothing; `npm run diagnose` runs it as root.
 
-Argument: what to look at, as JSON (type Request in snapshot.ts). Prints JSON (type Seen there); a part that could not be
-looked at is {"error": why}.
+Argument: the parts to inspect, as JSON (type Request in snapshot.ts). Prints JSON (type HostReport there); a part that could not be
+inspected is {"error": why}.
 """
 import collections, concurrent.futures, contextlib, datetime, http.client, itertools, json, os, re, statistics, subprocess, sys, time
 import urllib.error, urllib.parse, urllib.request
@@ -145,7 +145,7 @@ def service():
     for (since, earlier), (until, later) in itertools.pairwise(marks):
         for pid in earlier.keys() & later.keys():
             spans[pid].append([min(1, (b - a) / (until - since)) for a, b in zip(earlier[pid], later[pid])])
-    # What lasts shows in most of the quarters; one long wait in two seconds is any machine's.
+    # A condition that lasts shows in most of the quarters; one long wait in two seconds is any machine's.
     medians = [[statistics.median_low(shares) for shares in zip(*each)] for each in spans.values()]
     cpu, waited = max(medians, key=sum, default=[0, 0])
     result = {
@@ -172,7 +172,7 @@ def redis():
     wanted = ("loading", "aof_enabled", "aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
     errors = run("journalctl", "-u", "redis-server", f"--since=-{asked['window']}s", "-o", "cat", "-g", "AOF write error")
     folder = run("halo-redis-cli", "config", "get", "dir", timeout=3).split("\n")[-1]
-    # What it said when it started last, and systemd of it. Redis warns of much that hinders nothing.
+    # Its words when it started last, and systemd of it. Redis warns of much that hinders nothing.
     journal = run("journalctl", "-u", "redis-server", "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
     last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in journal]
     return {
@@ -330,7 +330,7 @@ def prometheus():
         result[name] = {}
         for each in body["data"]["result"]:
             curve = [[at, float(value)] for at, value in each["values"] if value not in ("NaN", "+Inf", "-Inf")]
-            # What has ended says nothing of how it is now.
+            # A series that has ended says nothing of how it is now.
             if curve and curve[-1][0] >= now - 2 * query["step"]:
                 # The key: the values of its labels, in the order of their names.
                 result[name][" ".join(of for _, of in sorted(each["metric"].items()) if _ != "__name__")] = curve
@@ -345,6 +345,6 @@ with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
     for name, future in futures.items():
         try:
             result[name] = future.result()
-        except Exception as error:  # what cannot be looked at is said, the rest still counts
+        except Exception as error:  # a part that cannot be inspected reports why, the rest still counts
             result[name] = {"error": f"{type(error).__name__}: {error}"}
 print(json.dumps({"at": time.time(), **result}))

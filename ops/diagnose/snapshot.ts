@@ -12,7 +12,7 @@ type Time = number;
 export type Unit = { state: string; sub: string; pid: number; since: Time };
 /** Seconds that an answer took, or why there was none: "refused", "silent" or the system's words. */
 export type Probe = number | string;
-export type Failed = { error: string };
+export type Unavailable = { error: string };
 
 export type Service = {
   unit: Unit;
@@ -65,14 +65,14 @@ export type Postgres = {
   /** Sessions that it takes from the service. */
   most: number;
   sessions: { app: string; state: string; count: number }[];
-  /** Logins of the service's role that it refused in the window: how many, by what it said, and when the last one. */
+  /** Logins of the service's role that it refused in the window: how many, by its words, and when the last one. */
   refused: { words: Record<string, number>; last: Time | null };
   samples: number;
   /** Samples in which a statement of the service had run for `limits.statement`, or waited for a lock. */
   long: number;
   waiting: number;
   longest: Session | null;
-  /** Who held those locks, in how many samples. */
+  /** The sessions that held those locks, in how many samples. */
   blockers: (Session & { samples: number })[];
 };
 /** Of the window; a try is an answer, a timeout, an error, or was made before the configuration in use. */
@@ -91,30 +91,30 @@ export type Balancer = {
 };
 export type Disk = { mount: string; free: number; bytes: number };
 
-/** What a host said; a part that could not be looked at says why. */
-export type Seen = {
+/** A host's report; a part that could not be inspected says why. */
+export type HostReport = {
   at: Time;
-  disks: Disk[] | Failed;
-  steal: number | Failed;
-  service?: Service | Failed;
-  redis?: Redis | Failed;
-  postgres?: Postgres | Failed;
-  balancer?: Balancer | Failed;
-  prometheus?: Figures | Failed;
+  disks: Disk[] | Unavailable;
+  steal: number | Unavailable;
+  service?: Service | Unavailable;
+  redis?: Redis | Unavailable;
+  postgres?: Postgres | Unavailable;
+  balancer?: Balancer | Unavailable;
+  prometheus?: Figures | Unavailable;
 };
 
-/** One curve, oldest point first. */
-export type Curve = [at: Time, value: number][];
+/** One series, oldest point first. */
+export type Series = [at: Time, value: number][];
 /** By the query's name, then by the values of its labels: a host, or "host worker", "host mountpoint". Each reaches up to now. */
-export type Figures = Partial<Record<QueryName, Record<string, Curve>>>;
+export type Figures = Partial<Record<QueryName, Record<string, Series>>>;
 
 export type Snapshot = {
   at: Time;
   /** Seconds that are judged. */
   window: number;
-  hosts: { name: string; groups: string[]; seen: Seen | Failed }[];
+  hosts: { name: string; groups: string[]; report: HostReport | Unavailable }[];
   /** Or why there are none. */
-  figures: Figures | Failed;
+  figures: Figures | Unavailable;
 };
 
 /** A statement that takes this long (s) is slow by itself. */
@@ -156,7 +156,7 @@ export function queries(window: number): Record<QueryName, { expr: string; range
 }
 
 /**
- * Looks at every host at once, and asks Prometheus on its host meanwhile; takes some seconds.
+ * Inspects every host at once, and asks Prometheus on its host meanwhile; takes some seconds.
  *
  * @param window seconds that are judged, at least 20
  */
@@ -172,7 +172,7 @@ export async function gather(window: number): Promise<Snapshot> {
     balancers: "balancer",
     monitoring: "prometheus",
   };
-  const look = async ({ name, address, groups }: Host): Promise<Seen | Failed> => {
+  const inspect = async ({ name, address, groups }: Host): Promise<HostReport | Unavailable> => {
     const request = {
       address,
       port: servicePort,
@@ -192,15 +192,15 @@ export async function gather(window: number): Promise<Snapshot> {
       return { error: error.message.split(`${quoted}: `).at(-1) ?? "" };
     }
   };
-  const seen = await Promise.all(
-    all.map(async (host) => ({ name: host.name, groups: host.groups, seen: await look(host) })),
+  const reports = await Promise.all(
+    all.map(async (host) => ({ name: host.name, groups: host.groups, report: await inspect(host) })),
   );
-  return { at: Date.now() / 1000, window, hosts: seen, figures: figuresOf(seen) };
+  return { at: Date.now() / 1000, window, hosts: reports, figures: figuresOf(reports) };
 }
 
-function figuresOf(seen: Snapshot["hosts"]): Figures | Failed {
-  const watcher = seen.find(({ groups }) => groups.includes("monitoring"));
+function figuresOf(reports: Snapshot["hosts"]): Figures | Unavailable {
+  const watcher = reports.find(({ groups }) => groups.includes("monitoring"));
   if (!watcher) return { error: "no host is in the group monitoring" };
-  if ("error" in watcher.seen) return { error: `${watcher.name} cannot be reached: ${watcher.seen.error}` };
-  return watcher.seen.prometheus ?? { error: `${watcher.name} said nothing of it` };
+  if ("error" in watcher.report) return { error: `${watcher.name} cannot be reached: ${watcher.report.error}` };
+  return watcher.report.prometheus ?? { error: `${watcher.name} said nothing of it` };
 }

@@ -7,28 +7,28 @@ import { now } from "../lib/clock.ts";
 import { cutPower, readyAt, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
-const [peer = ""] = backends;
+const [backend = ""] = backends;
 const workers = "-u halo -f app/src/main.ts";
 const away = ["BackendDown", "BackendIdle", "NoScrape"];
 const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
-const causes = { alerts: away, hosts: [peer] };
+const causes = { alerts: away, hosts: [backend] };
 
 /** The first backend fails, is put right after some seconds, and comes back into rotation. */
-async function peerFails(
+async function backendFails(
   session: DrillSession,
   fail: () => Promise<{ at: number }>,
   seconds: number,
   undo: () => Promise<unknown> = async () => {},
 ): Promise<Outcome> {
   const { at: failedAt } = await fail();
-  session.say(`${peer} has failed`);
+  session.say(`${backend} has failed`);
   await pause(session, seconds);
-  const [ready] = await Promise.all([readyAt(session, peer), undo()]);
-  session.say(`${peer} is ready again`);
-  return { failedAt, peer, readyAt: ready, overAt: await untilAnswered(session, ready, peer) };
+  const [ready] = await Promise.all([readyAt(session, backend), undo()]);
+  session.say(`${backend} is ready again`);
+  return { failedAt, backend, readyAt: ready, overAt: await untilAnswered(session, ready, backend) };
 }
 
-const up = (session: Session) => vagrant(session, "up", peer);
+const up = (session: Session) => vagrant(session, "up", backend);
 
 export const worker: Drill = {
   name: "worker",
@@ -36,7 +36,7 @@ export const worker: Drill = {
   limit: 60,
   budget: {},
   causes,
-  run: (session) => peerFails(session, () => session.on(peer, `echo; pkill -KILL ${workers}`), 0),
+  run: (session) => backendFails(session, () => session.on(backend, `echo; pkill -KILL ${workers}`), 0),
 };
 
 export const halt: Drill = {
@@ -49,10 +49,10 @@ export const halt: Drill = {
   run: async (session) => {
     const at = now();
     const halted = async () => {
-      await vagrant(session, "halt", peer);
+      await vagrant(session, "halt", backend);
       return { at };
     };
-    return peerFails(session, halted, 1, () => up(session));
+    return backendFails(session, halted, 1, () => up(session));
   },
   restore: up,
 };
@@ -65,16 +65,16 @@ export const power: Drill = {
   causes,
   providers: vagrants,
   run: (session) =>
-    peerFails(
+    backendFails(
       session,
-      () => cutPower(session, peer),
+      () => cutPower(session, backend),
       5,
       () => up(session),
     ),
   restore: up,
 };
 
-const ssh = Number(findHost(peer).vars.ansible_port ?? 22);
+const ssh = Number(findHost(backend).vars.ansible_port ?? 22);
 const heal = "nft delete table inet halo_drill 2>/dev/null || true";
 
 export const blackhole: Drill = {
@@ -83,13 +83,13 @@ export const blackhole: Drill = {
   limit: 90,
   budget: { slowest: 2500, probe: 3 },
   causes,
-  undo: { on: [peer], script: heal },
+  undo: { on: [backend], script: heal },
   run: (session) =>
-    peerFails(
+    backendFails(
       session,
       () =>
         session.on(
-          peer,
+          backend,
           `nft --file - <<'NFT'
 table inet halo_drill {
   chain in { type filter hook input priority -300; policy drop; iif lo accept; tcp dport ${ssh} accept; }
@@ -98,7 +98,7 @@ table inet halo_drill {
 NFT`,
         ),
       9,
-      () => session.on(peer, heal),
+      () => session.on(backend, heal),
     ),
 };
 
@@ -110,13 +110,13 @@ export const freeze: Drill = {
   limit: 90,
   budget: { slowest: 4000 },
   causes,
-  undo: { on: [peer], script: thaw },
+  undo: { on: [backend], script: thaw },
   run: (session) =>
-    peerFails(
+    backendFails(
       session,
-      () => session.on(peer, `echo; pkill -STOP ${workers}`),
+      () => session.on(backend, `echo; pkill -STOP ${workers}`),
       9,
-      () => session.on(peer, thaw),
+      () => session.on(backend, thaw),
     ),
 };
 

@@ -1,29 +1,29 @@
-/** What a drill's figures are made of, and what they are judged by. No effects: everything comes in as values. */
+/** Makes a drill's figures and judges them. No effects: everything comes in as values. */
 import { isRefusal, isVisit, isWritten, largest, p99, type Sample } from "../loadgen/sample.ts";
 
-/** What must hold; what is not named must not happen at all. */
+/** The bounds of a drill; a failure that is not named must not happen at all. */
 export type Budget = {
   /** Milliseconds that no request may reach. */
   slowest?: number;
-  /** Who answers 503 with Retry-After while it lasts; "anybody" may, and need not. */
+  /** The program that answers 503 with Retry-After while it lasts; "anybody" may, and need not. */
   refusals?: "nginx" | "service" | "anybody";
   /** Seconds from a backend's readiness to its next answer, or from the first readiness to the last refusal. */
   back?: number;
-  /** Seconds for which the balancer leaves a dead peer alone: at most one request may try it in each. */
+  /** Seconds for which the balancer leaves a dead backend alone: at most one request may try it in each. */
   probe?: number;
 };
 
-/** What one drill saw. Times are milliseconds of the loads' clock. */
+/** The observations of one drill. Times are milliseconds of the loads' clock. */
 export type Observation = {
   samples: Sample[];
   /** From the failure until all is well again. */
   failedAt: number;
   overAt: number;
   /** The backend that failed, and when it was ready again. */
-  peer?: string;
+  backend?: string;
   readyAt?: number;
   /** Ids of the requests that the balancer tried at the failed backend, and of those it tried more than once. */
-  triedPeer: Set<string>;
+  triedBackend: Set<string>;
   retried: number;
   /** total_visits before and after, and what others than the samples had acknowledged and attempted meanwhile. */
   before: number;
@@ -85,13 +85,13 @@ const quiet = 1000; // ms without a request: at the smallest rate, 5 a second, e
 function rotation({
   samples,
   failedAt,
-  peer,
+  backend,
   readyAt,
-  triedPeer,
+  triedBackend,
 }: Observation): Pick<Summary, "stopped" | "probes" | "back"> {
   if (readyAt === undefined) return {};
-  if (peer === undefined) return { back: largest(samples.filter(isRefusal).map(({ at }) => at - readyAt)) / 1000 };
-  const answers = samples.filter(({ by }) => by === peer).map(({ at, ms }) => at + ms);
+  if (backend === undefined) return { back: largest(samples.filter(isRefusal).map(({ at }) => at - readyAt)) / 1000 };
+  const answers = samples.filter(({ by }) => by === backend).map(({ at, ms }) => at + ms);
   const next = answers.reduce(
     (first, end) => (end >= readyAt ? Math.min(first, end) : first),
     Number.POSITIVE_INFINITY,
@@ -99,11 +99,11 @@ function rotation({
   const back = Number.isFinite(next) ? { back: (next - readyAt) / 1000 } : {};
 
   const last = beforeGap(answers, failedAt - quiet);
-  const tried = samples.filter(({ id }) => id !== undefined && triedPeer.has(id));
+  const tried = samples.filter(({ id }) => id !== undefined && triedBackend.has(id));
   const tries = tried.map(({ at }) => at);
   if (last === undefined) return back;
   const lastTry = beforeGap(tries, Math.min(last, failedAt) - quiet) ?? last;
-  const probes = tried.filter(({ at, by }) => at > lastTry && at < readyAt && by !== peer).length;
+  const probes = tried.filter(({ at, by }) => at > lastTry && at < readyAt && by !== backend).length;
   return { ...back, stopped: Math.max(0, lastTry - last) / 1000, probes };
 }
 
@@ -127,12 +127,12 @@ export function judge(budget: Budget, seen: Observation, sum: Summary): string[]
     broken.push("nobody got a 503: the failure was none");
   if (budget.slowest !== undefined && sum.slowest >= budget.slowest)
     broken.push(`the slowest took ${sum.slowest.toFixed(0)} ms, not under ${budget.slowest}`);
-  if (seen.peer && sum.back === undefined) broken.push(`${seen.peer} did not come back into rotation`);
+  if (seen.backend && sum.back === undefined) broken.push(`${seen.backend} did not come back into rotation`);
   if (budget.back !== undefined && sum.back !== undefined && sum.back > budget.back)
     broken.push(`back ${sum.back.toFixed(1)} s after readiness, not within ${budget.back}`);
   if (budget.probe !== undefined && sum.probes !== undefined && seen.readyAt !== undefined) {
     const may = Math.ceil((seen.readyAt - seen.failedAt) / 1000 / budget.probe);
-    if (sum.probes > may) broken.push(`${sum.probes} requests tried the dead peer after it was ejected, not ${may}`);
+    if (sum.probes > may) broken.push(`${sum.probes} requests tried the dead backend after it was ejected, not ${may}`);
   }
   return broken;
 }
@@ -151,7 +151,7 @@ function countedOnce({ samples, before, after }: Observation, { acknowledged, co
   return broken;
 }
 
-/** What a drill saw of its writes: the names of the rows that are there now, and when the database was away, in ms. */
+/** A drill's observations of its writes: the names of the rows that exist now, and when the database was away, in ms. */
 export type Written = {
   writes: Sample[];
   rows: string[];
@@ -181,7 +181,7 @@ export function judgeWrites({ writes, rows, away, mayLose }: Written, patient = 
   const refusals = failures.filter(isRefusal);
   say(refusals.filter(({ ms, late }) => ms - late > 1000).length, "writes were refused after more than 1 s");
   const during = ({ at, ms }: Sample) => away.some(({ from, to }) => at + ms >= from && at <= to);
-  say(refusals.filter((sample) => !during(sample)).length, "writes were refused while the database was there");
+  say(refusals.filter((sample) => !during(sample)).length, "writes were refused while the database was available");
   return broken;
 }
 

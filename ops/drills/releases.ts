@@ -59,59 +59,59 @@ export const rollback: Drill = {
     changes(session, ["rollback.yml"], ["rollback.yml", "-e", `rollback_to=${await serving(session, first)}`]),
 };
 
-/** The ways to spoil a good release, and what the deploy then has to say. */
-const spoilt: { how: string; says: string; spoil: (stage: string) => void }[] = [
+/** The ways to corrupt a good release, and the words of the deploy that then fails. */
+const corruptions: { how: string; reason: string; corrupt: (stage: string) => void }[] = [
   {
     how: "crashes at start",
-    says: "spoilt: it crashes",
-    spoil: (stage) => writeFileSync(main(stage), 'throw new Error("spoilt: it crashes");\n'),
+    reason: "corrupt: it crashes",
+    corrupt: (stage) => writeFileSync(main(stage), 'throw new Error("corrupt: it crashes");\n'),
   },
   {
     how: "never listens",
-    says: "spoilt: it only waits",
-    spoil: (stage) =>
-      writeFileSync(main(stage), 'console.log("spoilt: it only waits");\nsetInterval(() => {}, 1000);\n'),
+    reason: "corrupt: it only waits",
+    corrupt: (stage) =>
+      writeFileSync(main(stage), 'console.log("corrupt: it only waits");\nsetInterval(() => {}, 1000);\n'),
   },
   {
     how: "answers not ready",
-    says: "spoilt: not ready",
-    spoil: (stage) => copyFileSync(new URL("unready.ts", import.meta.url), main(stage)),
+    reason: "corrupt: not ready",
+    corrupt: (stage) => copyFileSync(new URL("unready.ts", import.meta.url), main(stage)),
   },
   {
     how: "reports another version",
-    says: "it answers as release spoilt",
-    spoil: (stage) => writeFileSync(join(stage, "RELEASE"), "spoilt\n"),
+    reason: "it answers as release corrupt",
+    corrupt: (stage) => writeFileSync(join(stage, "RELEASE"), "corrupt\n"),
   },
   {
     how: "passes as a candidate and crashes in service",
-    says: "spoilt: it crashes in service",
-    spoil: (stage) =>
+    reason: "corrupt: it crashes in service",
+    corrupt: (stage) =>
       writeFileSync(
         main(stage),
         `${readFileSync(main(stage), "utf8")}
-if (config.HALO_HOST !== "127.0.0.1") throw new Error("spoilt: it crashes in service");
+if (config.HALO_HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");
 `,
       ),
   },
 ];
 const main = (stage: string) => join(stage, "app/src/main.ts");
 
-/** A spoilt copy of a good release, as deploy.yml takes it by app_release. */
-async function spoil(session: DrillSession, good: string, i: number) {
-  const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-spoilt${i}`;
+/** A corrupt copy of a good release, as deploy.yml takes it by app_release. */
+async function corruptRelease(session: DrillSession, good: string, i: number) {
+  const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-corrupt${i}`;
   const stage = localPath("drill", id);
   const file = `${stage}.tar.gz`;
   mkdirSync(stage, { recursive: true });
   await session.must(["tar", "--extract", "--gzip", "--file", good, "--directory", stage]);
   writeFileSync(join(stage, "RELEASE"), `${id}\n`);
-  spoilt[i]?.spoil(stage);
+  corruptions[i]?.corrupt(stage);
   await session.must(["tar", "--create", "--gzip", "--file", file, "--directory", stage, "."]);
   return { id, file, sha256: createHash("sha256").update(readFileSync(file)).digest("hex") };
 }
 
 export const bad: Drill = {
   name: "bad-release",
-  what: `deploys of a release that ${spoilt.map(({ how }) => how).join(" / ")}`,
+  what: `deploys of a release that ${corruptions.map(({ how }) => how).join(" / ")}`,
   limit: 900,
   budget: {},
   run: async (session) => {
@@ -119,13 +119,13 @@ export const bad: Drill = {
     const { output } = await session.must([process.execPath, "ops/build.ts", "release"]);
     const failedAt = now();
     const broken: string[] = [];
-    for (const [i, { how, says }] of spoilt.entries()) {
-      const app_release = await spoil(session, JSON.parse(output).file, i);
+    for (const [i, { how, reason }] of corruptions.entries()) {
+      const app_release = await corruptRelease(session, JSON.parse(output).file, i);
       const vars = JSON.stringify({ app_release, app_gate_timeout: 15, deploy_message: `drill: ${how}` });
       const run = await session.ansible("deploy.yml", "-e", vars);
       session.say(`a release that ${how}: exit status ${run.code}`);
       if (run.code === 0) broken.push(`a release that ${how} was deployed`);
-      if (!run.output.includes(says))
+      if (!run.output.includes(reason))
         broken.push(`the deploy does not say why a release that ${how} failed\n${tail(run.output)}`);
       for (const name of backends)
         if ((await serving(session, name)) !== before)

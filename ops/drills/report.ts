@@ -4,7 +4,7 @@ import type { Session } from "../cluster/session.ts";
 import { isVisit, type Sample } from "../loadgen/sample.ts";
 import type { Observation, Summary } from "./budget.ts";
 
-/** What became of one drill. */
+/** The result of one drill. */
 export type Row = { drill: string; seconds: number; broken: string[]; notes: string[]; tally?: Summary };
 
 const ms = (value: number | undefined) => (value === undefined ? "-" : value.toFixed(0));

@@ -133,14 +133,14 @@ rm /run/halo-drill.log`,
       .map((each) => JSON.parse(each) as { id: string; upstream: string })
       .map(({ id, upstream }) => [id, upstream.split(/, | : /)]),
   );
-  const address = outcome.peer && findHost(outcome.peer).address;
+  const address = outcome.backend && findHost(outcome.backend).address;
   const tried = [...tries].filter(([, peers]) => peers.some((each) => each.split(":")[0] === address));
   return {
     ...outcome,
     samples: samples.toSorted((a, b) => a.at - b.at),
     before,
     after,
-    triedPeer: new Set(tried.map(([id]) => id)),
+    triedBackend: new Set(tried.map(([id]) => id)),
     retried: [...tries.values()].filter((peers) => peers.length > 1).length,
   };
 }

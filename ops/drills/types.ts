@@ -12,15 +12,15 @@ export type DrillSession = Session & {
   writes(): Sample[];
 };
 
-/** What a drill saw of the failure that it caused. Times are of the loads' clock. */
+/** A drill's observations of the failure that it caused. Times are of the loads' clock. */
 export type Outcome = {
   failedAt: number;
   /** When all was well again. */
   overAt: number;
   /** The backend that failed, if it was one, and when it was ready again. */
-  peer?: string;
+  backend?: string;
   readyAt?: number;
-  /** What is worth saying, and what did not hold. */
+  /** Remarks, and the bounds that did not hold. */
   notes?: string[];
   broken?: string[];
   /** Whether a request may be lost here; such losses are counted and stated. */

@@ -5,5 +5,5 @@ import { createServer } from "node:http";
 const release = readFileSync(new URL("../../RELEASE", import.meta.url), "utf8").trim();
 createServer((request, response) => {
   response.statusCode = request.url === "/readyz" ? 503 : 200;
-  response.end(JSON.stringify({ release, reason: "spoilt: not ready" }));
+  response.end(JSON.stringify({ release, reason: "corrupt: not ready" }));
 }).listen(Number(process.env.HALO_PORT), process.env.HALO_HOST);

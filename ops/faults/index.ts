@@ -17,7 +17,7 @@ export type Fault = {
   undo: Undo;
 };
 
-const [peer = ""] = backends;
+const [backend = ""] = backends;
 const unit = "halo-fault"; // of what runs on a host
 const node = "/opt/halo/runtime/current/bin/node";
 const stopUnit = `systemctl stop ${unit}.service 2>/dev/null || true`;
@@ -34,8 +34,8 @@ const start = (host: string, seconds: number, properties: string[], command: str
 const down: Fault = {
   name: "backend-down",
   what: "a backend's service is stopped",
-  make: (session) => session.on(peer, "systemctl stop halo"),
-  undo: { on: [peer], script: "systemctl start halo" },
+  make: (session) => session.on(backend, "systemctl stop halo"),
+  undo: { on: [backend], script: "systemctl start halo" },
 };
 
 /** The shell line that runs a program of this folder on a host's Node, as text on its command line. */
@@ -47,32 +47,32 @@ const connections: Fault = {
   what: "somebody takes every session that PostgreSQL has for the service",
   make: async (session, seconds) => {
     const properties = ["User=halo", "WorkingDirectory=/opt/halo/current", "EnvironmentFile=/etc/halo/halo.env"];
-    await session.on(...start(peer, seconds, properties, nodeProgram("exhaustConnections.ts")));
+    await session.on(...start(backend, seconds, properties, nodeProgram("exhaustConnections.ts")));
     await session.on(
       postgres,
       `cd /\nrunuser -u postgres -- psql -qAtX halo -c ${quote(textOf(new URL("exhaust_connections.sql", import.meta.url)))}`,
     );
   },
-  undo: { on: [peer], script: stopUnit },
+  undo: { on: [backend], script: stopUnit },
 };
 
 /** Begins or ends a fault inside a worker of the first backend; inspector.ts has the actions. */
 const inspector = (action: "starve" | "leak" | "end", seconds = 0) =>
   `${node} --input-type=module-typescript - ${action} ${seconds} <<'TS'\n${textOf(new URL("inspector.ts", import.meta.url))}\nTS`;
 const openInspector = "kill -USR1 $(pgrep -u halo -o -f app/src/main.ts)";
-const endInside = { on: [peer], script: inspector("end") };
+const endInside = { on: [backend], script: inspector("end") };
 
 const starvation: Fault = {
   name: "starvation",
   what: "a worker computes for 0.4 s of each half second",
-  make: (session, seconds) => session.on(peer, `${openInspector}\n${inspector("starve", seconds)}`),
+  make: (session, seconds) => session.on(backend, `${openInspector}\n${inspector("starve", seconds)}`),
   undo: endInside,
 };
 
 const leak: Fault = {
   name: "leak",
   what: "a worker keeps 4 MiB more each second, 200 MiB at most",
-  make: (session, seconds) => session.on(peer, `${openInspector}\n${inspector("leak", seconds)}`),
+  make: (session, seconds) => session.on(backend, `${openInspector}\n${inspector("leak", seconds)}`),
   undo: endInside,
 };
 
@@ -150,13 +150,13 @@ const disk: Fault = {
 const cpu: Fault = {
   name: "cpu",
   what: "a backend's service gets a twentieth of a CPU, or shares one with 24 others where there are no quotas",
-  make: (session, seconds) => session.on(peer, script("cpu.sh", "start", seconds)),
-  undo: { on: [peer], script: script("cpu.sh", "undo") },
+  make: (session, seconds) => session.on(backend, script("cpu.sh", "start", seconds)),
+  undo: { on: [backend], script: script("cpu.sh", "undo") },
 };
 
 const config = "/etc/nginx/nginx.conf";
 const kept = "/run/halo-fault-nginx.conf";
-const server = `server ${findHost(peer).address}:${portOf("app")}`;
+const server = `server ${findHost(backend).address}:${portOf("app")}`;
 
 const uneven: Fault = {
   name: "uneven",
@@ -177,17 +177,17 @@ const timeouts: Fault = {
   what: "what a balancer sends to a backend's service is dropped on the way",
   make: (session) =>
     session.on(
-      peer,
+      backend,
       `nft --file - <<'NFT'
 table inet halo_drill {
   chain in { type filter hook input priority -300; policy accept; ip saddr ${findHost(balancer).address} tcp dport ${portOf("app")} drop; }
 }
 NFT`,
     ),
-  undo: { on: [peer], script: "nft delete table inet halo_drill 2>/dev/null || true" },
+  undo: { on: [backend], script: "nft delete table inet halo_drill 2>/dev/null || true" },
 };
 
-/** Every fault, those that are over at once first. */
+/** Every fault; the ones that are over at once come first. */
 export const faults: Fault[] = [
   down,
   persistence,

@@ -1,6 +1,6 @@
 import { askHelp, asksForHelp, helpOf, scriptOf, type Usage } from "./usage.ts";
 
-/** What stands in a person's way, with what to do about it; printed without a stack trace. */
+/** A problem that a person can solve, with the way to solve it; printed without a stack trace. */
 export class UserError extends Error {
   /** The fix: a sentence or a command. */
   hint: string;

@@ -18,7 +18,7 @@ const quoted = (text: string): string =>
     (char) => `\\U${char.codePointAt(0)?.toString(16).padStart(8, "0")}`,
   );
 
-/** Hands variables to a playbook: `run` gets the arguments that name them. The file is there as long as it runs. */
+/** Hands variables to a playbook: `run` gets the arguments that name them. The file exists as long as it runs. */
 export async function withExtraVars<T>(
   vars: Record<string, string | boolean>,
   run: (args: string[]) => Promise<T>,

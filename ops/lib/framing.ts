@@ -26,7 +26,7 @@ export function outputOf(argv: string[]): { read(chunk: Buffer): Buffer; end(): 
   };
 }
 
-/** The same for output that is there as a whole. Without a mark it is ssh's own words. */
+/** The same for output that is complete. Without a mark it is ssh's own words. */
 export function unframed(argv: string[], output: Buffer): { output: Buffer; begun: boolean } {
   const stream = outputOf(argv);
   const rest = stream.read(output);

@@ -22,7 +22,7 @@ type Repository = { head: string; git(...args: string[]): string } | { without: 
 function repositoryOf(project: string): Repository {
   const top = realpathSync(project);
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_"));
-  // Whoever runs this project's commands trusts its folder, also where another user owns it.
+  // A person who runs this project's commands trusts its folder, also where another user owns it.
   const settings = [
     `safe.directory=${top}`,
     "core.fsmonitor=false",

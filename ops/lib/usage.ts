@@ -20,7 +20,7 @@ export function scriptOf(usage: Usage, args: string[]): { script: string; own: s
 /** The help of one script, as `--help` prints it. */
 export const helpOf = (usage: Usage, script: string): string => `${typed(script)}: ${usage[script]}`;
 
-/** What to type for a script's help. */
+/** The words to type for a script's help. */
 export const askHelp = (script: string): string => `${typed(script)} -- --help`;
 
 /**

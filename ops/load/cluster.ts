@@ -1,16 +1,16 @@
-/** What a run needs of the hosts: rows taken out again, the workers' CPU, and Prometheus' counters. */
+/** The needs of a run on the hosts: rows taken out again, the workers' CPU, and Prometheus' counters. */
 import { inGroup } from "../cluster/inventory.ts";
 import { query } from "../cluster/prometheus.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends, postgres } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { textOf } from "../lib/script.ts";
-import { type Counters, counted, counters } from "./figures.ts";
+import { type Counters, counted, counters } from "./metrics.ts";
 
-/** What the names of a load's rows begin with. */
+/** The beginning of the names of a load's rows. */
 export const rowPrefix = "halo-load";
 
-/** What takes them out by hand. */
+/** The command that takes them out by hand. */
 export const removal = `npm run ssh -- ${postgres} "sudo -u postgres psql halo -c \\"DELETE FROM workshop.customers WHERE name LIKE '${rowPrefix}-%'\\""`;
 
 /** Nanoseconds of CPU by process of the workers, for each backend. */

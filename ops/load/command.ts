@@ -11,14 +11,14 @@ import { localPath, root } from "../lib/paths.ts";
 import { removeRows } from "../loadgen/rows.ts";
 import type { Sample } from "../loadgen/sample.ts";
 import { cores, readCpu, removal, rowPrefix, snapshot } from "./cluster.ts";
-import { drive, knee } from "./drive.ts";
-import { bySecond, clientFigures, p95Like, prometheusFigures } from "./figures.ts";
+import { bySecond, clientFigures, p95Like, prometheusFigures } from "./metrics.ts";
 import { compare, notes, page, type Report, readReport, table } from "./report.ts";
+import { knee, runLoad } from "./run.ts";
 import { list, makePlan, type Plan } from "./scenarios.ts";
 
 const interrupted = new AbortController();
-const hurried = new AbortController();
-let left: string | undefined; // why the rows are still there
+const secondSignal = new AbortController();
+let rowsLeft: string | undefined; // why the rows are still there
 
 /** Runs the command with its arguments; gives its exit status. */
 export async function load(args: string[]) {
@@ -43,15 +43,15 @@ export async function load(args: string[]) {
   if (inside.length > here.length) return passThrough(inside); // the load has to come from where the hosts are
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.on(signal, () => (interrupted.signal.aborted ? hurried : interrupted).abort());
+    process.on(signal, () => (interrupted.signal.aborted ? secondSignal : interrupted).abort());
   const report = await runPlan(plan);
   console.log(`\n${table(report)}`);
   if (other) console.log(`\n${compare(report, other)}`);
   console.log(`\nReport: ${save(report)}`);
-  return left ? 1 : report.interrupted ? 130 : 0;
+  return rowsLeft ? 1 : report.interrupted ? 130 : 0;
 }
 
-/** One run from the look before it until its rows are gone again. */
+/** One run from the first snapshot until its rows are gone again. */
 async function runPlan(plan: Plan): Promise<Report> {
   const site = siteFor(plan.path);
   const {
@@ -68,13 +68,13 @@ async function runPlan(plan: Plan): Promise<Report> {
   if (plan.clients) await removeRows(session(), rowPrefix);
   const before = await snapshot(interrupted.signal);
   if (interrupted.signal.aborted) throw new UserError("interrupted before the first request", "run it again");
-  const { samples, seconds, steps, cpu, way } = await measure(plan, target, session).finally(async () => {
+  const { samples, seconds, steps, cpu, baselineLatency } = await measure(plan, target, session).finally(async () => {
     if (!plan.clients) return;
     try {
       console.log(`${elapsed()}: ${await removeRows(session(), rowPrefix)} rows taken out again`);
     } catch (error) {
-      left = `its rows are still there; take them out: ${removal}`;
-      console.log(`${elapsed()}: ${error instanceof Error ? error.message : error}\n${left}`);
+      rowsLeft = `its rows are still there; take them out: ${removal}`;
+      console.log(`${elapsed()}: ${error instanceof Error ? error.message : error}\n${rowsLeft}`);
     }
   });
   if (samples.length === 0 || samples.every(({ status }) => status === 0))
@@ -82,11 +82,13 @@ async function runPlan(plan: Plan): Promise<Report> {
   const requests = samples.filter(({ status }) => status > 0).length;
   const silent = backends.filter((name) => !(name in cpu));
   const after =
-    "none" in before ? before : await snapshot(hurried.signal, { site: domain, before: before.counters, requests });
+    "none" in before
+      ? before
+      : await snapshot(secondSignal.signal, { site: domain, before: before.counters, requests });
   const measured =
     "none" in before || "none" in after
       ? { without: "none" in before ? before.none : "none" in after ? after.none : "" }
-      : prometheus(domain, seconds, before.counters, after.counters, samples, way);
+      : prometheus(domain, seconds, before.counters, after.counters, samples, baselineLatency);
   return {
     scenario: plan.scenario,
     what: plan.what,
@@ -98,7 +100,7 @@ async function runPlan(plan: Plan): Promise<Report> {
     ...measured,
     steps,
     notes: [
-      ...(left ? [left] : []),
+      ...(rowsLeft ? [rowsLeft] : []),
       ...(silent.length > 0 ? [`the client's backend CPU is without ${silent.join(", ")}: no word over SSH`] : []),
       ...(plan.steps ? [knee(steps, plan.steps.to)] : []),
       ...notes(samples),
@@ -108,21 +110,25 @@ async function runPlan(plan: Plan): Promise<Report> {
 }
 
 /** The run itself, with the cores that the workers used in it. */
-async function measure(plan: Plan, target: Parameters<typeof drive>[1], session: () => Session) {
+async function measure(plan: Plan, target: Parameters<typeof runLoad>[1], session: () => Session) {
   const before = await readCpu(session());
-  const run = await drive(plan, target, interrupted.signal);
+  const run = await runLoad(plan, target, interrupted.signal);
   return { ...run, cpu: cores(before, await readCpu(session()), run.seconds) };
 }
 
 function prometheus(
-  ...[site, seconds, before, after, samples, way]: [
+  ...[site, seconds, before, after, samples, baselineLatency]: [
     ...Parameters<typeof prometheusFigures>,
     Sample[],
     number | undefined,
   ]
 ): Pick<Report, "prometheus" | "p95AsLogged" | "way"> {
   const { buckets, ...figures } = prometheusFigures(site, seconds, before, after);
-  return { prometheus: figures, p95AsLogged: p95Like(samples, buckets, way), ...(way === undefined ? {} : { way }) };
+  return {
+    prometheus: figures,
+    p95AsLogged: p95Like(samples, buckets, baselineLatency),
+    ...(baselineLatency === undefined ? {} : { way: baselineLatency }),
+  };
 }
 
 /** Writes the JSON and the page; gives where the page is. */

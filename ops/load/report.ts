@@ -3,8 +3,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import type { Sample } from "../loadgen/sample.ts";
-import type { Step } from "./drive.ts";
-import { disagree, type Figures, isFailure, type Second, tallyBy } from "./figures.ts";
+import { disagree, type Figures, isFailure, type Second, tallyBy } from "./metrics.ts";
+import type { Step } from "./run.ts";
 
 /** Everything that is to say about a run; the JSON report is this. */
 export type Report = {
@@ -29,7 +29,7 @@ export type Report = {
 };
 
 /**
- * What is published of the original, which is this: at the peak of `high` it lost half of its requests. Its other figures
+ * The published part of the original: at the peak of `high` it lost half of its requests. Its other figures
  * are not known here.
  */
 const original: Record<string, Partial<Record<string, string>>> = { high: { failed: "half, at its peak" } };
@@ -112,7 +112,7 @@ function markdown(heads: string[], cells: string[][]): string {
   return [row(heads), row(widths.map((width) => "-".repeat(width))), ...cells.map(row)].join("\n");
 }
 
-/** What stands under the table. */
+/** The remarks under the table. */
 export function remarks(report: Report): string[] {
   const { p95AsLogged, way, without } = report;
   return [
@@ -120,7 +120,7 @@ export function remarks(report: Report): string[] {
     ...(p95AsLogged === undefined
       ? []
       : [
-          `p95 of the client counts from when a request was due; beside Prometheus' stands ${p95AsLogged.toFixed(1)} ms: from its sending, less ${(way ?? 0).toFixed(1)} ms of way (what nginx answers by itself takes so long), in whole ms and by the same buckets`,
+          `p95 of the client counts from when a request was due; beside Prometheus' stands ${p95AsLogged.toFixed(1)} ms: from its sending, less ${(way ?? 0).toFixed(1)} ms of baseline latency (an answer of nginx by itself takes so long), in whole ms and by the same buckets`,
         ]),
     ...report.notes,
   ];
@@ -161,7 +161,7 @@ export function readReport(file: string): Report {
   throw new UserError(`${file} is no report of a load`, "give a .json file of .halo/reports/");
 }
 
-/** What the requests themselves say: who answered, what failed, which was the slowest. */
+/** The figures of the requests themselves: who answered, which failed, which was the slowest. */
 export function notes(samples: Sample[]): string[] {
   const count = (pairs: [string, number][]) =>
     pairs

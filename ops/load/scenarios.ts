@@ -18,13 +18,13 @@ export type Plan = {
   steps?: { from: number; to: number };
 };
 
-/** What a person may say instead of the scenario's own; as typed. */
-export type Wishes = { rate?: string; duration?: string; connections?: string; path?: string };
+/** The values that a person may give instead of the scenario's own; as typed. */
+export type Options = { rate?: string; duration?: string; connections?: string; path?: string };
 
-/** What a stress step has to keep to, and how far the search for the knee goes. p95 as the alert SiteSlow, errors as SiteErrors. */
+/** The bounds of a stress step, and how far the search for the knee goes. p95 as the alert SiteSlow, errors as SiteErrors. */
 export const bounds = { p95: 200, errors: 0.01, growth: 1.5, near: 1.1 };
 
-const most = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 20 };
+const LIMITS = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 20 };
 
 type Scenario = {
   what: string;
@@ -98,8 +98,8 @@ export const list = (): string =>
     .map(([name, { what }]) => `${name.padEnd(7)} ${what}`)
     .join("\n");
 
-/** Makes a plan of a scenario's name and a person's wishes; throws a UserError for what cannot or must not be. */
-export function makePlan(name: string | undefined, wishes: Wishes): Plan {
+/** Makes a plan of a scenario's name and a person's options; throws a UserError for what cannot or must not be. */
+export function makePlan(name: string | undefined, options: Options): Plan {
   const scenario = Object.hasOwn(scenarios, name ?? "") ? scenarios[name ?? ""] : undefined;
   if (!name || !scenario)
     throw new UserError(
@@ -107,28 +107,28 @@ export function makePlan(name: string | undefined, wishes: Wishes): Plan {
       `name one of ${Object.keys(scenarios).join(", ")}; npm run load -- --list says what they do`,
     );
   const closed = scenario.rate === undefined;
-  for (const wish of ["rate", "path"] as const)
-    if (closed && wishes[wish] !== undefined)
+  for (const option of ["rate", "path"] as const)
+    if (closed && options[option] !== undefined)
       throw new UserError(
-        `${name} takes no --${wish}`,
+        `${name} takes no --${option}`,
         "its clients send as fast as they are answered, to /api/customers",
       );
 
-  const rate = wishes.rate === undefined ? (scenario.rate ?? 0) : Number(wishes.rate);
-  if (!closed && !(rate >= 0.1 && rate <= most.rate))
-    throw new UserError(`--rate ${wishes.rate} is not possible`, `requests a second, 0.1 to ${most.rate}`);
-  const seconds = wishes.duration === undefined ? scenario.seconds : parseDuration(wishes.duration);
-  const longest = name === "stress" ? most.step : most.seconds;
+  const rate = options.rate === undefined ? (scenario.rate ?? 0) : Number(options.rate);
+  if (!closed && !(rate >= 0.1 && rate <= LIMITS.rate))
+    throw new UserError(`--rate ${options.rate} is not possible`, `requests a second, 0.1 to ${LIMITS.rate}`);
+  const seconds = options.duration === undefined ? scenario.seconds : parseDuration(options.duration);
+  const longest = name === "stress" ? LIMITS.step : LIMITS.seconds;
   if (!(seconds >= 1 && seconds <= longest))
     throw new UserError(
-      `--duration ${wishes.duration} is not possible`,
+      `--duration ${options.duration} is not possible`,
       `1s to ${longest}s; 90, 90s, 5m and 1h are understood`,
     );
-  const connections = wishes.connections === undefined ? scenario.connections : Number(wishes.connections);
-  const crowd = closed ? most.clients : most.connections;
+  const connections = options.connections === undefined ? scenario.connections : Number(options.connections);
+  const crowd = closed ? LIMITS.clients : LIMITS.connections;
   if (!(Number.isInteger(connections) && connections >= 1 && connections <= crowd))
-    throw new UserError(`--connections ${wishes.connections} is not possible`, `a whole number from 1 to ${crowd}`);
-  const path = wishes.path ?? scenario.path;
+    throw new UserError(`--connections ${options.connections} is not possible`, `a whole number from 1 to ${crowd}`);
+  const path = options.path ?? scenario.path;
   if (!/^\/[\x21-\x7e]{0,1000}$/.test(path))
     throw new UserError(`--path ${path} is no path`, "begin with /, and write what is not ASCII as %XX");
   const plan: Plan = {
@@ -140,10 +140,10 @@ export function makePlan(name: string | undefined, wishes: Wishes): Plan {
     ...scenario.plan(rate, seconds, connections),
   };
   const requests = (plan.phases ?? []).reduce((all, phase) => all + phase.rate * phase.seconds, 0);
-  if (requests > most.requests)
+  if (requests > LIMITS.requests)
     throw new UserError(
       `that would be ${Math.round(requests)} requests`,
-      `at most ${most.requests}: take a lower --rate or a shorter --duration`,
+      `at most ${LIMITS.requests}: take a lower --rate or a shorter --duration`,
     );
   return plan;
 }

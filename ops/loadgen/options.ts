@@ -1,5 +1,5 @@
 /**
- * What is asked, and how often: a new connection for each request, or kept ones. With `writes` each request makes a
+ * The requests, and how often they are sent: a new connection for each request, or kept ones. With `writes` each request makes a
  * customer instead of a visit: its key begins so, and it is sent again until it is acknowledged.
  */
 export type LoadOptions = {
@@ -10,7 +10,7 @@ export type LoadOptions = {
   rate: number;
   fresh?: boolean;
   writes?: string;
-  /** What is asked instead of a visit; of its answer only the status counts, and nothing is sent again. */
+  /** The path to request instead of a visit; of its answer only the status counts, and nothing is sent again. */
   path?: string;
   /** Ends by itself after so many requests. */
   most?: number;

@@ -35,7 +35,7 @@ export function percentile(values: number[], q: number): number | undefined {
 /** The largest of these, or 0. (Math.max takes no more than some 125,000 arguments.) */
 export const largest = (values: number[]): number => values.reduce((most, each) => Math.max(most, each), 0);
 
-/** Milliseconds of those that were sent at all. */
+/** Milliseconds of the requests that were sent at all. */
 export const latencies = (samples: Sample[]): number[] => samples.filter(({ unsent }) => !unsent).map(({ ms }) => ms);
 
 export const isVisit = (sample: Sample): boolean => sample.status === 200 && sample.error === undefined;

@@ -20,7 +20,7 @@ let due = now();
 let sent = 0;
 let ended: Sample[] = [];
 
-/** What a write sends besides. */
+/** The headers and body that a write sends besides. */
 const post = (key: string) => ({
   method: "POST",
   path: writesPath,
@@ -58,7 +58,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       if (!stopping) next?.();
       exitIfIdle();
     };
-    // Those that have waited together must not all come at once, nor so often that nobody gets through.
+    // Requests that have waited together must not all come at once, nor so often that nobody gets through.
     if (repeat)
       setTimeout(again, Math.min((sample.retryAfter ? 1000 : 200) * 2 ** tries, 4000) * (0.5 + Math.random()));
     else again();

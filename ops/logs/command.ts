@@ -34,7 +34,7 @@ export async function logs(args: string[]): Promise<number> {
   if (values.request !== undefined) {
     const other = name ?? (values.follow ? "--follow" : (values.since ?? values.lines));
     if (other !== undefined)
-      throw new UserError(`--request takes no ${other}: it looks everywhere, and once`, "leave it out");
+      throw new UserError(`--request takes no ${other}: it searches everywhere, and once`, "leave it out");
     return request(values.request, print, values.json);
   }
   const seconds = parseDuration(values.since ?? "10m");

@@ -1,4 +1,4 @@
-/** What the logs' lines say, and how a person reads them. No effects: everything comes in as values. */
+/** Reads the logs' lines and prints them for a person. No effects: everything comes in as values. */
 
 /** One line of a log; time in Unix ms. `text` is the line as it was written, `fields` what is in it if it is JSON. */
 export type Line = { time: number; host: string; service: string; text: string; fields?: Record<string, unknown> };
@@ -31,7 +31,7 @@ export function parseJournal(host: string, line: string): Line | undefined {
   const entry = parseFields(line);
   if (!entry) return undefined;
   const { MESSAGE, __REALTIME_TIMESTAMP, UNIT, _SYSTEMD_UNIT } = entry;
-  // What is not UTF-8 comes as a list of bytes.
+  // Text that is not UTF-8 comes as a list of bytes.
   const text = Array.isArray(MESSAGE) ? Buffer.from(MESSAGE).toString() : String(MESSAGE ?? "");
   const fields = parseFields(text);
   const time = Date.parse(String(fields?.time)) || Number(__REALTIME_TIMESTAMP) / 1000;
@@ -130,7 +130,7 @@ export function render({ time, host, service, text, fields }: Line, widths = { h
   return head + harmless(fields ? say(service, fields) : text);
 }
 
-/** What a client sent must not steer the reader's terminal. */
+/** Text that a client sent must not steer the reader's terminal. */
 const harmless = (text: string): string =>
   text.replace(/\p{Cc}/gu, (c) => (c === "\t" ? c : `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`));
 

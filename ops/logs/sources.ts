@@ -5,10 +5,10 @@ import { type Line, parseJournal, parseNginx } from "./lines.ts";
 /** One log of one host: the shell line (as root) that prints it, and how its lines are read. */
 export type Source = { host: Host; script: string; parse(host: string, line: string): Line | undefined };
 
-/** What to read: the last lines, at most so many, of the last so many seconds; with follow, and what comes then. */
+/** The range to read: the last lines, at most so many, of the last so many seconds; with follow, and the lines that come then. */
 export type Span = { seconds: number; lines: number; follow: boolean };
 
-/** What runs where: the group of its hosts, its units (the first one by its whole name), its files. */
+/** Each service's place: the group of its hosts, its units (the first one by its whole name), its files. */
 const services: Record<string, { group: string; units: string[]; files?: string }> = {
   nginx: { group: "balancers", units: ["nginx"], files: "/var/log/nginx/access.log /var/log/nginx/error.log" },
   app: { group: "backends", units: ["halo", "halo-candidate-*"] },

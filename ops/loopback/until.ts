@@ -1,10 +1,10 @@
-/** Waits until `look` gives something truthy (an error counts as "not yet") and returns it. */
-export async function until<T>(what: string, look: () => T | Promise<T>, withinMs = 30_000): Promise<NonNullable<T>> {
+/** Waits until `check` gives something truthy (an error counts as "not yet") and returns it. */
+export async function until<T>(what: string, check: () => T | Promise<T>, withinMs = 30_000): Promise<NonNullable<T>> {
   const end = performance.now() + withinMs;
   let last: unknown;
   while (performance.now() < end) {
     try {
-      const seen = await look();
+      const seen = await check();
       if (seen) return seen as NonNullable<T>;
       last = seen;
     } catch (error) {

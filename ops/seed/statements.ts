@@ -4,10 +4,10 @@
  * subscriber's number starts with 00).
  */
 
-/** What to make: rows of the customers numbered from...to (from 1), as seen at `now`. */
+/** The rows to make: rows of the customers numbered from...to (from 1), as seen at `now`. */
 export type Batch = { seed: number; from: number; to: number; now: Date };
 
-/** A seed has the ids from this, times the seed, on: those that the service gives will not come near. */
+/** A seed has the ids from this, times the seed, on: the ids that the service gives will not come near. */
 const IDS = 1_000_000_000;
 /** The id of a seed's first customer, vehicle and service. */
 export const firstId = (seed: number): number => seed * IDS + 1;

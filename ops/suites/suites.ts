@@ -53,7 +53,7 @@ export function add(all: Count, { passed, failures, tests }: Count): void {
   all.tests.push(...tests);
 }
 
-/** What is printed last: the failures once more, for they may be thousands of lines above, and how many there were. */
+/** The last lines to print: the failures once more, for they may be thousands of lines above, and how many there were. */
 export const total = ({ passed, failures }: Count): string =>
   [
     ...(failures.length > 0 ? ["Failed:", ...failures.map((each) => `  ${each}`)] : []),

@@ -5,17 +5,17 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { causes } from "../diagnose/causes/index.ts";
-import { risen } from "../diagnose/causes/leak.ts";
+import { floorGrowth } from "../diagnose/causes/leak.ts";
 import { causeNames } from "../diagnose/causes/types.ts";
 import { diagnose, symptoms, unseen } from "../diagnose/findings.ts";
 import { since } from "../diagnose/readings.ts";
 import type {
   Balancer,
-  Curve,
   Figures,
+  HostReport,
   Postgres,
   Redis,
-  Seen,
+  Series,
   Service,
   Session,
   Snapshot,
@@ -76,7 +76,7 @@ const balancer = (given: Partial<Balancer> = {}): Balancer => ({
   weights: {},
   ...given,
 });
-const seen = (given: Partial<Seen> = {}): Seen => ({
+const report = (given: Partial<HostReport> = {}): HostReport => ({
   at,
   disks: [{ mount: "/", free: 0.6, bytes: 2e10 }],
   steal: 0.01,
@@ -89,7 +89,7 @@ type Given = {
   postgres?: Partial<Postgres> | { error: string };
   backend1?: Partial<Service> | { error: string };
   backend2?: Partial<Service>;
-  front?: Partial<Seen>;
+  front?: Partial<HostReport>;
   figures?: Figures | { error: string };
 };
 /** A healthy cluster but for what is given. */
@@ -100,7 +100,7 @@ const cluster = (given: Given = {}): Snapshot => ({
     {
       name: "balancer",
       groups: ["balancers", "redis", "postgres", "monitoring"],
-      seen: seen({
+      report: report({
         balancer: balancer(given.balancer),
         redis: given.redis && "error" in given.redis ? given.redis : redis(given.redis),
         postgres: given.postgres && "error" in given.postgres ? given.postgres : postgres(given.postgres),
@@ -110,17 +110,18 @@ const cluster = (given: Given = {}): Snapshot => ({
     {
       name: "backend1",
       groups: ["backends"],
-      seen: given.backend1 && "error" in given.backend1 ? given.backend1 : seen({ service: service(given.backend1) }),
+      report:
+        given.backend1 && "error" in given.backend1 ? given.backend1 : report({ service: service(given.backend1) }),
     },
-    { name: "backend2", groups: ["backends"], seen: seen({ service: service(given.backend2) }) },
+    { name: "backend2", groups: ["backends"], report: report({ service: service(given.backend2) }) },
   ],
   figures: given.figures ?? {},
 });
 const found = (given: Given) => diagnose(cluster(given)).map(({ cause, hosts }) => `${cause} ${hosts.join("+")}`);
-/** The last value of a curve that was good until two minutes ago. */
-const turned = (good: number, bad: number): Curve =>
+/** The last value of a series that was good until two minutes ago. */
+const turned = (good: number, bad: number): Series =>
   Array.from({ length: 181 }, (_, i) => [at - 3600 + i * 20, i > 174 ? bad : good]);
-const flat = (value: number): Curve => turned(value, value);
+const flat = (value: number): Series => turned(value, value);
 
 const dead = { state: "inactive", sub: "dead", pid: 0, since: at - 30 };
 const down = { unit: dead, workers: 0, probes: Array(20).fill("refused") };
@@ -148,8 +149,8 @@ const broken = { persistence: { aof_enabled: "1", aof_last_write_status: "ok", a
 const wrongPassword = 'password authentication failed for user "halo"';
 const refused = { unready: `redis: silent; postgres: ${wrongPassword} (28P01)` };
 const notAllowed = 'postgres: role "halo" is not permitted to log in (28000)';
-const climbing: Curve = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
-const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as Curve } };
+const climbing: Series = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
+const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as Series } };
 
 describe("what is named, and nothing else", () => {
   test.each<[string, Given, string[]]>([
@@ -305,7 +306,7 @@ describe("a symptom is not named beside its cause", () => {
       /Slow queries/,
     ],
     [
-      "statements that look slow from a blocked worker",
+      "statements that seem slow from a blocked worker",
       { backend1: blocked, figures: { statement: { backend1: flat(0.2) } } },
       "starvation backend1",
       /Slow queries/,
@@ -356,7 +357,7 @@ test("Prometheus alone names what the hosts no longer show, and says since when"
   expect(found({ figures: { statement: { ...statement, backend2: flat(0.002) } } })).toEqual([]);
 });
 
-test("a curve that has ended says nothing of how it is now", { timeout: 30_000 }, async () => {
+test("a series that has ended says nothing of how it is now", { timeout: 30_000 }, async () => {
   const now = Date.now() / 1000;
   const values = { backend1: [now - 300, now - 60], backend2: [now - 300, now - 20] };
   const result = Object.entries(values).map(([host, times]) => ({
@@ -395,12 +396,12 @@ test("a refused login is named with PostgreSQL's own words and their count", () 
   expect(finding?.next[0]).toContain("site.yml");
 });
 
-test("what could not be looked at is said, unless a finding says it", () => {
+test("a part that could not be inspected is reported, unless a finding reports it", () => {
   const error = "No such process";
   const dark = (given: Given) => unseen(cluster(given), diagnose(cluster(given)));
   expect(dark({})).toEqual([]);
-  expect(dark({ front: { disks: { error } } })).toEqual([`disks of balancer could not be looked at: ${error}`]);
-  expect(dark({ backend1: { error } })).toEqual([`backend1 could not be looked at: ${error}`]);
+  expect(dark({ front: { disks: { error } } })).toEqual([`disks of balancer could not be inspected: ${error}`]);
+  expect(dark({ backend1: { error } })).toEqual([`backend1 could not be inspected: ${error}`]);
   expect(dark({ backend1: { error }, balancer: unheard })).toEqual([]);
   expect(dark({ redis: { error } })).toEqual([]);
 });
@@ -446,12 +447,12 @@ test("a stretch of bad values that lasts begins after the last good one", () => 
 });
 
 test("a floor that rises is a leak; a step, a saw and a fall are not", () => {
-  const curve = (values: number[]): Curve => values.map((value, i) => [i, value]);
-  expect(risen(curve([10, 20, 30, 40, 50, 60]))).toBe(40);
-  expect(risen(curve([10, 90, 10, 90, 10, 90]))).toBe(0);
-  expect(risen(curve([10, 10, 80, 80, 80, 80]))).toBe(0);
-  expect(risen(curve([60, 50, 40, 30, 20, 10]))).toBe(0);
-  expect(risen(curve([10, 90]))).toBe(0);
+  const series = (values: number[]): Series => values.map((value, i) => [i, value]);
+  expect(floorGrowth(series([10, 20, 30, 40, 50, 60]))).toBe(40);
+  expect(floorGrowth(series([10, 90, 10, 90, 10, 90]))).toBe(0);
+  expect(floorGrowth(series([10, 10, 80, 80, 80, 80]))).toBe(0);
+  expect(floorGrowth(series([60, 50, 40, 30, 20, 10]))).toBe(0);
+  expect(floorGrowth(series([10, 90]))).toBe(0);
 });
 
 test("what visitors notice is said, also without a cause", () => {

@@ -44,7 +44,7 @@ const seen = (given: Partial<Observation> = {}): Observation => {
   return {
     failedAt: 3000,
     overAt: 6000,
-    triedPeer: new Set(),
+    triedBackend: new Set(),
     retried: 0,
     before: 99,
     after: 99 + samples.length,
@@ -86,7 +86,7 @@ test("a long run at a high rate can be summed up, and a request that nobody sent
     slowest: 5,
     p99: { before: 5 },
   });
-  expect(summarize(seen({ ...stopped, peer: "backend1" })).back).toBeLessThan(0.1);
+  expect(summarize(seen({ ...stopped, backend: "backend1" })).back).toBeLessThan(0.1);
 });
 
 test("the latencies before, during and after a failure are separate", () => {
@@ -138,27 +138,27 @@ test("the slowest request, from when it was due", () => {
   expect(broken({ samples }, { slowest: 2501 })).toEqual([]);
 });
 
-test("a dead peer: ejected, probed, back in rotation", () => {
+test("a dead backend: ejected, probed, back in rotation", () => {
   // backend2 answers until 3.0 s, is tried until 3.2 s, probed at 5 s and 8 s, ready at 8.5 s, and answers again at 9 s.
   const samples = calm().map((each) =>
     each.at > 3000 && each.at < 9000
       ? { ...each, by: "backend1" }
       : { ...each, by: each.at % 20 ? "backend1" : "backend2" },
   );
-  const triedPeer = new Set(
+  const triedBackend = new Set(
     samples
       .filter(({ at, by }) => by === "backend2" || (at > 3000 && at <= 3200) || at === 5000 || at === 8000)
       .map(({ id }) => id ?? ""),
   );
-  const peer = { samples, triedPeer, peer: "backend2", failedAt: 3050, readyAt: 8500 };
-  const sum = summarize(seen(peer));
+  const backend = { samples, triedBackend, backend: "backend2", failedAt: 3050, readyAt: 8500 };
+  const sum = summarize(seen(backend));
   expect(sum).toMatchObject({ probes: 2, back: expect.closeTo(0.505), stopped: expect.closeTo(0.195) });
-  expect(broken(peer, { back: 0.6, probe: 3 })).toEqual([]);
-  expect(broken(peer, { back: 0.4, probe: 6 })).toEqual([
+  expect(broken(backend, { back: 0.6, probe: 3 })).toEqual([]);
+  expect(broken(backend, { back: 0.4, probe: 6 })).toEqual([
     "back 0.5 s after readiness, not within 0.4",
-    "2 requests tried the dead peer after it was ejected, not 1",
+    "2 requests tried the dead backend after it was ejected, not 1",
   ]);
-  expect(broken({ ...peer, readyAt: 9990 })).toContain("backend2 did not come back into rotation");
+  expect(broken({ ...backend, readyAt: 9990 })).toContain("backend2 did not come back into rotation");
 });
 
 test("answers are of releases that were live then", () => {
@@ -214,7 +214,7 @@ test("writes that all are one row break nothing, though one was refused while th
 
 test.each<[string, (all: Written) => Partial<Written>, string]>([
   ["an acknowledged row is not there", ({ rows }) => ({ rows: rows.slice(1) }), "1 acknowledged writes were lost"],
-  ["a row is there twice", ({ rows }) => ({ rows: [...rows, "key50"] }), "1 writes made a row more than one"],
+  ["a row exists twice", ({ rows }) => ({ rows: [...rows, "key50"] }), "1 writes made a row more than one"],
   ["a row is nobody's", ({ rows }) => ({ rows: [...rows, "other"] }), "1 rows were asked for by nobody"],
   ["one is given up", ({ writes }) => ({ writes: writes.slice(0, -1) }), "1 writes were never acknowledged"],
   ["one gets an error", ({ writes }) => ({ writes: [...writes, write(50, { status: 500 })] }), "1 writes failed"],
@@ -224,9 +224,9 @@ test.each<[string, (all: Written) => Partial<Written>, string]>([
     "1 writes were refused after more than 1 s",
   ],
   [
-    "a refusal comes while the database is there",
+    "a refusal comes while the database is available",
     ({ writes }) => ({ writes: [...writes, write(5000, no)] }),
-    "1 writes were refused while the database was there",
+    "1 writes were refused while the database was available",
   ],
 ])("%s: broken", (_, spoil, words) => {
   const all = { ...written(), ...spoil(written()) };
@@ -256,7 +256,7 @@ test("versions are compared by their numbers", () => {
   expect(["1.26.3", "1.27.3", ""].some((each) => atLeast(each, "1.27.4"))).toBe(false);
 });
 
-test("each drill has a timer of its own, and those that need Vagrant say so", async () => {
+test("each drill has a timer of its own, and the drills that need Vagrant say so", async () => {
   const lines: string[] = [];
   const session = { on: async (_: string, line: string) => lines.push(line) } as unknown as Session;
   for (const drill of drills) await armUndo(session, drill, 1);

@@ -23,9 +23,9 @@ const texts = [
 
 test("every text reaches Ansible character for character, as no template; the file is gone afterwards", async () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-"));
-  const told = join(folder, "told.json");
+  const reported = join(folder, "reported.json");
   const names = texts.map((_, i) => `text${i}`);
-  const module = { dest: told, content: `{{ [[${names.join(", ")}], [broken, whole]] | to_json }}` };
+  const module = { dest: reported, content: `{{ [[${names.join(", ")}], [broken, whole]] | to_json }}` };
   let file = "";
   const vars = { ...Object.fromEntries(texts.map((text, i) => [`text${i}`, text])), broken: true, whole: false };
   try {
@@ -35,7 +35,7 @@ test("every text reaches Ansible character for character, as no template; the fi
       const args = ["-i", "localhost,", "-c", "local", "localhost", "-m", "copy", "-a", JSON.stringify(module)];
       await capture(["ansible", ...args, option, at]);
     });
-    expect(JSON.parse(readFileSync(told, "utf8"))).toEqual([texts, [true, false]]);
+    expect(JSON.parse(readFileSync(reported, "utf8"))).toEqual([texts, [true, false]]);
   } finally {
     rmSync(folder, { recursive: true });
   }

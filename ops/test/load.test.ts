@@ -11,9 +11,9 @@ import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { cores, readCpu } from "../load/cluster.ts";
-import { drive, findKnee, judge, knee, type Step } from "../load/drive.ts";
-import { bySecond, clientFigures, counters, disagree, p95Like, prometheusFigures } from "../load/figures.ts";
+import { bySecond, clientFigures, counters, disagree, p95Like, prometheusFigures } from "../load/metrics.ts";
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
+import { findKnee, judge, knee, runLoad, type Step } from "../load/run.ts";
 import { list, makePlan, type Plan } from "../load/scenarios.ts";
 import type { Sample } from "../loadgen/sample.ts";
 
@@ -329,7 +329,7 @@ describe("a run", () => {
     const asked: string[] = [];
     let [open, most] = [0, 0];
     const server = createServer((req, res) => {
-      // What finds out how long the way is.
+      // The probe that measures the baseline latency.
       if (req.headers.host === "load.invalid") return void res.end();
       asked.push(`${req.method} ${req.url} ${req.headers["idempotency-key"] ?? ""}`);
       most = Math.max(most, ++open);
@@ -344,7 +344,7 @@ describe("a run", () => {
     const { port } = server.address() as AddressInfo;
     const said = vi.spyOn(console, "log").mockImplementation(() => {});
     const whole = { scenario: "x", what: "", path: "/api/x", seconds: 5, connections: 10, ...plan };
-    const run = await drive(whole, { host: "127.0.0.1", port, domain: "halo.test", writes: "halo-load-x" }, ended);
+    const run = await runLoad(whole, { host: "127.0.0.1", port, domain: "halo.test", writes: "halo-load-x" }, ended);
     said.mockRestore();
     server.close();
     server.closeAllConnections();

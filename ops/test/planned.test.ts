@@ -44,7 +44,7 @@ test.each([
   expect([events(), locks, join(locks, "planned")].map(mode)).toEqual(["644", "700", "600"]);
 });
 
-test("a bad line goes and takes no other with it; 20 are kept, the newest of those that say the same", () => {
+test("a bad line goes and takes no other with it; 20 are kept, the newest of lines that say the same", () => {
   const good = (text: string, at: number) =>
     `halo_event_timestamp_seconds{kind="drill",text="${text}",edge="begin"} ${at}`;
   const cut = Buffer.from("中").subarray(0, 2);

@@ -5,7 +5,7 @@ import { type BuildFailure, type BuildOptions, build, type Metafile } from "esbu
 import { UserError } from "../lib/cli.ts";
 import { copyFiles, sourceFiles } from "../lib/source.ts";
 
-/** What is worth compressing; nginx sends these as they lie there. */
+/** The files that are worth compressing; nginx sends these as they lie there. */
 const text = /\.(html|js|css|svg)$/;
 /** A file beside the page; not another page, address or place on it. */
 const reference = /(\s(?:href|src)=")(?![/#]|[a-z]+:)([^"#]+)/g;

@@ -47,7 +47,7 @@ test("a backup holds the visits of its moment; restored, the counter goes on fro
 
   const { code, output } = await restore(file, "--yes");
   expect([code, output]).toEqual([0, expect.stringContaining(`restored: ${visits} visits`)]);
-  expect(output).toContain(`It has ${visits} visits, which replace the ${visits + 25} that are there now`);
+  expect(output).toContain(`It has ${visits} visits, which replace the ${visits + 25} of now`);
   expect(await total()).toBe(visits);
   expect(await counted()).toBe(visits + 1);
 

@@ -97,7 +97,7 @@ test.each(chosen.flat())("$name: $what", async (fault) => {
   expect([named.seen.code, named.seen.prometheus, more]).toEqual([1, null, []]);
   expect(finding?.evidence.length).toBeGreaterThan(0);
   // Its end leaves the window later than its cause: its symptom may be named by itself for a moment.
-  const itsOwn = (cause: CauseName) => cause === fault.name || fault.name in causes[cause].symptomOf;
+  const itsOwn = (cause: CauseName) => cause === fault.name || fault.name in causes[cause].explainedBy;
   expect(over.others.filter((other) => !itsOwn(JSON.parse(other).cause))).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { describeProbes, plural } from "../format.ts";
-import { inRotation, isAnswer, isThere, onset, probesOf, seenOf, whyNot } from "../readings.ts";
+import { inRotation, isAnswer, isAvailable, onset, probesOf, reportOf, whyNot } from "../readings.ts";
 import type { Cause } from "./types.ts";
 
 export const backendDown: Cause = {
@@ -10,34 +10,34 @@ export const backendDown: Cause = {
     "npm run ssh -- HOST sudo systemctl restart halo",
     "vagrant up HOST",
   ],
-  symptomOf: {},
-  look: (s) =>
+  explainedBy: {},
+  detect: (s) =>
     inRotation(s).flatMap((host) => {
-      const seen = seenOf(s, host);
+      const report = reportOf(s, host);
       const since = onset(s, "up", host, (up) => up === 0);
       const fromBalancer = probesOf(s, host);
-      if (seen === undefined) {
+      if (report === undefined) {
         if (fromBalancer.length > 0 && fromBalancer.some(isAnswer)) return [];
         return [
           {
             host,
             since,
-            says: [
+            evidence: [
               `it cannot be reached: ${whyNot(s, host)}`,
               `its service is ${describeProbes(fromBalancer)}, asked by the balancer`,
             ],
           },
         ];
       }
-      const { service } = seen;
-      if (!isThere(service)) return [];
+      const { service } = report;
+      if (!isAvailable(service)) return [];
       const { unit, workers, probes } = service;
       const refused = probes.filter((each) => each === "refused").length;
       if (unit.state === "active" && workers > 0 && refused < probes.length / 2) return [];
-      const says = [
+      const evidence = [
         `its unit halo is ${unit.state} (${unit.sub}) with ${plural(workers, "worker")}`,
         `${refused} of ${probes.length} connections to it on its own host were refused`,
       ];
-      return [{ host, since: unit.state === "active" ? since : unit.since, says }];
+      return [{ host, since: unit.state === "active" ? since : unit.since, evidence }];
     }),
 };

@@ -1,4 +1,4 @@
-import { full, inGroup, isThere, seenOf, whyNot } from "../readings.ts";
+import { full, inGroup, isAvailable, reportOf, whyNot } from "../readings.ts";
 import type { Cause } from "./types.ts";
 
 export const databaseDown: Cause = {
@@ -8,13 +8,13 @@ export const databaseDown: Cause = {
     "npm run ssh -- HOST sudo journalctl -u 'postgresql@*' -n 50",
     "npm run ssh -- HOST sudo systemctl start 'postgresql@*'",
   ],
-  symptomOf: { disk: "here" },
-  look: (s) =>
+  explainedBy: { disk: "here" },
+  detect: (s) =>
     inGroup(s, "postgres").flatMap((host) => {
-      const seen = seenOf(s, host);
-      if (seen === undefined) return [{ host, says: [`its host cannot be reached: ${whyNot(s, host)}`] }];
-      const { postgres } = seen;
-      if (postgres === undefined || isThere(postgres) || full(postgres)) return [];
-      return [{ host, says: [`it lets nobody in: ${postgres.error}`] }];
+      const report = reportOf(s, host);
+      if (report === undefined) return [{ host, evidence: [`its host cannot be reached: ${whyNot(s, host)}`] }];
+      const { postgres } = report;
+      if (postgres === undefined || isAvailable(postgres) || full(postgres)) return [];
+      return [{ host, evidence: [`it lets nobody in: ${postgres.error}`] }];
     }),
 };

@@ -1,5 +1,5 @@
 import { plural } from "../format.ts";
-import { inGroup, isThere, seenOf, storesOf } from "../readings.ts";
+import { inGroup, isAvailable, reportOf, storesOf } from "../readings.ts";
 import type { Cause } from "./types.ts";
 
 /** The part of /readyz's reason in which PostgreSQL refuses a login or the role's rights: classes 28 and 3D000, and 42501. */
@@ -9,8 +9,8 @@ export const databaseLogin: Cause = {
   title: "PostgreSQL refuses the service's login",
   runbook: "postgreslogin",
   next: ["cd ansible && ansible-playbook site.yml", "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50"],
-  symptomOf: {},
-  look: (s) => {
+  explainedBy: {},
+  detect: (s) => {
     const backends = inGroup(s, "backends");
     const servers = storesOf(s, "postgres");
     const reported = servers.flatMap(({ refused }) =>
@@ -21,15 +21,17 @@ export const databaseLogin: Cause = {
     const why =
       "the password or the rights of the role halo are not those of the service's settings (.halo/secrets/postgres_halo)";
     const unready = backends.flatMap((host) => {
-      const service = seenOf(s, host)?.service;
-      const [reason] = ((isThere(service) && service.unready) || "").match(loginRefused) ?? [];
-      return reason ? [{ host, says: [`its /readyz answers: ${reason}`, why, ...reported] }] : [];
+      const service = reportOf(s, host)?.service;
+      const [reason] = ((isAvailable(service) && service.unready) || "").match(loginRefused) ?? [];
+      return reason ? [{ host, evidence: [`its /readyz answers: ${reason}`, why, ...reported] }] : [];
     });
     if (unready.length > 0) return unready;
     // Where a service is too slow to say so, its server does: it still refuses, and has nobody of the service's.
     return servers.flatMap(({ host, refused, sessions }) => {
       const lasts = refused.last !== null && s.at - refused.last <= Math.max(10, s.window / 4);
-      return lasts && !sessions.some(({ app }) => backends.includes(app)) ? [{ host, says: [...reported, why] }] : [];
+      return lasts && !sessions.some(({ app }) => backends.includes(app))
+        ? [{ host, evidence: [...reported, why] }]
+        : [];
     });
   },
 };

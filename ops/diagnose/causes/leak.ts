@@ -1,48 +1,48 @@
 import { megabytes } from "../format.ts";
 import { limits } from "../limits.ts";
-import { curveOf, figures, inGroup, isThere, last, seenOf } from "../readings.ts";
-import type { Curve } from "../snapshot.ts";
+import { figures, inGroup, isAvailable, last, reportOf, seriesOf } from "../readings.ts";
+import type { Series } from "../snapshot.ts";
 import type { Cause } from "./types.ts";
 
 export const leak: Cause = {
   title: "Memory leak",
   runbook: "memorygrowing",
   next: ["npm run releases", "npm run rollback", "npm run ssh -- HOST sudo pm2 reload halo"],
-  symptomOf: {},
-  look: (s) =>
+  explainedBy: {},
+  detect: (s) =>
     inGroup(s, "backends").flatMap((host) => {
-      const service = seenOf(s, host)?.service;
-      const memory = isThere(service) ? service.memory : undefined;
-      const says: string[] = [];
+      const service = reportOf(s, host)?.service;
+      const memory = isAvailable(service) ? service.memory : undefined;
+      const evidence: string[] = [];
       let since: number | undefined;
       for (const name of ["heapNow", "heap"] as const)
-        for (const [key, curve] of Object.entries(figures(s)[name] ?? {})) {
+        for (const [key, series] of Object.entries(figures(s)[name] ?? {})) {
           const [of, worker = "0"] = key.split(" ");
-          const grown = risen(curve);
-          const span = (curve.at(-1)?.[0] ?? 0) - (curve[0]?.[0] ?? 0);
+          const grown = floorGrowth(series);
+          const span = (series.at(-1)?.[0] ?? 0) - (series[0]?.[0] ?? 0);
           // A heap that was not collected has not shown what it keeps; the hour has seen collections enough.
-          const collected = name === "heap" ? span >= 1800 : (last(curveOf(s, "collections", key)) ?? 0) > 0;
+          const collected = name === "heap" ? span >= 1800 : (last(seriesOf(s, "collections", key)) ?? 0) > 0;
           if (of !== host || !collected || grown < limits.leak) continue;
-          since ??= curve[0]?.[0];
-          says.push(
+          since ??= series[0]?.[0];
+          evidence.push(
             `worker ${worker} keeps ${megabytes(grown)} more than ${span.toFixed(0)} s ago, after collections (${megabytes(limits.leak)} is bad)`,
           );
         }
       const share = memory?.limit ? memory.used / memory.limit : 0;
-      if (memory && (share >= limits.memory || says.length > 0))
-        says.push(
+      if (memory && (share >= limits.memory || evidence.length > 0))
+        evidence.push(
           `the service holds ${megabytes(memory.used)}${memory.limit ? ` of ${megabytes(memory.limit)}, then the kernel ends a worker` : ""}`,
         );
-      return says.length > 0 ? [{ host, says, since }] : [];
+      return evidence.length > 0 ? [{ host, evidence, since }] : [];
     }),
 };
 
-/** How far the floor of a curve has risen: from third to third its least value has to grow, else it is 0. */
-export function risen(curve: Curve): number {
-  if (curve.length < 6) return 0;
-  const third = curve.length / 3;
+/** How far the floor of a series has grown: from third to third its least value has to grow, else it is 0. */
+export function floorGrowth(series: Series): number {
+  if (series.length < 6) return 0;
+  const third = series.length / 3;
   const floors = [0, 1, 2].map((i) =>
-    Math.min(...curve.slice(Math.floor(i * third), Math.floor((i + 1) * third)).map(([, value]) => value)),
+    Math.min(...series.slice(Math.floor(i * third), Math.floor((i + 1) * third)).map(([, value]) => value)),
   );
   const [first = 0, middle = 0, end = 0] = floors;
   const rise = end - first;

@@ -6,8 +6,8 @@ export const redisData: Cause = {
   title: "Redis cannot read its data",
   runbook: "redisdown",
   next: ["npm run ssh -- HOST sudo journalctl -u redis-server -n 50", "npm run restore -- FILE"],
-  symptomOf: {},
-  look: (s) =>
+  explainedBy: {},
+  detect: (s) =>
     storesOf(s, "redis").flatMap(({ host, ...redis }) => {
       if (redis.answers && redis.persistence.loading !== "1") return [];
       const damage = damageOf(redis);
@@ -16,7 +16,7 @@ export const redisData: Cause = {
 };
 
 /** Why Redis cannot read its data, by its own words, and the repair; undefined where it says nothing of that. */
-function damageOf({ words, files, folder }: Redis): { says: string[]; next: string[] } | undefined {
+function damageOf({ words, files, folder }: Redis): { evidence: string[]; next: string[] } | undefined {
   const aof = `${folder}/appendonlydir`;
   const keep = [
     "npm run ssh -- HOST sudo systemctl stop redis-server",
@@ -28,12 +28,12 @@ function damageOf({ words, files, folder }: Redis): { says: string[]; next: stri
   const has = (pattern: RegExp) => words.find((each) => pattern.test(each));
   if (files.length > 0 && !files.includes("appendonly.aof.manifest"))
     return {
-      says: [`${aof} has no manifest, but ${files.join(", ")}: Redis would begin with nothing`, ...said],
+      evidence: [`${aof} has no manifest, but ${files.join(", ")}: Redis would begin with nothing`, ...said],
       next: [...keep, ...restore],
     };
   if (has(/permission denied/i))
     return {
-      says: [`it may not read or write ${folder}`, ...said],
+      evidence: [`it may not read or write ${folder}`, ...said],
       next: [
         `npm run ssh -- HOST sudo ls -lR ${folder}`,
         `npm run ssh -- HOST sudo chown -R redis:redis ${folder}`,
@@ -46,12 +46,12 @@ function damageOf({ words, files, folder }: Redis): { says: string[]; next: stri
   const file = incr?.match(/\S*\.incr\.aof/)?.[0];
   if (file)
     return {
-      says: [`the end of ${aof}/${file} is damaged`, ...said],
+      evidence: [`the end of ${aof}/${file} is damaged`, ...said],
       next: [
         ...keep,
         `npm run ssh -- HOST "yes | sudo redis-check-aof --fix ${aof}/${file}" # says what it cuts off`,
         ...start,
       ],
     };
-  return words.length > 0 ? { says: [`${aof} is damaged`, ...said], next: [...keep, ...restore] } : undefined;
+  return words.length > 0 ? { evidence: [`${aof} is damaged`, ...said], next: [...keep, ...restore] } : undefined;
 }

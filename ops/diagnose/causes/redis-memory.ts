@@ -11,15 +11,15 @@ export const redisMemory: Cause = {
     "npm run ssh -- HOST sudo halo-redis-cli --bigkeys",
     "cd ansible && ansible-playbook site.yml # after raising redis_max_memory",
   ],
-  symptomOf: {},
-  look: (s) =>
+  explainedBy: {},
+  detect: (s) =>
     storesOf(s, "redis").flatMap(({ host, memory }) => {
       const { used, limit } = memory ?? { used: 0, limit: 0 };
       if (limit === 0 || used < limits.redisMemory * limit) return [];
       return [
         {
           host,
-          says: [
+          evidence: [
             `it holds ${megabytes(used)} of maxmemory ${megabytes(limit)} (${percent(limits.redisMemory)} is bad), and evicts nothing: it refuses visits (OOM)`,
           ],
         },

@@ -1,6 +1,6 @@
 import { plural } from "../format.ts";
 import { limits } from "../limits.ts";
-import { isThere, onset, seenOf, storesOf } from "../readings.ts";
+import { isAvailable, onset, reportOf, storesOf } from "../readings.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Cause } from "./types.ts";
 
@@ -12,25 +12,27 @@ export const redisPersistence: Cause = {
     "npm run ssh -- HOST sudo ls -ld /var/lib/redis /var/lib/redis/appendonlydir",
     "npm run ssh -- HOST sudo halo-redis-cli bgrewriteaof",
   ],
-  symptomOf: { disk: "here", "redis-data": "here" },
-  look: (s) =>
+  explainedBy: { disk: "here", "redis-data": "here" },
+  detect: (s) =>
     storesOf(s, "redis").flatMap(({ host, persistence, folder, writeErrors }) => {
       const wrong = Object.entries(persistence).filter(([key, value]) => key.endsWith("_status") && value !== "ok");
-      const says = wrong.map(([key, value]) => `${key} is ${value} (folder ${folder})`);
+      const evidence = wrong.map(([key, value]) => `${key} is ${value} (folder ${folder})`);
       // While it loads the file it is not switched on yet.
       if (persistence.aof_enabled === "0" && persistence.loading !== "1")
-        says.push("the append-only file is off: a restart loses visits");
+        evidence.push("the append-only file is off: a restart loses visits");
       if (writeErrors > 0)
-        says.push(`it has ended itself at ${plural(writeErrors, "write error")} in the last ${s.window} s`);
-      const stands = !onFullDisk(s, host, folder); // else it is the disk
-      return says.length > 0 ? [{ host, says, stands, since: onset(s, "persistence", host, (ok) => ok === 0) }] : [];
+        evidence.push(`it has ended itself at ${plural(writeErrors, "write error")} in the last ${s.window} s`);
+      const isRootCause = !onFullDisk(s, host, folder); // else it is the disk
+      return evidence.length > 0
+        ? [{ host, evidence, isRootCause, since: onset(s, "persistence", host, (ok) => ok === 0) }]
+        : [];
     }),
 };
 
 /** Whether the disk below a folder is one of the bad ones. */
 function onFullDisk(s: Snapshot, host: string, folder: string): boolean {
-  const { disks } = seenOf(s, host) ?? {};
-  const below = isThere(disks)
+  const { disks } = reportOf(s, host) ?? {};
+  const below = isAvailable(disks)
     ? disks.filter(({ mount }) => `${folder}/`.startsWith(mount === "/" ? "/" : `${mount}/`))
     : [];
   const disk = below.toSorted((a, b) => b.mount.length - a.mount.length)[0];

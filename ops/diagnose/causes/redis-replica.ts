@@ -8,9 +8,9 @@ export const redisReplica: Cause = {
     "npm run ssh -- HOST sudo halo-redis-cli info replication",
     "npm run ssh -- HOST sudo halo-redis-cli replicaof no one",
   ],
-  symptomOf: {},
-  look: (s) =>
+  explainedBy: {},
+  detect: (s) =>
     storesOf(s, "redis").flatMap(({ host, replicaOf }) =>
-      replicaOf ? [{ host, says: [`it follows ${replicaOf}, and refuses every visit (READONLY)`] }] : [],
+      replicaOf ? [{ host, evidence: [`it follows ${replicaOf}, and refuses every visit (READONLY)`] }] : [],
     ),
 };

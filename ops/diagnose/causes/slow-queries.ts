@@ -1,6 +1,6 @@
 import { ms } from "../format.ts";
 import { limits } from "../limits.ts";
-import { curveOf, inGroup, last, onset, storesOf } from "../readings.ts";
+import { inGroup, last, onset, seriesOf, storesOf } from "../readings.ts";
 import { type Snapshot, slowStatement } from "../snapshot.ts";
 import type { Cause, Evidence } from "./types.ts";
 
@@ -11,37 +11,39 @@ export const slowQueries: Cause = {
     `npm run ssh -- DATABASE "cd /; sudo -u postgres psql halo -xc 'SELECT pid, application_name, now() - query_start AS since, pg_blocking_pids(pid), query FROM pg_stat_activity ORDER BY query_start LIMIT 5'"`,
     "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50",
   ],
-  symptomOf: { "database-down": "anywhere", starvation: "here", cpu: "here" },
-  look: (s) => [...inPostgres(s), ...inService(s)],
+  explainedBy: { "database-down": "anywhere", starvation: "here", cpu: "here" },
+  detect: (s) => [...inPostgres(s), ...inService(s)],
 };
 
 /** Statements that run long in PostgreSQL's own eyes, and who keeps them waiting. */
 function inPostgres(s: Snapshot): Evidence[] {
   return storesOf(s, "postgres").flatMap(({ host, long, samples, longest, blockers, waiting }) => {
     if (samples === 0 || long < limits.samples * samples) return [];
-    const says = [`in ${long} of ${samples} samples a statement of the service had run for over ${ms(slowStatement)}`];
+    const evidence = [
+      `in ${long} of ${samples} samples a statement of the service had run for over ${ms(slowStatement)}`,
+    ];
     if (longest)
-      says.push(`the longest for ${ms(longest.seconds)} (${longest.event ?? "on the CPU"}): ${longest.query}`);
-    if (waiting > 0) says.push(`in ${waiting} of ${samples} one waited for a lock`);
+      evidence.push(`the longest for ${ms(longest.seconds)} (${longest.event ?? "on the CPU"}): ${longest.query}`);
+    if (waiting > 0) evidence.push(`in ${waiting} of ${samples} one waited for a lock`);
     for (const { pid, app, role, state, query } of blockers.slice(0, 1))
-      says.push(`which was held by process ${pid} (${role}, ${app || "no name"}, ${state}): ${query}`);
+      evidence.push(`which was held by process ${pid} (${role}, ${app || "no name"}, ${state}): ${query}`);
     // A lock of a worker that cannot go on is that worker's doing.
     const holder = blockers[0]?.app;
     const backend = holder !== undefined && inGroup(s, "backends").includes(holder);
-    return [{ host: backend ? holder : host, says, since: statementOnset(s) }];
+    return [{ host: backend ? holder : host, evidence, since: statementOnset(s) }];
   });
 }
 
-/** What the service waits for PostgreSQL: only where every backend that asks does, since one alone is its own matter. */
+/** The service's waits for PostgreSQL: only where every backend that asks does, since one alone is its own matter. */
 function inService(s: Snapshot): Evidence[] {
   const means = inGroup(s, "backends").flatMap((host) => {
-    const mean = last(curveOf(s, "statement", host));
+    const mean = last(seriesOf(s, "statement", host));
     return mean === undefined ? [] : [{ host, mean }];
   });
   if (means.length === 0 || means.some(({ mean }) => mean < limits.statement)) return [];
   return means.map(({ host, mean }) => ({
     host,
-    says: [`a statement of ${host} takes ${ms(mean)} on average of ${s.window} s (${ms(limits.statement)} is bad)`],
+    evidence: [`a statement of ${host} takes ${ms(mean)} on average of ${s.window} s (${ms(limits.statement)} is bad)`],
     since: onset(s, "statement", host, (value) => value >= limits.statement),
   }));
 }

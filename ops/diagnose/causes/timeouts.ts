@@ -1,13 +1,13 @@
 import { describeProbes, percent } from "../format.ts";
 import { limits } from "../limits.ts";
-import { balancerOf, inRotation, isThere, onset, probesOf, seenOf } from "../readings.ts";
+import { balancerOf, inRotation, isAvailable, onset, probesOf, reportOf } from "../readings.ts";
 import type { Cause } from "./types.ts";
 
 export const timeouts: Cause = {
   title: "Upstream timeouts",
   runbook: "siteerrors",
   next: ["npm run ssh -- HOST sudo nft list ruleset", "npm run logs -- HOST", "npm run drain -- HOST"],
-  symptomOf: {
+  explainedBy: {
     "backend-down": "here",
     starvation: "here",
     cpu: "here",
@@ -15,20 +15,20 @@ export const timeouts: Cause = {
     "slow-queries": "anywhere",
     connections: "anywhere",
   },
-  look: (s) =>
+  detect: (s) =>
     inRotation(s).flatMap((host) => {
       const peer = balancerOf(s)?.peers[host];
       if (!peer || peer.lastTimeout === null) return [];
       // nginx tries a banned backend every 3 s: what lasts shows itself.
       const lasts = s.at - peer.lastTimeout <= Math.max(10, s.window / 4);
       if (!lasts || peer.timeouts < 2 || peer.timeouts < limits.timeouts * peer.tries) return [];
-      const service = seenOf(s, host)?.service;
-      const says = [
+      const service = reportOf(s, host)?.service;
+      const evidence = [
         `${peer.timeouts} of ${peer.tries} tries timed out in the last ${s.window} s (${percent(limits.timeouts)} is bad)`,
       ];
-      says.push(
-        `/healthz is ${describeProbes(probesOf(s, host))} asked by the balancer${isThere(service) ? `, ${describeProbes(service.probes)} on its own host` : ""}`,
+      evidence.push(
+        `/healthz is ${describeProbes(probesOf(s, host))} asked by the balancer${isAvailable(service) ? `, ${describeProbes(service.probes)} on its own host` : ""}`,
       );
-      return [{ host, says, since: onset(s, "timeouts", host, (many) => many >= 1) }];
+      return [{ host, evidence, since: onset(s, "timeouts", host, (many) => many >= 1) }];
     }),
 };

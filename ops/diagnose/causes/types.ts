@@ -20,15 +20,15 @@ export const causeNames = [
 ] as const;
 export type CauseName = (typeof causeNames)[number];
 
-/** That a cause is there, on one host or for all. */
+/** A cause that applies, on one host or for all. */
 export type Evidence = {
   host?: string;
   /** Figures with their bounds, a sentence each. */
-  says: string[];
+  evidence: string[];
   /** Since when, in seconds since 1970; undefined where nobody knows. */
   since?: number | undefined;
   /** Nothing else explains this one. */
-  stands?: boolean;
+  isRootCause?: boolean;
   /** Commands for exactly this, instead of the cause's. */
   next?: string[];
 };
@@ -41,6 +41,6 @@ export type Cause = {
   /** Commands; HOST is the evidence's host, DATABASE and BALANCER the first of their group. */
   next: string[];
   /** Causes that explain it, on the same host or anywhere. */
-  symptomOf: Partial<Record<CauseName, "here" | "anywhere">>;
-  look: (s: Snapshot) => Evidence[];
+  explainedBy: Partial<Record<CauseName, "here" | "anywhere">>;
+  detect: (s: Snapshot) => Evidence[];
 };

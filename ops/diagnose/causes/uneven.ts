@@ -1,6 +1,6 @@
 import { percent } from "../format.ts";
 import { limits } from "../limits.ts";
-import { balancerOf, curveOf, inRotation, since, sum } from "../readings.ts";
+import { balancerOf, inRotation, seriesOf, since, sum } from "../readings.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Cause } from "./types.ts";
 
@@ -8,8 +8,8 @@ export const uneven: Cause = {
   title: "Uneven balancing",
   runbook: "backendidle",
   next: ["npm run ssh -- BALANCER grep -A12 upstream /etc/nginx/nginx.conf", "cd ansible && ansible-playbook site.yml"],
-  symptomOf: { "backend-down": "anywhere", timeouts: "anywhere", starvation: "anywhere", cpu: "anywhere" },
-  look: (s) => {
+  explainedBy: { "backend-down": "anywhere", timeouts: "anywhere", starvation: "anywhere", cpu: "anywhere" },
+  detect: (s) => {
     const balancer = balancerOf(s);
     const hosts = inRotation(s);
     if (!balancer || hosts.length < 2) return [];
@@ -21,19 +21,19 @@ export const uneven: Cause = {
     const least = peers.toSorted((a, b) => a.answers - b.answers)[0];
     const failing = peers.some(({ timeouts, errors }) => timeouts + errors > 0); // it is ejected for a reason
     if (!least || failing || all < limits.answers || least.answers >= (limits.share * all) / hosts.length) return [];
-    const says = [
+    const evidence = [
       `${peers.map(({ host, answers }) => `${host} ${percent(answers / all)}`).join(", ")} of ${all} answers; each should have ${percent(1 / hosts.length)}`,
     ];
     const weights = Object.entries(balancer.weights);
     if (weights.length > 0)
-      says.push(`nginx.conf gives ${weights.map(([host, weight]) => `${host} the weight ${weight}`).join(", ")}`);
-    return [{ host: least.host, says, since: shareOnset(s, least.host, hosts) }];
+      evidence.push(`nginx.conf gives ${weights.map(([host, weight]) => `${host} the weight ${weight}`).join(", ")}`);
+    return [{ host: least.host, evidence, since: shareOnset(s, least.host, hosts) }];
   },
 };
 
 function shareOnset(s: Snapshot, host: string, hosts: string[]): number | undefined {
-  const others = hosts.filter((each) => each !== host).map((each) => new Map(curveOf(s, "share", each)));
-  const share = curveOf(s, "share", host).map(([at, value]): [number, number] => {
+  const others = hosts.filter((each) => each !== host).map((each) => new Map(seriesOf(s, "share", each)));
+  const share = seriesOf(s, "share", host).map(([at, value]): [number, number] => {
     const all = value + sum(others.map((each) => each.get(at) ?? 0));
     return [at, all > 0 ? (value / all) * hosts.length : 1];
   });

@@ -1,4 +1,4 @@
-/** What a run's figures are made of. No effects: everything comes in as values. */
+/** Makes a run's figures. No effects: everything comes in as values. */
 import { histogramQuantile, type Series } from "../cluster/prometheus.ts";
 import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
 
@@ -28,15 +28,15 @@ export const clientFigures = (samples: Sample[], seconds: number): Figures => ({
 });
 
 /**
- * The client's p95 as nginx and Prometheus would have measured it, in ms: from the sending, less the way between client and
+ * The client's p95 as nginx and Prometheus would have measured it, in ms: from the sending, less the baseline latency between client and
  * nginx (ms), between two readings of a clock that counts whole ms, sorted into these buckets (upper bounds in s). What
  * nginx cannot see, such as an attempt without an answer, is left out.
  */
-export function p95Like(samples: Sample[], buckets: number[], way = 0): number | undefined {
+export function p95Like(samples: Sample[], buckets: number[], baselineLatency = 0): number | undefined {
   const seen = samples.filter(({ status }) => status > 0);
   const counts = new Map(buckets.map((bound) => [bound, 0]));
   for (const { at, ms, late } of seen) {
-    const seconds = Math.max(0, Math.floor(at + ms - way) - Math.floor(at + late)) / 1000;
+    const seconds = Math.max(0, Math.floor(at + ms - baselineLatency) - Math.floor(at + late)) / 1000;
     for (const bound of buckets) if (seconds <= bound) counts.set(bound, (counts.get(bound) ?? 0) + 1);
   }
   const quantile = histogramQuantile(0.95, counts);

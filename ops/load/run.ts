@@ -3,17 +3,17 @@ import { elapsed } from "../lib/exec.ts";
 import { type Load, startLoad } from "../loadgen/load.ts";
 import type { LoadOptions } from "../loadgen/options.ts";
 import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
-import { clientFigures, isFailure } from "./figures.ts";
+import { clientFigures, isFailure } from "./metrics.ts";
 import { bounds, type Plan } from "./scenarios.ts";
 
 /** One step of a search for the knee; `why` says what went out of bounds. */
 export type Step = { rate: number; reached: number; p95: number; errors: number; why?: string };
 
 /**
- * What became of a run: its requests in the order in which they were due, and how long they took in all, in s. `way` is
+ * The result of a run: its requests in the order in which they were due, and how long they took in all, in s. `baselineLatency` is
  * the time, in ms, that half of the requests took which nginx answered at once by itself: what lies between it and the client.
  */
-export type Run = { samples: Sample[]; seconds: number; steps: Step[]; way?: number };
+export type Run = { samples: Sample[]; seconds: number; steps: Step[]; baselineLatency?: number };
 
 /** A name that the balancer does not answer for, and how often it is asked for it, a second. */
 const probe = { domain: "load.invalid", path: "/", rate: 20, writes: undefined };
@@ -30,7 +30,7 @@ const wait = (ms: number, ended: AbortSignal) =>
  *
  * @param target the balancer, the site and what the names of written rows begin with
  */
-export async function drive(
+export async function runLoad(
   plan: Plan,
   target: Pick<LoadOptions, "host" | "port" | "domain" | "writes">,
   interrupted: AbortSignal,
@@ -80,7 +80,7 @@ export async function drive(
   const last = samples.reduce((end, { at, ms }) => Math.max(end, at + ms), 0);
   // The last request of a second's pace is due a second before the end.
   const planned = interrupted.aborted ? 0 : Math.max(0, ...(plan.phases ?? []).map((each) => each.from + each.seconds));
-  const way = percentile(
+  const baselineLatency = percentile(
     probing.samples.filter(({ status }) => status > 0).map(({ ms, late }) => ms - late),
     0.5,
   );
@@ -88,7 +88,7 @@ export async function drive(
     samples,
     seconds: Math.max((last - (samples[0]?.at ?? 0)) / 1000, planned, 0.001),
     steps,
-    ...(way === undefined ? {} : { way }),
+    ...(baselineLatency === undefined ? {} : { baselineLatency }),
   };
 }
 
