@@ -9,7 +9,7 @@ check() {
   shift 2
   if "$@" >/dev/null 2>&1; then echo "ok|$what"; else echo "WRONG|$what|$fix"; fi
 }
-again="in ansible/: ansible-playbook site.yml"
+again="npm run up; on your own servers, in ansible/: ansible-playbook site.yml"
 
 contains() { # WORD COMMAND...: the command prints the word on a line of its own
   word=$1
@@ -199,7 +199,7 @@ try:
         print(f"ok|prometheus evaluates {len(rules)} rules")
     else:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        print(f"WRONG|prometheus evaluates its rules|{', '.join(wrong[:3]) or 'there are none'}{more}; in ansible/: ansible-playbook site.yml; see: journalctl -u prometheus")
+        print(f"WRONG|prometheus evaluates its rules|{', '.join(wrong[:3]) or 'there are none'}{more}; npm run up (your own servers: site.yml); see: journalctl -u prometheus")
     unread = ask("query?" + urllib.parse.urlencode({"query": "node_textfile_scrape_error > 0"}))["result"]
     if unread:
         hosts = ", ".join(sorted(each["metric"].get("host", "?") for each in unread))

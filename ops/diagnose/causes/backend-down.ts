@@ -8,7 +8,7 @@ export const backendDown: Cause = {
   next: [
     "npm run ssh -- HOST sudo journalctl -u halo -n 50",
     "npm run ssh -- HOST sudo systemctl restart halo",
-    "vagrant up HOST",
+    "npm run exec -- vagrant up HOST",
   ],
   explainedBy: {},
   detect: (s) =>
