@@ -39,10 +39,24 @@ def site_problems(sites, services, groups, root):
     """sites and services as in group_vars; root is the project's folder, which has app/web."""
     if not sites:
         return ["sites.yml: there is no site"]
-    found = []
+    if not isinstance(sites, list):
+        return ["sites.yml: sites has to be a list"]
+    found = [f"sites.yml: {problem}" for number, site in enumerate(sites, 1) for problem in of_shape(number, site)]
+    if found:
+        return found
     for number, site in enumerate(sites, 1):
         found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, root)]
     return found + [f"sites.yml: {problem}" for problem in between_sites(sites)]
+
+
+def of_shape(number, site):
+    """The problems of a site that the other functions cannot read."""
+    if not isinstance(site, dict):
+        yield f"site {number} has to have keys such as domain; it is {site or 'empty'}"
+        return
+    for key in ("ports", "any_name_ports"):
+        if not isinstance(site.get(key) or [], list):
+            yield f"{site.get('domain') or f'site {number}'}: {key} has to be a list such as [80]; it is {site[key]}"
 
 
 def ports_of(site):
@@ -94,7 +108,7 @@ def of_path(path, answer, services, groups, root):
         return
     ((kind, value),) = answer.items()
     if kind == "service":
-        service = services.get(value)
+        service = services.get(str(value))
         if service is None:
             yield f": there is no service {value} in firewall.yml; there are {', '.join(services)}"
             return

@@ -164,6 +164,42 @@ test("sites: none, and a port that two would answer for any name", () => {
   ]);
 });
 
+test.each<[string, unknown, string]>([
+  ["a name alone", ["halo.test"], "site 1 has to have keys such as domain; it is halo.test"],
+  ["an empty item", [null], "site 1 has to have keys such as domain; it is empty"],
+  ["a port alone", [{ ...docs, ports: 80 }], "docs.test: ports has to be a list such as [80]; it is 80"],
+  ["a mapping", { docs }, "sites has to be a list"],
+  [
+    "a list of services",
+    [{ ...docs, paths: { "/": { service: ["app"] } } }],
+    "docs.test, /: there is no service ['app'] in firewall.yml; there are ssh, http, app, redis, lost, prometheus",
+  ],
+])("sites that cannot be read as such: %s", (_, sites, problem) => {
+  expect(filter("validate", "site_problems", sites, services, groups, "/")).toEqual([`sites.yml: ${problem}`]);
+});
+
+test("Ansible prints each problem on a line of its own", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-filters-"));
+  try {
+    const tasks = join(plugins, "../parts/check_inventory.yml");
+    const vars = { sites: [{ domain: "docs.test" }], firewall_services: services, halo_root: "/" };
+    const play = { hosts: "localhost", gather_facts: false, vars, tasks: [{ import_tasks: tasks }] };
+    writeFileSync(join(folder, "play.yml"), JSON.stringify([play]));
+    const { stdout } = spawnSync("ansible-playbook", ["--inventory", "localhost,", join(folder, "play.yml")], {
+      encoding: "utf8",
+      env: {
+        ...process.env,
+        LC_ALL: "C.UTF-8",
+        ANSIBLE_CONFIG: join(plugins, "../ansible.cfg"),
+        ANSIBLE_FILTER_PLUGINS: plugins,
+      },
+    });
+    expect(stdout).toMatch(/docs\.test needs ports or any_name_ports\n *sites\.yml: docs\.test needs paths\n/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a rollback can go to a release that every backend has, none has marked, and every balancer can serve", () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-filters-"));
   mkdirSync(join(folder, "r1.tar.gz")); // no file
