@@ -1,7 +1,7 @@
 import { viaLab } from "../cluster/hosts.ts";
 import { step, tryCapture } from "../lib/exec.ts";
 
-/** Installs the load generator where it is missing and can be; throws a Problem where it cannot. */
+/** Installs the load generator where it is missing and can be; throws a UserError where it cannot. */
 export async function needWrk(): Promise<void> {
   if (tryCapture(["sh", "-c", "command -v wrk"]) === null)
     await step("Install wrk", "packages", ["ops/install-packages", "wrk"]);
