@@ -1,12 +1,13 @@
 /** Deploys and rollbacks: good ones, bad ones and one that is cut off. */
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { playbook } from "../cluster/hosts.ts";
 import { killGroup, pause } from "../cluster/session.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { localPath } from "../lib/paths.ts";
+import { textOf } from "../lib/script.ts";
 import { type Live, notLive } from "./budget.ts";
 import { tail } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
@@ -75,7 +76,7 @@ const corruptions: { how: string; reason: string; corrupt: (stage: string) => vo
   {
     how: "answers not ready",
     reason: "corrupt: not ready",
-    corrupt: (stage) => copyFileSync(new URL("unready.ts", import.meta.url), main(stage)),
+    corrupt: (stage) => writeFileSync(main(stage), textOf(new URL("unready.ts", import.meta.url))),
   },
   {
     how: "reports another version",
