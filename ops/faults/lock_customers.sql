@@ -1,6 +1,6 @@
--- Locks the customers for 0.4 s of each half second, for so many seconds as halo.seconds says.
 DO $$ BEGIN
   FOR i IN 1..2 * current_setting('halo.seconds')::int LOOP
+    -- Half a second in all. This comment is no first line because diagnose shows the statement's first 80 characters.
     LOCK TABLE workshop.customers IN ACCESS EXCLUSIVE MODE;
     PERFORM pg_sleep(0.4);
     COMMIT;
