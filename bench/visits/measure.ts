@@ -13,7 +13,7 @@ import { textOf } from "../../ops/lib/script.ts";
 import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
-const connections = 64; // enough to keep two cores busy; reliability the measurements in docs/decisions used the same
+const connections = 64; // enough to keep two cores busy; the measurements in docs/decisions used the same number
 const warmUp = 15; // s; a JIT that has just begun serves a third less
 type Side = "halo" | "bare";
 type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };

@@ -5,7 +5,7 @@ Arguments: the URL of the service's readiness, and the backend's name for the me
 import sys, time, urllib.request
 
 url, backend = sys.argv[1:]
-end = time.time() + 3600  # the limit of the drill comes first; this ends a wait that lost its drill
+end = time.time() + 900  # the longest limit of a drill; a wait outlives a drill that was ended
 
 while time.time() < end:
     try:
