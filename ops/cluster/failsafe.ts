@@ -25,7 +25,7 @@ export async function announce(
   ...args: string[]
 ): Promise<string> {
   if (!monitoring) return "";
-  const quoted = args.filter(Boolean).map((each) => `'${each}'`);
+  const quoted = args.filter(Boolean).map(quote);
   const line = `halo-planned ${edge} drill ${name} ${quoted.join(" ")}`;
   return session.on(monitoring, line).then(
     ({ output }) => output.match(/^[0-9a-f-]{36}$/m)?.[0] ?? "",

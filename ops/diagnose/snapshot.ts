@@ -6,6 +6,7 @@ import { type Host, hosts } from "../cluster/inventory.ts";
 import { portOf } from "../cluster/ports.ts";
 import { UserError } from "../lib/cli.ts";
 import { capture } from "../lib/exec.ts";
+import { quote } from "../lib/script.ts";
 
 /** Seconds since 1970. */
 type Time = number;
@@ -182,7 +183,7 @@ export async function gather(window: number): Promise<Snapshot> {
       parts: Object.entries(parts).flatMap(([group, part]) => (groups.includes(group) ? [part] : [])),
       prometheus: { url: `http://${address}:${portOf("prometheus")}/prometheus`, queries: queries(window) },
     };
-    const quoted = `'${JSON.stringify(request).replaceAll("'", "'\\''")}'`;
+    const quoted = quote(JSON.stringify(request));
     try {
       return JSON.parse(
         await capture(remote(all.find((each) => each.name === name) as Host, "sudo", "python3", "-", quoted), script),

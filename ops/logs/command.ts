@@ -8,6 +8,7 @@ import { UserError } from "../lib/cli.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { capture } from "../lib/exec.ts";
 import { outputOf } from "../lib/framing.ts";
+import { quote } from "../lib/script.ts";
 import { inOrder, type Line, parseJournal, parseNginx, render, traceRequest, tries } from "./lines.ts";
 import { findRequest, type Source, searchJournal, sourcesOf } from "./sources.ts";
 
@@ -103,7 +104,7 @@ async function follow(sources: Source[], print: (line: Line) => void): Promise<n
     sources.map(({ host, script, parse }) => {
       // The far end lives as long as its input is open, which ends with ssh however that ends.
       const script2 = `${script} & reader=$!; cat >/dev/null; kill $reader`;
-      const argv = remote(host, "sudo", "bash", "-c", `'${script2.replaceAll("'", "'\\''")}'`);
+      const argv = remote(host, "sudo", "bash", "-c", quote(script2));
       const [file = "", ...args] = argv;
       const content = () => {
         const framed = outputOf(argv);

@@ -5,6 +5,7 @@ import { findHost, playbook, remote, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
 import { outputOf } from "../../ops/lib/framing.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { quote } from "../../ops/lib/script.ts";
 
 export type Result = { code: number; output: string };
 
@@ -50,7 +51,7 @@ export async function must(argv: string[], env?: NodeJS.ProcessEnv): Promise<str
 
 /** Runs a shell line as root on a host; throws with its output when it fails. */
 export const on = (host: string, line: string): Promise<string> =>
-  must(remote(findHost(host), "sudo", "sh", "-c", `'${line.replaceAll("'", "'\\''")}'`));
+  must(remote(findHost(host), "sudo", "sh", "-c", quote(line)));
 
 export const vagrant = (...args: string[]): Promise<string> => must(viaLab(["vagrant", ...args]));
 

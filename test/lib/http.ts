@@ -1,14 +1,16 @@
 import http from "node:http";
 import { connect } from "node:net";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { counterSite, siteFor } from "../../ops/cluster/sites.ts";
+import { counterSite, siteFor, sites } from "../../ops/cluster/sites.ts";
 import { backends, until } from "./hosts.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
+// Read once: a test under load sends thousands of requests.
+const all = sites();
 export const {
   domain,
   ports: [port],
-} = counterSite();
+} = counterSite(all);
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; bytes: Buffer; ms: number };
 export type Visit = {
@@ -22,16 +24,17 @@ export type Visit = {
 /** One request to the balancer (or another host and port); ms is the time to the last byte. */
 export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
   const since = performance.now();
+  const site = siteFor(path, all);
   return new Promise((resolve, reject) => {
     const outgoing = http.request(
       {
         host: balancerAddress,
-        port: siteFor(path).ports[0],
+        port: site.ports[0],
         path,
         timeout: 15_000,
         agent: false,
         ...options,
-        headers: { Host: siteFor(path).domain, ...options.headers },
+        headers: { Host: site.domain, ...options.headers },
       },
       (incoming) => {
         const chunks: Buffer[] = [];
