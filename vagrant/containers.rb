@@ -6,7 +6,7 @@ module Containers
             --sysctl=net.ipv4.tcp_orphan_retries=2 --cgroupns=host --restart=unless-stopped
             --volume=/sys/fs/cgroup:/sys/fs/cgroup:rw --tmpfs=/run --tmpfs=/tmp].freeze
 
-  # Vagrant's docker provider inspects every container it sees, and fails on those that a build beside it has just
+  # Vagrant's docker provider inspects every container it sees, and fails on containers that a parallel build has just
   # removed. The lab has the image built beforehand.
   def self.one_at_a_time
     ENV["VAGRANT_NO_PARALLEL"] = "yes" if ENV["VAGRANT_DEFAULT_PROVIDER"] == "docker" || ARGV.include?("--provider=docker")

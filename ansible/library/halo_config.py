@@ -232,7 +232,7 @@ class Config:
                 return None
             return self.fail(f"{item['path']}: {error.args[0]} on this host. Fix: install its package, or name another owner or group")
 
-    # What is there, and what differs
+    # The present state, and how it differs
 
     @staticmethod
     def attributes(path):
@@ -248,7 +248,7 @@ class Config:
         return {"mode": f"{int(item['mode'], 8):04o}", "owner": owner, "group": group, "type": kind}
 
     def differs(self, item, kind):
-        """Whether path, kind, mode and owner are not as wanted; where something is there, the difference is noted."""
+        """Whether path, kind, mode and owner are not as wanted; where something exists, the difference is noted."""
         before, after = self.attributes(item["path"]), self.wanted(item, kind)
         if before == after:
             return False
@@ -272,7 +272,7 @@ class Config:
             return b""
 
     def note(self, path, before, after, file=None):
-        """Adds the difference of a text. What is secret in it is not shown, neither the old nor the new."""
+        """Adds the difference of a text. Secrets in it are not shown, neither the old nor the new."""
         if before == after:
             return
         texts = [(text or b"").decode("utf-8", "replace") for text in (before, after)]
@@ -344,7 +344,7 @@ class Config:
         finally:
             shutil.rmtree(staged, ignore_errors=True)
 
-    # What is left to restart or to reload, of this run and of those that were cut short
+    # Units that still need a restart or a reload, from this run and from interrupted runs
 
     def load_pending(self):
         try:
@@ -380,7 +380,7 @@ class Config:
             self.run("systemctl", "daemon-reload")
         state = self.states(running + stopped)
         off = [unit for unit in stopped if state[unit]["UnitFileState"] == "enabled" or state[unit]["ActiveState"] == "active"]
-        # What is static needs nobody to enable it.
+        # A static unit needs nobody to enable it.
         on = [unit for unit in running if state[unit]["UnitFileState"] not in ("enabled", "static")]
         for how, units in (("stop", off), ("enable", on)):
             self.act(how, *units)

@@ -1,9 +1,9 @@
 """The deploy lock and the log of deploys, on the balancer.
 
-  take NEW [MARK]  puts NEW there if nobody has the lock, or the one with that mark still has it; otherwise prints who has it, and ends with 3
+  take NEW [MARK]  makes NEW the lock if nobody has it, or the owner with that mark still has it; otherwise prints the owner, and ends with 3
   log LINE         writes a line (a JSON object) with the time into the log
   give OWN LINE    the same, and gives the lock back if it is OWN
-Who has it is an object: lock (its fields), damaged (that it is no lock as this program writes it; its message is then what is there), and mark.
+The owner is printed as an object: lock (its fields), damaged (the file is no lock as this program writes it; the message is then its text), and mark.
 """
 
 import fcntl, hashlib, json, os, stat, sys, time
@@ -42,7 +42,7 @@ def move():
 
 
 def keep(path, text, flags):
-    """Writes it so that it is there after a power cut."""
+    """Writes it so that it survives a power cut."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
     try:
         data = text.encode()

@@ -97,7 +97,7 @@ for group in "$@"; do
       check "postgresql has checksums, and none was wrong" "restore a backup: docs/operations/backup.md" contains on/0 sql "SELECT current_setting('data_checksums') || '/' || sum(checksum_failures) FROM pg_stat_database"
       check "postgresql flushes what it acknowledges" "$again" contains on/on sql "SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')"
       left=$(sql "SELECT string_agg(datname, ', ') FROM pg_database WHERE datname LIKE 'halo\_%'" 2>/dev/null || true)
-      [ -z "$left" ] || echo "note|postgresql has the database $left besides|a restore that was interrupted left it; look at it, then on the host: sudo -u postgres dropdb NAME"
+      [ -z "$left" ] || echo "note|postgresql has the database $left besides|a restore that was interrupted left it. Fix: check what it holds, then on the host: sudo -u postgres dropdb NAME"
       echo "ok|migrations are applied of release $(migrated)"
       case " $* " in *" redis "*) ;; *) backup_line ;; esac
       ;;
@@ -180,7 +180,7 @@ def down():
     return len(targets), [f"{each['labels']['job']} of {each['labels']['instance']}" for each in targets if each["health"] != "up"]
 
 try:
-    # Who came up a moment ago is asked within 10 s.
+    # Prometheus scrapes a target that came up a moment ago within 10 s.
     until = time.monotonic() + 12
     while (state := down())[1] and time.monotonic() < until:
         time.sleep(0.5)

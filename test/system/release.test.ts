@@ -289,7 +289,7 @@ atNight(
       await on(
         first,
         `cd /opt/halo/runtime; [ -e ${runtime} ] && rm -rf half || mv half ${runtime}; ln -sfn ${runtime} current
-      halo-release reject ${before}-other ${before}; halo-release settle; rm -rf /opt/halo/releases/${before}-*`,
+      halo-release reject ${before}-other ${before}; halo-release apply; rm -rf /opt/halo/releases/${before}-*`,
       );
     }
     expect(await running()).toEqual([timeout, exe]);

@@ -295,7 +295,7 @@ echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --work
     ["a group that is not there", { paths: { "/": { service: "lost" } } }, "on the group nowhere, which the inventory"],
     ["a closed service", { paths: { "/": { service: "redis" } } }, "closed to the balancers"],
     ["no name", { domain: undefined }, `site ${sites.length + 1} needs domain`],
-    ["a name that is there", { domain }, `${domain} is defined 2 times`],
+    ["a name that is taken", { domain }, `${domain} is defined 2 times`],
     ["a port of another site's", { any_name_ports: [8085] }, `${workshop} and ${third.domain} claim it`],
     ["a port of SSH's", { ports: [22] }, "port 22 is the service ssh's"],
     ["a folder of no release", { paths: { "/": { web: "shop" } } }, "there is no folder app/web/shop"],

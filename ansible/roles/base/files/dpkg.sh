@@ -18,7 +18,7 @@ trap 'rm -f $policy; [ ! -e $policy.halo ] || mv $policy.halo $policy' EXIT
 printf '#!/bin/sh\nexit 101\n' >$policy
 chmod 0755 $policy
 
-# What was seen may be an update that is under way: dpkg does not wait for its lock by itself.
+# The broken state may be an update that is under way: dpkg does not wait for its lock by itself.
 waited=0
 # shellcheck disable=SC2086 # two words
 until said=$(dpkg $keep --configure --pending 2>&1); do

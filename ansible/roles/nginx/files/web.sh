@@ -27,7 +27,7 @@ if [ "$1" != switch ] || [ "$(readlink $www/current)" = "$web" ]; then exit 0; f
 ln -sfn "$web" $www/.current
 mv -T $www/.current $www/current
 echo "switched to $2"
-# What no release on this host has any more goes.
+# Files that no release on this host has any more go.
 for file in "$www"/a/*/*; do
   set -- $releases/*/web/"$(basename "$(dirname "$file")")"/a/"${file##*/}"
   [ -e "$1" ] || rm -f "$file"

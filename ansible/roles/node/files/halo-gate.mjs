@@ -24,7 +24,7 @@ function alive() {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return error.code === "EPERM"; // it is there, and somebody else's
+    return error.code === "EPERM"; // the process exists, and belongs to another user
   }
 }
 
@@ -33,8 +33,8 @@ for (;;) {
   if (!reason) break;
   const lives = alive();
   // A candidate will not change its mind; on the real port the old worker may answer for a moment.
-  const settled = !lives || (pid !== undefined && reason.other);
-  if (!settled && Date.now() < end) {
+  const final = !lives || (pid !== undefined && reason.other);
+  if (!final && Date.now() < end) {
     await new Promise((next) => setTimeout(next, 200));
     continue;
   }

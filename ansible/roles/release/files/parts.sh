@@ -1,7 +1,7 @@
 #!/bin/sh
 # Unpacks the pages, the migrations and the Redis function of a release, and gives that to a Redis that is here: parts.sh ID TARBALL SHA256 KEPT|all [SERVING ...]
-# The folder appears whole or not at all, and nothing half-made stays; of the others the newest KEPT stay, and those that are
-# SERVING. all: a backend besides, which gets the whole and sees to the old ones itself.
+# The folder appears completely or not at all, and nothing half-made stays. Of the other releases the newest KEPT and the SERVING
+# ones stay. all: the host is a backend too, which gets the whole release and removes old ones itself.
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 LANGUAGE=

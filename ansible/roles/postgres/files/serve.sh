@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings PostgreSQL into service with its present settings, and puts database, roles and rights right: settle.sh VERSION STATEMENT_TIMEOUT IDLE_TIMEOUT
+# Starts or reloads PostgreSQL with its present settings, and corrects database, roles and rights: serve.sh VERSION STATEMENT_TIMEOUT IDLE_TIMEOUT
 # The service's password is the standard input. Prints a line for what it changed.
 set -eu
 export LC_ALL=C.UTF-8 LANGUAGE=
@@ -10,7 +10,7 @@ data=/var/lib/postgresql/$version/main
 password=$(cat)
 
 die() {
-  echo "settle: $*" >&2
+  echo "serve: $*" >&2
   exit 1
 }
 ask() { runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align "$@"; }
@@ -23,7 +23,7 @@ systemctl is-enabled --quiet "$unit" || systemctl enable --quiet "$unit"
 if ! "/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | grep -q '^Data page checksum version: *1$'; then
   # The package has made its cluster without. In one with data this reads all of them, once.
   stopped=$(systemctl is-active "$unit" || true)
-  # Whatever happens from here on: who was in service is so again.
+  # A server that was in service is so again, also after an error from here on.
   [ "$stopped" != active ] || trap 'systemctl start "$unit"' EXIT
   systemctl stop "$unit"
   said=$(runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" 2>&1) ||
