@@ -8,7 +8,7 @@ releases=/opt/halo/releases
 www=/var/www/halo
 web=$releases/$2/web
 [ -d "$web" ] || {
-  echo "the web files of release $2 are not on this host, nor its file on the controller; npm run deploy brings a new release" >&2
+  echo "the web files of release $2 are not on this host, nor its file on the controller. Fix: npm run deploy brings a new release" >&2
   exit 1
 }
 for site in "$web"/*/; do

@@ -15,7 +15,7 @@ die() {
 }
 ask() { runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align "$@"; }
 start() {
-  systemctl "$1" "$unit" || die "PostgreSQL does not start: $(journalctl --unit="$unit" --output=cat --lines=5)"
+  systemctl "$1" "$unit" || die "PostgreSQL does not start: $(journalctl --unit="$unit" --output=cat --lines=5). Fix: correct the cause that its log names, then run the playbook again"
 }
 
 systemctl daemon-reload
@@ -27,7 +27,7 @@ if ! "/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | grep -q '^Data 
   [ "$stopped" != active ] || trap 'systemctl start "$unit"' EXIT
   systemctl stop "$unit"
   said=$(runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" 2>&1) ||
-    die "the checksums could not be switched on, and PostgreSQL runs without: $said"
+    die "the checksums could not be switched on, and PostgreSQL runs without: $said. Fix: correct the cause, then run the playbook again"
   trap - EXIT
   echo "checksums are on"
 fi
@@ -53,7 +53,7 @@ else
 fi
 wrong=$(ask --command="SELECT sourcefile || ':' || sourceline || ': ' || name || ' = ' || setting || ': ' || error FROM pg_file_settings
     WHERE error IS NOT NULL UNION ALL SELECT 'pg_hba.conf:' || line_number || ': ' || error FROM pg_hba_file_rules WHERE error IS NOT NULL")
-[ -z "$wrong" ] || die "$wrong"
+[ -z "$wrong" ] || die "$wrong. Fix: correct this setting in role postgres, then run the playbook again"
 
 ask -v database=halo -v statement_timeout="$2" -v idle_timeout="$3" --file=/etc/halo/database.sql
 
@@ -63,6 +63,6 @@ if ! login >/dev/null; then
 \getenv password HALO_PASSWORD
 ALTER ROLE halo PASSWORD :'password';
 SQL
-  said=$(login) || die "role halo cannot log in: $said"
+  said=$(login) || die "role halo cannot log in: $said. Fix: correct the rules in pg_hba.conf.j2, then run the playbook again"
   echo "the password of role halo is new"
 fi

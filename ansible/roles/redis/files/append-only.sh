@@ -10,5 +10,5 @@ for _ in $(seq 600); do
   case $state in *aof_rewrite_in_progress:0*aof_last_bgrewrite_status:ok*) [ -s /var/lib/redis/appendonlydir/appendonly.aof.manifest ] && exit 0 ;; esac
   sleep 0.5
 done
-echo "Redis did not finish its append-only file in 5 minutes: $state" >&2
+echo "Redis did not finish its append-only file in 5 minutes: $state. Fix: see journalctl -u redis-server, then run the playbook again" >&2
 exit 1
