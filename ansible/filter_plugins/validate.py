@@ -110,13 +110,13 @@ def of_path(path, answer, services, groups, root):
     if kind == "service":
         service = services.get(str(value))
         if service is None:
-            yield f": there is no service {value} in firewall.yml; there are {', '.join(services)}"
+            yield f": there is no service {value} in firewall_services; there are {', '.join(services)}"
             return
         missing = [group for group in service["hosts"] if group not in groups]
         if missing:
             yield f": the service {value} is on the group {', '.join(missing)}, which the inventory does not have"
         elif not {"balancers", "all", "any"} & set(service["from"]):
-            yield f": the service {value} is closed to the balancers; put balancers into its `from` in firewall.yml"
+            yield f": the service {value} is closed to the balancers; put balancers into its `from` in firewall_services"
     elif kind == "web" and not os.path.isdir(os.path.join(root, "app/web", str(value))):
         yield f": there is no folder app/web/{value}"
     elif kind == "files" and not FILES.match(str(value)):

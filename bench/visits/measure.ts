@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/ports.ts";
+import { portOf } from "../../ops/cluster/services.ts";
 import { openSession } from "../../ops/cluster/session.ts";
 import { counterSite, urlOf } from "../../ops/cluster/sites.ts";
 import { backends, balancer } from "../../ops/cluster/topology.ts";

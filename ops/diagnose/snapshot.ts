@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { remote } from "../cluster/hosts.ts";
 import { type Host, hosts } from "../cluster/inventory.ts";
-import { portOf } from "../cluster/ports.ts";
+import { portOf } from "../cluster/services.ts";
 import { UserError } from "../lib/cli.ts";
 import { capture } from "../lib/exec.ts";
 import { quote } from "../lib/script.ts";

@@ -1,7 +1,7 @@
 /** Steps that several drills take. */
 import { findHost, viaLab } from "../cluster/hosts.ts";
-import { portOf } from "../cluster/ports.ts";
 import { existingProvider } from "../cluster/provider.ts";
+import { portOf } from "../cluster/services.ts";
 import type { Result, Session } from "../cluster/session.ts";
 import { balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";

@@ -2,7 +2,7 @@
 import type { Undo } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { maxmemory } from "../cluster/maxmemory.ts";
-import { portOf } from "../cluster/ports.ts";
+import { portOf } from "../cluster/services.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends, balancer, postgres, redis } from "../cluster/topology.ts";
 import { quote, shellScript, textOf } from "../lib/script.ts";

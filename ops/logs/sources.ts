@@ -1,4 +1,5 @@
 import type { Host } from "../cluster/inventory.ts";
+import { serviceLogs } from "../cluster/services.ts";
 import { UserError } from "../lib/cli.ts";
 import { type Line, parseJournal, parseNginx } from "./lines.ts";
 
@@ -8,19 +9,6 @@ export type Source = { host: Host; script: string; parse(host: string, line: str
 /** The range to read: the last lines, at most so many, of the last so many seconds; with follow, and the lines that come then. */
 export type Span = { seconds: number; lines: number; follow: boolean };
 
-/** Each service's place: the group of its hosts, its units (the first one by its whole name), its files. */
-const services: Record<string, { group: string; units: string[]; files?: string }> = {
-  nginx: { group: "balancers", units: ["nginx"], files: "/var/log/nginx/access.log /var/log/nginx/error.log" },
-  app: { group: "backends", units: ["halo", "halo-candidate-*"] },
-  redis: { group: "redis", units: ["redis-server"] },
-  postgres: { group: "postgres", units: ["postgresql", "postgresql@*"] },
-  backup: { group: "redis", units: ["halo-backup"] },
-  prometheus: { group: "monitoring", units: ["prometheus"] },
-  alertmanager: { group: "monitoring", units: ["prometheus-alertmanager"] },
-  grafana: { group: "monitoring", units: ["grafana-server"] },
-  exporters: { group: "all", units: ["mtail", "prometheus-*-exporter"] },
-};
-
 function journal(host: Host, units: string[], { seconds, lines, follow }: Span): Source {
   const chosen = units.map((unit) => `--unit='${unit}'`).join(" ");
   const fields = "MESSAGE,UNIT,_SYSTEMD_UNIT";
@@ -28,26 +16,26 @@ function journal(host: Host, units: string[], { seconds, lines, follow }: Span):
   return { host, script, parse: parseJournal };
 }
 
-const files = (host: Host, names: string, { lines, follow }: Span): Source => ({
+const files = (host: Host, names: string[], { lines, follow }: Span): Source => ({
   host,
   // Both of nginx's files exist from its installation on.
-  script: `tail --quiet --lines=${lines}${follow ? " --follow=name --retry" : ""} ${names} 2>/dev/null`,
+  script: `tail --quiet --lines=${lines}${follow ? " --follow=name --retry" : ""} ${names.join(" ")} 2>/dev/null`,
   parse: parseNginx,
 });
 
-/** Whether a host belongs to a group; every one to all. */
-const isIn = (host: Host, group: string) => group === "all" || host.groups.includes(group);
+/** Whether a host belongs to one of the groups; every one to all. */
+const isIn = (host: Host, groups: string[]) => ["all", ...host.groups].some((group) => groups.includes(group));
 
 /**
  * The logs that a name stands for: a host's journal (what of it is Halo's), or a service's on each of its hosts; without a
  * name every host's journal. Throws a UserError with the names that there are.
  */
 export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): Source[] {
-  const here = Object.entries(services).filter(([, { group }]) => hosts.some((host) => isIn(host, group)));
+  const here = Object.entries(serviceLogs()).filter((each) => hosts.some((host) => isIn(host, each[1].hosts)));
   const chosen = hosts.filter((host) => name === undefined || host.name === name);
   if (chosen.length > 0)
     return chosen.map((host) => {
-      const units = here.filter(([, { group }]) => isIn(host, group)).flatMap(([, service]) => service.units);
+      const units = here.filter((each) => isIn(host, each[1].hosts)).flatMap(([, service]) => service.units);
       return journal(host, units, span);
     });
   const service = here.find(([each]) => each === name)?.[1];
@@ -57,7 +45,7 @@ export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): 
       `name one of ${[...hosts.map((host) => host.name), ...here.map(([each]) => each)].join(", ")}`,
     );
   return hosts
-    .filter((host) => isIn(host, service.group))
+    .filter((host) => isIn(host, service.hosts))
     .flatMap((host) => [
       journal(host, service.units, span),
       ...(service.files ? [files(host, service.files, span)] : []),

@@ -131,7 +131,7 @@ test.each<[string, object, string[]]>([
   [
     "an unknown service",
     { paths: { "/": { service: "shop" } } },
-    of(", /: there is no service shop in firewall.yml; there are ssh, http, app, redis, lost, prometheus"),
+    of(", /: there is no service shop in firewall_services; there are ssh, http, app, redis, lost, prometheus"),
   ],
   [
     "a service of an unknown group",
@@ -141,7 +141,7 @@ test.each<[string, object, string[]]>([
   [
     "a closed service",
     { paths: { "/": { service: "redis" } } },
-    of(", /: the service redis is closed to the balancers; put balancers into its `from` in firewall.yml"),
+    of(", /: the service redis is closed to the balancers; put balancers into its `from` in firewall_services"),
   ],
   ["a folder of no release", { paths: { "/": { web: "shop" } } }, of(", /: there is no folder app/web/shop")],
   [
@@ -172,7 +172,7 @@ test.each<[string, unknown, string]>([
   [
     "a list of services",
     [{ ...docs, paths: { "/": { service: ["app"] } } }],
-    "docs.test, /: there is no service ['app'] in firewall.yml; there are ssh, http, app, redis, lost, prometheus",
+    "docs.test, /: there is no service ['app'] in firewall_services; there are ssh, http, app, redis, lost, prometheus",
   ],
 ])("sites that cannot be read as such: %s", (_, sites, problem) => {
   expect(filter("validate", "site_problems", sites, services, groups, "/")).toEqual([`sites.yml: ${problem}`]);
@@ -198,6 +198,37 @@ test("Ansible prints each problem on a line of its own", () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("a host gets the entries of its groups, and those of all hosts", () => {
+  const units = { redis_exporter: { hosts: ["redis"] }, node: { hosts: ["all"] }, mtail: { hosts: ["balancers"] } };
+  expect(filter("services", "on_groups", units, ["backends", "redis"])).toEqual({
+    redis_exporter: { hosts: ["redis"] },
+    node: { hosts: ["all"] },
+  });
+  expect(filter("services", "on_groups", { nginx: ["balancers"], acl: ["all"] }, [])).toEqual({ acl: ["all"] });
+});
+
+test("the roles' parts make one whole, and no role gives what another one has", () => {
+  const join = (...parts: object[]) => {
+    const program = `import json, sys
+sys.path.insert(0, sys.argv[1])
+sys.dont_write_bytecode = True
+import services
+whole = {}
+for part in json.load(sys.stdin):
+    services.join(whole, part, "the file")
+print(json.dumps(whole))`;
+    const options = { input: JSON.stringify(parts), encoding: "utf8" } as const;
+    return spawnSync("/usr/bin/python3", ["-c", program, `${plugins}/../vars_plugins`], options);
+  };
+  const redis = { firewall_services: { redis: { ports: [6379] } }, metrics_watched: ["redis-server"] };
+  const nginx = { firewall_services: { http: { ports: [80] } }, metrics_watched: ["nginx"] };
+  expect(JSON.parse(join(redis, nginx).stdout)).toEqual({
+    firewall_services: { redis: { ports: [6379] }, http: { ports: [80] } },
+    metrics_watched: ["redis-server", "nginx"],
+  });
+  expect(join(redis, redis).stderr).toMatch(/the file: firewall_services has redis from another role already\. Fix: /);
 });
 
 test("a rollback can go to a release that every backend has, none has marked, and every balancer can serve", () => {

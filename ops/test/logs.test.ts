@@ -164,7 +164,7 @@ test("a name is a host or a service; an unknown one is refused with the list", (
 });
 
 test.each([
-  [["mysql"], /no service mysql\nFix: name one of balancer, .*nginx, app/],
+  [["mysql"], /no service mysql\nFix: name one of balancer, .*app, .*nginx/],
   [["app", "redis"], /one host or service at a time/],
   [["--since", "soon"], /--since soon is not understood/],
   [["--lines", "-1"], /--lines/],

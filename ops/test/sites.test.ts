@@ -1,8 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
-import { parsePort } from "../cluster/ports.ts";
+import { firewallServices, portOf } from "../cluster/services.ts";
 import { counterSite, parseSites, siteFor, siteOf, sites, urlOf } from "../cluster/sites.ts";
 import { root } from "../lib/paths.ts";
 
@@ -48,17 +47,17 @@ describe("with other names, ports and order", () => {
 });
 
 test("a service's port is read from firewall_services", () => {
-  const text = "firewall_services: {app: {ports: [4000, 4001]}, http: {ports: '{{ site_ports }}'}}";
-  expect(parsePort(text, "app")).toBe(4000);
-  expect(() => parsePort(text, "http")).toThrow(/no port for http/);
-  expect(() => parsePort(text, "redis")).toThrow(/no port for redis/);
+  const entry = { hosts: ["backends"], from: ["balancers"] };
+  const services = { app: { ...entry, ports: [4000, 4001] }, http: { ...entry, ports: "{{ site_ports }}" } };
+  expect(portOf("app", services)).toBe(4000);
+  expect(() => portOf("http", services)).toThrow(/no port for http/);
+  expect(() => portOf("redis", services)).toThrow(/no port for redis/);
 });
 
 test("no command has a service's port or a site's name of its own", () => {
-  const services: { ports: unknown }[] = Object.values(
-    parse(readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8")).firewall_services,
-  );
-  const ports = services.flatMap((service) => service.ports).filter((port) => Number(port) > 1024);
+  const ports = Object.values(firewallServices())
+    .flatMap<number | string>((service) => service.ports)
+    .filter((port) => Number(port) > 1024);
   const names = sites().map(({ domain }) => domain.replaceAll(".", "\\."));
   const literal = new RegExp(
     `(?<![\\d.])(${ports.join("|")})(?![\\d.])|\\b(${names.join("|")})\\b|startsWith\\("(metrics|workshop)\\.`,

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { parse } from "yaml";
 import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
+import { portOf } from "../../ops/cluster/services.ts";
 import { domains, sites } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { exercises, pattern, plain } from "../lib/exercises.ts";
@@ -15,13 +15,12 @@ beforeEach(explainByJournals);
 
 const [balancer] = inGroup("balancers");
 const port = sites()[0]?.ports[0];
-const { app } = parse(readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8")).firewall_services;
 
 /** The page's names, addresses and ports, and those of the inventory in use. */
 const names: [string, string][] = [
   ["http://192.168.56.10/", `http://${balancer?.address}${port === 80 ? "" : `:${port}`}/`],
-  ["192.168.56.11:3000", `${hosts().find(({ name }) => name === backends[0])?.address}:${app.ports[0]}`],
-  ["192.168.56.12:3000", `${hosts().find(({ name }) => name === backends[1])?.address}:${app.ports[0]}`],
+  ["192.168.56.11:3000", `${hosts().find(({ name }) => name === backends[0])?.address}:${portOf("app")}`],
+  ["192.168.56.12:3000", `${hosts().find(({ name }) => name === backends[1])?.address}:${portOf("app")}`],
   ["-- balancer ", `-- ${balancer?.name} `],
   ["backend1", backends[0] ?? ""],
   ["backend2", backends[1] ?? ""],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { findHost, ssh } from "../../ops/cluster/hosts.ts";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/ports.ts";
+import { portOf } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock, request, visit } from "../lib/http.ts";

@@ -1,12 +1,8 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { parse } from "yaml";
 import { findHost, remote, ssh } from "../../ops/cluster/hosts.ts";
 import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/ports.ts";
+import { firewallServices, portOf } from "../../ops/cluster/services.ts";
 import { domains, sites } from "../../ops/cluster/sites.ts";
-import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -15,11 +11,18 @@ import { metricsLogin } from "../lib/prometheus.ts";
 beforeEach(explainByJournals);
 const [first = "", second = ""] = backends;
 // The list that the firewall is made from.
-const services: Record<string, { ports: number[]; hosts: string[]; from: string[] }> = parse(
-  readFileSync(join(root, "ansible/group_vars/all/firewall.yml"), "utf8"),
-).firewall_services;
-if (services.http) services.http.ports = [...new Set(sites().flatMap((site) => site.ports))];
-if (services.metrics) services.metrics.ports = [9464]; // of as many workers as there are
+const given = firewallServices();
+// Expressions of Ansible's: the sites' ports, and one for each worker.
+const expressions: Record<string, number[]> = {
+  http: [...new Set(sites().flatMap(({ ports }) => ports))],
+  metrics: [9464],
+};
+const services = Object.fromEntries(
+  Object.entries(given).map(([name, each]) => [
+    name,
+    { ...each, ports: expressions[name] ?? [each.ports].flat().map(Number) },
+  ]),
+);
 
 test("npm run ssh -- HOST CMD has a terminal where its caller has one", async () => {
   const command = ["ops/run", "ssh", first, "tty"];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost } from "../../ops/cluster/hosts.ts";
-import { portOf } from "../../ops/cluster/ports.ts";
+import { firewallServices, portOf } from "../../ops/cluster/services.ts";
 import { domains } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
@@ -21,7 +21,7 @@ const {
   nginx_connections_per_client: underWay,
   nginx_connections,
 } = yaml("roles/nginx/defaults/main.yml");
-const { connections_per_address: perAddress } = yaml("group_vars/all/firewall.yml").firewall_services.http;
+const perAddress = firewallServices().http?.connections_per_address ?? 0;
 
 /** Runs test/lib/flood.ts on a host, whose address is limited; resolves with what it prints. */
 async function flood<T>(host: string, mode: string, name: string, ...words: (number | string)[]): Promise<T> {

@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/ports.ts";
+import { portOf } from "../../ops/cluster/services.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
 import type { Report } from "../../ops/load/report.ts";
 import { backends, explainByJournals, must, on, sh, start, until } from "../lib/hosts.ts";

@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { findHost, ssh, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts, inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
 import { query } from "../../ops/cluster/prometheus.ts";
+import { firewallServices, joined } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, request, visit } from "../lib/http.ts";
@@ -51,20 +52,19 @@ function unwatched(): string {
 }
 
 describe("targets", () => {
-  const all = (job: string, names: string[]) => names.map((name) => `${job} of ${name}`);
-  const names = (group: string) => inGroup(group).map(({ name }) => name);
+  const [redis = ""] = inGroup("redis").map(({ name }) => name);
 
   test("are the inventory's, none is missing and every one is up", async () => {
-    const wanted = [
-      ...all(
-        "service",
-        backends.map((name) => `${name}/0`),
-      ),
-      ...["node", "process"].flatMap((job) => all(job, names("all"))),
-      ...["nginx", "edge"].flatMap((job) => all(job, names("balancers"))),
-      ...["redis", "postgres"].flatMap((job) => all(job, names(job))),
-      ...["prometheus", "alertmanager"].flatMap((job) => all(job, [monitoring])),
-    ].sort();
+    const services = firewallServices();
+    const wanted = Object.entries(joined<{ service: string; workers?: string }>("metrics_jobs"))
+      .flatMap(([job, { service, workers }]) => {
+        const found = services[service]?.hosts.flatMap((group) => inGroup(group)) ?? [];
+        return found.map(({ name }) => `${job} of ${name}${workers ? "/0" : ""}`);
+      })
+      .sort();
+    expect(wanted).toEqual(
+      expect.arrayContaining([`service of ${second}/0`, `node of ${second}`, `redis of ${redis}`]),
+    );
     await until("every target is up", 20_000, async () => {
       const up = (await query("up")).filter(({ value }) => value === 1);
       const seen = up.map(({ labels }) => `${labels.job} of ${labels.instance}`).sort();
@@ -96,7 +96,7 @@ describe("targets", () => {
       'node_systemd_unit_state{name="nginx.service",state="active"}',
     ])
       expect([name, (await query(name)).map(({ value }) => value)]).toEqual([name, [1]]);
-    const [redis = "", postgres = ""] = ["redis", "postgres"].map((group) => inGroup(group)[0]?.name);
+    const [postgres = ""] = inGroup("postgres").map(({ name }) => name);
     expect(await on(redis, "halo-redis-cli acl log")).not.toContain("monitor");
     const sql =
       "SELECT rolsuper OR has_table_privilege('prometheus', 'workshop.customers', 'SELECT') FROM pg_roles WHERE rolname = 'prometheus'";
@@ -200,9 +200,7 @@ describe("access", () => {
   });
 
   test("a host that is not the monitoring one reaches none of its ports on any host", async () => {
-    const services: Record<string, { ports: number[] | string; hosts: string[]; from: string[] }> =
-      read("group_vars/all/firewall.yml").firewall_services;
-    const closed = Object.values(services).filter(
+    const closed = Object.values(firewallServices()).filter(
       ({ from, hosts }) => from.includes("monitoring") || (hosts.includes("monitoring") && !from.includes("any")),
     );
     expect(closed.length).toBeGreaterThan(8);
@@ -352,7 +350,7 @@ atNight(
 );
 
 atNight("site.yml --check --diff shows exactly what would change on a host, and changes nothing", async () => {
-  const rules = "/etc/prometheus/rules/alerts.yml";
+  const rules = "/etc/prometheus/rules/monitoring.yml";
   const state = () =>
     on(
       monitoring,
@@ -370,23 +368,19 @@ atNight("site.yml --check --diff shows exactly what would change on a host, and 
     [...output.matchAll(/^\+\+\+ after: (\S+)/gm)].map(([, path = ""]) =>
       path.replace(/^.*[/]ansible-local-.*[/]/, ""),
     );
-  await on(monitoring, `cp -p ${rules} /run/alerts.yml; sed -i 's/^groups:/# An older text\\n&/' ${rules}`);
+  await on(monitoring, `cp -p ${rules} /run/rules.yml; sed -i 's/^groups:/# An older text\\n&/' ${rules}`);
   try {
     const before = await state();
     const output = await check({ exporters_watched_units: "(halo|nginx)[.]service", nginx_keepalive_timeout: 21 });
     expect(shown(output).sort()).toEqual(
-      [
-        "/etc/prometheus/rules/alerts.yml",
-        "/etc/systemd/system/prometheus-node-exporter.service.d/halo.conf",
-        "nginx.conf.j2",
-      ].sort(),
+      [rules, "/etc/systemd/system/prometheus-node-exporter.service.d/halo.conf", "nginx.conf.j2"].sort(),
     );
     expect(output).toMatch(/^-# An older text$/m);
     expect(output).toMatch(/^reload prometheus$/m);
     expect(output).toMatch(/^restart prometheus-node-exporter$/m);
     expect(await state()).toBe(before);
   } finally {
-    await on(monitoring, `mv /run/alerts.yml ${rules}`);
+    await on(monitoring, `mv /run/rules.yml ${rules}`);
   }
   expect(shown(await check({}))).toEqual([]);
 });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { firewallServices } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { type Answer, balancerAddress, domain, request } from "../lib/http.ts";
@@ -11,8 +12,7 @@ import { atNight, wholeNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
-const vars = (name: string) => parse(readFileSync(join(root, `ansible/group_vars/all/${name}.yml`), "utf8"));
-const { sites } = vars("sites");
+const { sites } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
 const [, { domain: workshop }] = sites;
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -243,11 +243,10 @@ describe("another site is a few lines", () => {
     any_name_ports: [8090],
     paths: { "/": { files: "/usr/share/halo-docs" }, "/tools/": { service: "tools" } },
   };
-  const { firewall_services } = vars("firewall");
   const settings = {
     sites: [...sites, third],
     firewall_services: {
-      ...firewall_services,
+      ...firewallServices(),
       tools: { ports: [9000], hosts: ["redis"], from: ["balancers"] },
     },
   };

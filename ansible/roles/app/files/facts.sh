@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+echo "release=$(cat /opt/halo/current/RELEASE 2>/dev/null)"

@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+there /usr/share/grafana

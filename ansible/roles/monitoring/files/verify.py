@@ -1,0 +1,45 @@
+"""The checks of the monitoring host that ask Prometheus; see parts/verify.sh."""
+
+import glob, json, os, re, time, urllib.parse, urllib.request
+
+
+def ask(what):
+    with urllib.request.urlopen(os.environ["PROMETHEUS"] + "/prometheus/api/v1/" + what, timeout=10) as answer:
+        return json.load(answer)["data"]
+
+
+def down():
+    targets = ask("targets?state=active")["activeTargets"]
+    return len(targets), [f"{each['labels']['job']} of {each['labels']['instance']}" for each in targets if each["health"] != "up"]
+
+
+try:
+    # Prometheus scrapes a target that came up a moment ago within 10 s.
+    until = time.monotonic() + 12
+    while (state := down())[1] and time.monotonic() < until:
+        time.sleep(0.5)
+    count, silent = state
+    if silent:
+        print(f"WRONG|{count - len(silent)} of {count} targets answer prometheus|not: {', '.join(silent)}; see: systemctl list-units 'prometheus*' mtail halo")
+    else:
+        print(f"ok|all {count} targets answer prometheus")
+    rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
+    wrong = [rule["name"] + " fails" for rule in rules if rule["health"] == "err"]
+    # A folder that it may not read is no error to Prometheus: no rule is loaded, and nobody says so.
+    texts = [open(path).read() for path in glob.glob("/etc/prometheus/rules/*.yml")]
+    written = {name for text in texts for name in re.findall(r"^ *(?:- )?(?:alert|record): *['\"]?([\w:]+)", text, re.M)}
+    wrong += [f"{name} is not loaded" for name in sorted(written - {rule["name"] for rule in rules})]
+    if rules and not wrong:
+        print(f"ok|prometheus evaluates {len(rules)} rules")
+    else:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        print(f"WRONG|prometheus evaluates its rules|{', '.join(wrong[:3]) or 'there are none'}{more}; npm run up (your own servers: site.yml); see: journalctl -u prometheus")
+    unread = ask("query?" + urllib.parse.urlencode({"query": "node_textfile_scrape_error > 0"}))["result"]
+    if unread:
+        hosts = ", ".join(sorted(each["metric"].get("host", "?") for each in unread))
+        print(f"WRONG|node exporters read the files of figures|not on {hosts}: a file in /var/lib/prometheus/node-exporter has a bad line or a mode below 0644; "
+              "chmod 0644 or remove it there; see: journalctl -u prometheus-node-exporter")
+    else:
+        print("ok|node exporters read the files of figures")
+except OSError as error:
+    print(f"WRONG|prometheus answers ({error})|see: journalctl -u prometheus")

@@ -1,0 +1,57 @@
+"""The checks of a balancer that ask nginx; see parts/verify.sh."""
+
+import collections, http.client, json, os
+
+sites = json.loads(os.environ["SITES"])
+any_name = [port for site in sites for port in site.get("any_name_ports", [])]
+ports = {site["domain"]: sorted({*site.get("ports", []), *site.get("any_name_ports", [])}) for site in sites}
+first = sites[0]["domain"]
+
+
+def ask(path, host=first, port=ports[first][0], method="GET"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, headers={"Host": host})
+    answer = connection.getresponse()
+    return answer.status, answer.getheader("X-Served-By")
+
+
+def say(right, what, fix):
+    print(f"ok|{what}" if right else f"WRONG|{what}|{fix}")
+
+
+def drained():
+    try:
+        with open("/var/lib/halo-cluster/drained") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
+for name in drained():
+    print(f"note|{name} is drained|npm run undrain -- {name} puts it back")
+backends = set(os.environ["BACKENDS"].split()) - set(drained())
+try:
+    # A path that the service does not have: answered by a backend like any other, and no visit.
+    answers = collections.Counter(ask("/-/verify")[1] or "none" for _ in range(10 * len(backends)))
+    shares = ", ".join(f"{name} {answers[name]}" for name in sorted(answers))
+    say(set(answers) == backends, f"requests go round ({shares})", "start or repair the missing backend")
+    say(ask("/metrics") == (404, None), "metrics are not public", "see nginx/nginx.conf.j2")
+    for port in {port for each in ports.values() for port in each if port not in any_name}:
+        say(ask("/", "unknown.invalid", port)[0] == 421, f"other names are refused on port {port}", "see nginx/nginx.conf.j2")
+    for site in sites:
+        if "/" not in site["paths"]:
+            continue
+        if site["domain"] in os.environ["LOGINS"].split():
+            status = ask("/", site["domain"], ports[site["domain"]][0])[0]
+            say(status == 401, f"{site['domain']} asks who it is ({status})", "see group_vars/all/sites.yml, and nginx' log")
+            continue
+        # A service of somebody else's may have no page there.
+        last = 499 if "service" in site["paths"]["/"] else 399
+        answers = {port: ask("/", site["domain"], port, "HEAD")[0] for port in ports[site["domain"]]}
+        say(
+            all(status <= last and status != 421 for status in answers.values()),
+            site["domain"] + " answers (" + ", ".join(f"{port}: {status}" for port, status in answers.items()) + ")",
+            "see group_vars/all/sites.yml, and nginx' log",
+        )
+except OSError as error:
+    say(False, f"nginx answers ({error})", "see: journalctl -u nginx")

@@ -1,0 +1,2 @@
+# shellcheck shell=sh
+there /usr/local/sbin/halo-release /opt/halo /opt/halo/releases/*

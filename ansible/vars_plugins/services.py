@@ -1,0 +1,48 @@
+"""Variables that the roles make together: each role gives its part in meta/service.yml, and every host has the whole.
+
+A part is a dictionary of variables. A variable that is a dictionary in several roles becomes one with the entries of all; one that is
+a list becomes one list. Nothing can be given twice, so no role changes another's.
+"""
+
+import glob
+import inspect
+import os
+
+from ansible.errors import AnsibleParserError
+from ansible.inventory.group import Group
+from ansible.plugins.vars import BaseVarsPlugin
+
+DOCUMENTATION = r"""
+name: services
+short_description: Variables that the roles make together
+description:
+  - Gives the group all the variables of each C(roles/ROLE/meta/service.yml). Dictionaries and lists of the same name are joined.
+options: {}
+"""
+
+ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "roles")
+
+
+def join(whole, part, file):
+    """Adds a role's part to the whole."""
+    for name, value in part.items():
+        if isinstance(value, list):
+            whole[name] = [*whole.get(name, []), *value]
+            continue
+        for key, entry in value.items():
+            if key in whole.setdefault(name, {}):
+                raise AnsibleParserError(f"{file}: {name} has {key} from another role already. Fix: give it another name there")
+            whole[name][key] = entry
+
+
+class VarsModule(BaseVarsPlugin):
+    def get_vars(self, loader, path, entities, cache=True):
+        super().get_vars(loader, path, entities)
+        found = {}
+        if not any(isinstance(entity, Group) and entity.name == "all" for entity in entities):
+            return found
+        # Ansible core 2.19 renders only the templates of files that are trusted.
+        trust = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters else {}
+        for file in sorted(glob.glob(os.path.join(glob.escape(ROLES), "*/meta/service.yml"))):
+            join(found, loader.load_from_file(file, cache="all", **trust), file)
+        return found
