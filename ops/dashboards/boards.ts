@@ -8,7 +8,7 @@ const site = `site!="${siteOf("metrics")?.domain ?? ""}"`;
 const p95 = (histogram: string, by = "", where = "") =>
   `histogram_quantile(0.95, sum by (${by ? `${by}, ` : ""}le) (rate(${histogram}_bucket{${where}}[$__rate_interval])))`;
 
-/** Every dashboard; the recording rules are in ansible/roles/monitoring/templates/rules/recording.yml. */
+/** Every dashboard; the recording rules are in the roles' templates/rules.yml. */
 export const boards: Board[] = [
   {
     uid: "halo-overview",

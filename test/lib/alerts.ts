@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { root } from "../../ops/lib/paths.ts";
@@ -12,9 +12,7 @@ export type Alert = {
 type Rule = Alert | { record: string; expr: string };
 
 /** Prometheus' files of rules, as Ansible's templates: [[ ]] is a variable, and each is YAML before it is rendered as well. */
-export const ruleFiles = ["recording", "alerts"].map((name) =>
-  join(root, "ansible/roles/monitoring/templates/rules", `${name}.yml`),
-);
+export const ruleFiles = globSync(join(root, "ansible/roles/*/templates/rules.yml")).sort();
 
 /** Every rule of these files, in their order. */
 export const rules: Rule[] = ruleFiles.flatMap((file) =>

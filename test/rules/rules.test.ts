@@ -1,6 +1,6 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { root } from "../../ops/lib/paths.ts";
 import { alerts, ruleFiles } from "../lib/alerts.ts";
@@ -8,15 +8,17 @@ import { must } from "../lib/hosts.ts";
 
 const tests = ["alerts", "slow"].map((name) => join(root, `test/rules/${name}.test.yml`));
 
-/** Where the rules are rendered, beside their tests. */
+/** Where the rules are rendered, each role's by its name, beside their tests. */
 const folder = mkdtempSync(join(tmpdir(), "halo-rules-"));
 const inFolder = (file: string) => join(folder, basename(file));
+const rendered = (file: string) => join(folder, "rules", `${basename(dirname(dirname(file)))}.yml`);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeAll(async () => {
+  mkdirSync(join(folder, "rules"));
   for (const file of tests) copyFileSync(file, inFolder(file));
   for (const src of ruleFiles) {
-    const settings = { src, dest: inFolder(src), mode: "0600", variable_start_string: "[[", variable_end_string: "]]" };
+    const settings = { src, dest: rendered(src), mode: "0600", variable_start_string: "[[", variable_end_string: "]]" };
     await must([
       ...["ansible", "localhost", "--module-name", "ansible.builtin.template", "--args", JSON.stringify(settings)],
       ...["--extra-vars", "metrics_domain=metrics.example"], // another name than the committed one: it is data
@@ -24,7 +26,7 @@ beforeAll(async () => {
   }
 }, 120_000);
 
-test("the rules are valid (promtool)", () => must(["promtool", "check", "rules", ...ruleFiles.map(inFolder)]));
+test("the rules are valid (promtool)", () => must(["promtool", "check", "rules", ...ruleFiles.map(rendered)]));
 test("each alert fires at its threshold and not below (promtool)", () =>
   must(["promtool", "test", "rules", ...tests.map(inFolder)]));
 

@@ -30,7 +30,7 @@ export type Figure = {
   about: string;
 };
 
-/** The figures' limits: the thresholds of the alerts, see roles/monitoring/templates/rules. */
+/** The figures' limits: the thresholds of the alerts, see templates/rules.yml in Ansible's roles. */
 export const limits = {
   p95: [0.2],
   errors: [0.01, 0.05],

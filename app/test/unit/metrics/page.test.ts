@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import {
@@ -11,10 +13,10 @@ import {
 } from "../../../web/metrics/figures.ts";
 import { changes, events, stepOf } from "../../../web/metrics/prometheus.ts";
 
-const rules = (name: string): { alert?: string; record?: string; expr: string }[] =>
-  parse(
-    readFileSync(new URL(`../../../../ansible/roles/monitoring/templates/rules/${name}.yml`, import.meta.url), "utf8"),
-  ).groups.flatMap((group: { rules: unknown[] }) => group.rules);
+const roles = fileURLToPath(new URL("../../../../ansible/roles", import.meta.url));
+const rules: { alert?: string; record?: string; expr: string }[] = globSync("*/templates/rules.yml", { cwd: roles })
+  .flatMap((file) => parse(readFileSync(join(roles, file), "utf8")).groups)
+  .flatMap((group: { rules: [] }) => group.rules);
 
 test.each([
   ["SiteSlow", limits.p95[0]],
@@ -27,12 +29,12 @@ test.each([
   ["DiskCritical", limits.disk[1]],
   ["PoolExhausted", limits.connections[0]],
 ])("the page's limit is the threshold of %s: %s", (alert, limit) => {
-  const expr = rules("alerts").find((rule) => rule.alert === alert)?.expr ?? "";
+  const expr = rules.find((rule) => rule.alert === alert)?.expr ?? "";
   expect(expr.match(/(?:ratio1m|p95_1m|mean1m|ratio) [<>] ([\d.]+)/)?.[1]).toBe(String(limit));
 });
 
 test("every recording rule that the page queries exists", () => {
-  const recorded = new Set(rules("recording").map(({ record }) => record));
+  const recorded = new Set(rules.map(({ record }) => record));
   const asked = figures.flatMap(({ lines }) => lines.map(({ rule }) => rule.replace(/\{.*/, "")));
   expect(asked.filter((rule) => rule.includes(":") && !recorded.has(rule))).toEqual([]);
 });
