@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
@@ -20,8 +21,28 @@ async function programs(name: RegExp, shebang: RegExp): Promise<string[]> {
 
 test("shell scripts (shellcheck)", async () => {
   const scripts = await programs(/\.sh$/, /^#!.*\b(ba)?sh\n/);
-  expect(scripts).toContain("ansible/roles/node/files/pm2");
+  expect(scripts).toContain("ansible/roles/app/files/pm2");
   await clean(["shellcheck", ...scripts]);
+});
+test("the facts and the checks of all roles are one program each (shellcheck)", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-programs-"));
+  try {
+    for (const name of ["host_facts", "verify"]) {
+      const settings = {
+        src: join(root, "ansible/parts", `${name}.j2`),
+        dest: join(folder, `${name}.sh`),
+        mode: "0600",
+      };
+      await must([
+        ...["env", `ANSIBLE_CONFIG=${root}/ansible/ansible.cfg`, "ansible", "localhost", "--playbook-dir", "ansible"],
+        ...["--module-name", "ansible.builtin.template", "--args", JSON.stringify(settings)],
+      ]);
+      await clean(["shellcheck", settings.dest]);
+    }
+    expect(readFileSync(join(folder, "verify.sh"), "utf8")).toMatch(/firewall is loaded[\s\S]*redis runs/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 test("Python programs (pyflakes)", async () => {
   const scripts = await programs(/\.py$/, /^#!.*\bpython3?\b/);
