@@ -22,6 +22,9 @@ options: {}
 
 ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "roles")
 
+# Ansible asks several times for each task and host.
+WHOLE = {}
+
 
 def join(whole, part, file):
     """Adds a role's part to the whole."""
@@ -38,11 +41,11 @@ def join(whole, part, file):
 class VarsModule(BaseVarsPlugin):
     def get_vars(self, loader, path, entities, cache=True):
         super().get_vars(loader, path, entities)
-        found = {}
         if not any(isinstance(entity, Group) and entity.name == "all" for entity in entities):
-            return found
-        # Ansible core 2.19 renders only the templates of files that are trusted.
-        trust = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters else {}
-        for file in sorted(glob.glob(os.path.join(glob.escape(ROLES), "*/meta/service.yml"))):
-            join(found, loader.load_from_file(file, cache="all", **trust), file)
-        return found
+            return {}
+        if not WHOLE:
+            # Ansible core 2.19 renders only the templates of files that are trusted.
+            trust = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(loader.load_from_file).parameters else {}
+            for file in sorted(glob.glob(os.path.join(glob.escape(ROLES), "*/meta/service.yml"))):
+                join(WHOLE, loader.load_from_file(file, **trust), file)
+        return WHOLE
