@@ -1,4 +1,4 @@
-/** Deploy and rollback: a release goes into service on one backend after the other. */
+/** Deploy and rollback: a release goes into service on one backend first, then on half of them at a time. */
 import { parseArgs } from "node:util";
 import { playbook } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";

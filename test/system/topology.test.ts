@@ -6,6 +6,7 @@ import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { request, visit } from "../lib/http.ts";
+import { pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
 const folder = mkdtempSync(join(tmpdir(), "halo-topology-"));
@@ -21,31 +22,76 @@ function inventory(name: string, change: (text: string) => string): { HALO_INVEN
   return { HALO_INVENTORY: file };
 }
 
-describe("a third backend is a few lines of the inventory", () => {
+describe("four more backends are a few lines of the inventory", () => {
   const line = committed.match(/^ +backend2:.*(?:\n {10,}.*)*\n/m)?.[0] ?? "";
-  const env = inventory("three", (text) =>
-    text.replace(line, line + line.replaceAll("backend2", "backend3").replace("56.12", "56.13")),
-  );
+  const more = ["backend3", "backend4", "backend5", "backend6"];
+  const six = [...backends, ...more];
+  const lines = more.map((name) => line.replaceAll("backend2", name).replace("56.12", `56.1${name.at(-1)}`));
+  const env = inventory("six", (text) => text.replace(line, [line, ...lines].join("")));
   const seen = async () => {
     const names = new Set<string>();
-    for (let i = 0; i < 12; i++) names.add((await visit()).visit.container_id);
+    for (let i = 0; i < 24; i++) names.add((await visit()).visit.container_id);
     return [...names].sort();
   };
+  /** Runs a command as root on one of the six. */
+  const at = (name: string, ...command: string[]) => must(["ops/run", "ssh", name, "sudo", ...command], env);
+  const serving = () => Promise.all(six.map((name) => at(name, "cat", "/opt/halo/current/RELEASE")));
+  /** Runs an Ansible command with an inventory; prints and resolves to its seconds. */
+  async function time(title: string, argv: string[], of: Record<string, string>): Promise<number> {
+    const start = performance.now();
+    await must(argv, of);
+    const seconds = (performance.now() - start) / 1000;
+    console.log(`${title}: ${seconds.toFixed(1)} s`);
+    return seconds;
+  }
+  const deployment = ["npm", "run", "-s", "deploy", "--", "-m", "measured"];
 
   beforeAll(async () => {
+    // The first deploy after an up builds more.
+    for (const title of ["deploy before the measurement", "deploy, two backends"]) await time(title, deployment, {});
+    await time("site.yml again, two backends", ["ops/run", "up"], {});
     await must(["ops/run", "up"], env);
   });
   afterAll(async () => {
-    await must(viaLab(["vagrant", "destroy", "--force", "backend3"]), env);
+    await must(viaLab(["vagrant", "destroy", "--force", ...more]), env);
   });
 
-  test("it takes its turn, and leaves no trace when it is taken out again", async () => {
-    await until("three backends answer", 20_000, async () => (await seen()).length === 3);
-    expect(await seen()).toEqual([...backends, "backend3"].sort());
+  test("they take their turns", async () => {
+    await until("six backends answer", 20_000, async () => (await seen()).length === 6);
+    expect(await seen()).toEqual(six);
+  });
+
+  test("a deploy takes the first of them, then half of them at a time", async () => {
+    await time("site.yml again, six backends", ["ops/run", "up"], env);
+    await time("deploy, six backends", deployment, env);
+    const releases = await serving();
+    expect(new Set(releases).size).toBe(1);
+    // The times at which the links switched: the release is proved on one host before any other takes it.
+    const times = await Promise.all(six.map((name) => at(name, "stat", "--format=%Z", "/opt/halo/current")));
+    expect(Math.min(...times.slice(1).map(Number))).toBeGreaterThan(Number(times[0]));
+  });
+
+  test("a release that fails on one of a batch is taken back on all", async () => {
+    const before = await serving();
+    const readRelease = `import { hostname } from "node:os";
+import { readFileSync } from "node:fs";
+export const readRelease = () => hostname() === "backend4" ? "another" : readFileSync("RELEASE", "utf8").trim();\n`;
+    const app_release = await pack("fourth", (to) => writeFileSync(join(to, "app/src/release.ts"), readRelease));
+    const vars = JSON.stringify({ app_release, app_gate_timeout: 15 });
+    const argv = playbook("deploy.yml", "-e", vars).map((arg) => (arg === inventoryFile ? env.HALO_INVENTORY : arg));
+    const { code, output } = await sh(argv);
+    expect(code).toBe(2);
+    expect(output).toContain("failed on backend4");
+    expect(await serving()).toEqual(before);
+    for (const name of six.slice(0, 4))
+      expect(await at(name, "halo-release", "list")).toContain(`${app_release.id} failed`);
+  });
+
+  test("they leave no trace when they are taken out again", async () => {
     const { code, output } = await ansible("site.yml");
     expect([code, output]).toEqual([0, expect.any(String)]);
     for (const host of ["balancer", ...backends])
-      expect(await on(host, "grep -rl 192.168.56.13 /etc || true")).toBe("");
+      expect(await on(host, "grep -rlE '192[.]168[.]56[.]1[3-6]' /etc || true")).toBe("");
     await until("two backends answer", 20_000, async () => (await seen()).length === 2);
   });
 });
