@@ -8,6 +8,7 @@ description:
   - Writes a set of files, but only when all of them pass the validation. Then restarts or reloads the units that read what has changed.
   - One call instead of a task for each file and unit, because a module call costs 2 to 4 s on an emulated VM.
   - Each file and folder gets its mode whatever the umask of the host is.
+  - A unit that has not read its files since they were written is restarted or reloaded as well. Another run was cut short then.
   - A run that is cut short after it has written leaves a note in O(runtime_dir). The next run restarts the units that the note names.
   - In check mode it validates as well, in a temporary folder, and changes nothing.
 options:
@@ -18,7 +19,7 @@ options:
     default: []
     suboptions:
       path:
-        description: Where it is, absolute. A file in C(UNIT.service.d) restarts UNIT when it changes. A missing folder is made, mode 0755.
+        description: Where it is, absolute. A missing folder is made, mode 0755.
         type: path
         required: true
       content:
@@ -52,6 +53,10 @@ options:
         type: list
         elements: str
         default: []
+      restart_unit:
+        description: Whether a file in C(UNIT.service.d) restarts UNIT when it changes. Without it UNIT reads the file at its next start.
+        type: bool
+        default: true
   folders:
     description: Folders that are made, or put right. A file that goes or a new mode counts as a change of the folder.
     type: list
@@ -158,6 +163,7 @@ import pwd
 import re
 import shutil
 import tempfile
+from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -175,6 +181,7 @@ FILE = {
     "secret": {"type": "str", "no_log": True},
     "hide": {"type": "str"},
     "mode": {"type": "str", "default": "0644"},
+    "restart_unit": {"type": "bool", "default": True},
 }
 FOLDER = {**COMMON, "only": {"type": "str"}, "mode": {"type": "str", "default": "0755"}}
 ARGUMENTS = {
@@ -369,16 +376,36 @@ class Config:
     def states(self, units):
         if not units:
             return {}
-        output = self.run("systemctl", "show", "--property=UnitFileState,ActiveState", *units)[1]
+        output = self.run("systemctl", "show", "--timestamp=us+utc", "--property=UnitFileState,ActiveState,StateChangeTimestamp", *units)[1]
         blocks = output.strip().split("\n\n")
         return {unit: dict(line.split("=", 1) for line in block.splitlines()) for unit, block in zip(units, blocks)}
+
+    @staticmethod
+    def units(item, how):
+        """The units that are to restart or to reload when this file or folder changes."""
+        unit = re.search(r"/systemd/system/([^/]+)[.]service[.]d/", item["path"])
+        return item[how] + ([unit[1]] if unit and how == "restart" and item.get("restart_unit") else [])
+
+    def add_unread(self, left, states):
+        """Adds the active units whose files are newer than their last change of state, which a reload is as well."""
+        for unit, state in states.items():
+            try:
+                changed = datetime.strptime(state.get("StateChangeTimestamp", ""), "%a %Y-%m-%d %H:%M:%S.%f %Z").replace(tzinfo=timezone.utc).timestamp()
+            except ValueError:
+                continue  # it has never been in another state
+            for how, waiting in left.items():
+                files = [path for path, file in self.files.items() if unit in self.units(file, how)]
+                # A rename, as of a file that is put in place, is a new ctime.
+                if unit not in waiting and any(os.stat(path).st_ctime > changed for path in files if os.path.exists(path)):
+                    waiting.append(unit)
 
     def serve(self, left):
         """Stops, enables, starts, restarts and reloads; returns what is another call's to do."""
         running, stopped = self.module.params["running"], self.module.params["stopped"]
+        state = self.states(running + stopped)
+        self.add_unread(left, {unit: state[unit] for unit in running})
         if left["restart"] and not self.check:
             self.run("systemctl", "daemon-reload")
-        state = self.states(running + stopped)
         off = [unit for unit in stopped if state[unit]["UnitFileState"] == "enabled" or state[unit]["ActiveState"] == "active"]
         # A static unit needs nobody to enable it.
         on = [unit for unit in running if state[unit]["UnitFileState"] not in ("enabled", "static")]
@@ -398,12 +425,9 @@ class Config:
     def apply(self):
         left = self.load_pending()
 
-        def changed(path, item):
+        def changed(item):
             for how in left:
-                left[how] += [unit for unit in item[how] if unit not in left[how]]
-            unit = re.search(r"/systemd/system/([^/]+)[.]service[.]d/", path)
-            if unit and unit[1] not in left["restart"]:
-                left["restart"].append(unit[1])
+                left[how] += [unit for unit in self.units(item, how) if unit not in left[how]]
 
         folders = [path for path, folder in self.folders.items() if self.differs(folder, 0o040000)]
         written = []
@@ -422,11 +446,11 @@ class Config:
                 for each in gone:
                     self.note(each, self.read(each), None)
                 if gone:
-                    changed(path, folder)
+                    changed(folder)
         for path in folders:
-            changed(path, self.folders[path])
+            changed(self.folders[path])
         for path in written:
-            changed(path, self.files[path])
+            changed(self.files[path])
 
         if written or removed:
             self.validate()

@@ -39,8 +39,8 @@ beforeEach(() => {
     `#!/bin/sh
 cd ${folder}
 if [ "$1" = show ]; then
-  shift 2
-  for unit; do cat "$unit.state" 2>/dev/null || printf 'UnitFileState=enabled\\nActiveState=active\\n'; echo; done
+  shift 3
+  for unit; do cat "$unit.state" 2>/dev/null || printf 'UnitFileState=enabled\\nActiveState=active\\nStateChangeTimestamp=\\n'; echo; done
   exit
 fi
 echo "$*" >>calls
@@ -183,6 +183,35 @@ test("a run that was cut short leaves what the next one restarts, each its own",
   expect(calls().filter((call) => call !== "daemon-reload")).toEqual(["restart mine", "restart other", "reload also"]);
   writeFileSync(at("run/halo-config.json"), '{"restart": ["mi');
   expect(run(wanted)).toMatchObject({ changed: false });
+});
+
+test("a unit that has not read its files since they were written reads them, in its own way", () => {
+  const since = (unit: string, time: Date) =>
+    writeFileSync(
+      at(`${unit}.state`),
+      `UnitFileState=enabled\nActiveState=active\nStateChangeTimestamp=${execFileSync(
+        "date",
+        ["--utc", `--date=@${time.getTime() / 1000}`, "+%a %F %T.%6N UTC"],
+        { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } },
+      )}`,
+    );
+  const wanted = {
+    files: [
+      file("a", "new\n", { restart: ["restarts"], reload: ["reloads"] }),
+      file("systemd/system/waits.service.d/halo.conf", "[Service]\n", { restart_unit: false }),
+    ],
+    running: ["restarts", "reloads", "waits"],
+  };
+  run(wanted);
+  calls();
+  const minute = 60_000;
+  for (const unit of wanted.running) since(unit, new Date(Date.now() + minute));
+  expect(run(wanted)).toMatchObject({ changed: false });
+  for (const unit of wanted.running) since(unit, new Date(Date.now() - minute));
+  const units = { restarts: "restart", reloads: "reload" };
+  expect(run(wanted, { check: true })).toMatchObject({ changed: true, written: [], units });
+  expect(run(wanted).units).toEqual(units);
+  expect(calls()).toEqual(["daemon-reload", "restart restarts", "reload reloads"]);
 });
 
 test("units are enabled and started, others disabled and stopped, where that is needed", () => {
