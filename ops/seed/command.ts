@@ -3,7 +3,7 @@ import { findHost, remote } from "../cluster/hosts.ts";
 import { inGroup } from "../cluster/inventory.ts";
 import { UserError } from "../lib/cli.ts";
 import { capture, elapsed } from "../lib/exec.ts";
-import { countStatement, MAX_CUSTOMERS, MAX_SEED, removeStatements, seedStatements } from "./statements.ts";
+import { addScript, countScript, MAX_CUSTOMERS, MAX_SEED, removeScript } from "./statements.ts";
 
 const BATCH = 10_000; // customers; some seconds' work
 const kinds = ["customers", "vehicles", "services"] as const;
@@ -33,14 +33,14 @@ export async function seed(args: string[]) {
     return value;
   };
   const seed = number("seed", MAX_SEED);
-  const present = async () => (await psql(countStatement(seed))).match(/^(\d+)\|(\d+)$/m)?.map(Number) ?? [];
+  const present = async () => (await psql(countScript(seed))).match(/^(\d+)\|(\d+)$/m)?.map(Number) ?? [];
   const customers = values.remove ? ((await present())[2] ?? 0) : number("customers", MAX_CUSTOMERS);
 
   const counts = [0, 0, 0];
   const now = new Date();
   for (let from = 1; from <= customers; from += BATCH) {
     const batch = { seed, from, to: Math.min(from + BATCH - 1, customers), now };
-    const output = await psql(...(values.remove ? removeStatements(batch) : seedStatements(batch)));
+    const output = await psql(values.remove ? removeScript(batch) : addScript(batch));
     const rows = [...output.matchAll(/^(?:INSERT 0|DELETE) (\d+)$/gm)].map(([, count]) => Number(count));
     if (values.remove) rows.reverse();
     for (const [i, count] of rows.entries()) counts[i] = (counts[i] ?? 0) + count;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
-import { type Batch, countStatement, removeStatements, seedStatements } from "../../../../ops/seed/statements.ts";
+import { addScript, type Batch, countScript, removeScript } from "../../../../ops/seed/statements.ts";
 
 let postgres: PostgresServer;
 beforeAll(async () => {
@@ -10,16 +10,15 @@ afterAll(() => postgres?.destroy());
 
 const now = new Date("2026-11-21T05:00:00Z");
 
-/** Runs statements as the owner; gives how many rows each has changed. */
-const run = (statements: string[]): Promise<(number | null)[]> =>
+/** Runs a script as the owner; gives how many rows each INSERT or DELETE has changed. */
+const run = (script: string): Promise<(number | null)[]> =>
   postgres.ask(async (client) => {
     await client.query("SET ROLE halo_owner; SET search_path = workshop");
-    const counts: (number | null)[] = [];
-    for (const sql of statements) counts.push((await client.query(sql)).rowCount);
-    return counts;
+    const results = [await client.query(script)].flat();
+    return results.filter(({ command }) => /INSERT|DELETE/.test(command)).map(({ rowCount }) => rowCount);
   });
-const seed = (seed: number, from: number, to: number, at = now) => run(seedStatements({ seed, from, to, now: at }));
-const remove = (batch: Omit<Batch, "now">) => run(removeStatements(batch));
+const seed = (seed: number, from: number, to: number, at = now) => run(addScript({ seed, from, to, now: at }));
+const remove = (batch: Omit<Batch, "now">) => run(removeScript(batch));
 
 /** One checksum of all tables. */
 const sum = async () =>
@@ -70,6 +69,6 @@ it("a removal keeps other rows, and the rows that they refer to", async () => {
   const before = await postgres.rows(others);
   expect(await remove({ seed: 1, from: 1, to: 1000 })).toEqual([5000, 1500, 999]);
   expect(await postgres.rows(others)).toEqual(before);
-  expect(await postgres.rows(countStatement(1))).toEqual([{ customers: "1", highest: "7" }]);
-  expect(await postgres.rows(countStatement(2))).toEqual([{ customers: "1000", highest: "1000" }]);
+  expect(await postgres.rows(countScript(1))).toEqual([{ customers: "1", highest: "7" }]);
+  expect(await postgres.rows(countScript(2))).toEqual([{ customers: "1000", highest: "1000" }]);
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
-import { seedStatements } from "../../../../ops/seed/statements.ts";
+import { addScript } from "../../../../ops/seed/statements.ts";
 import { Service } from "../support/service.ts";
 import { p95, type Reply, send } from "../support/workshop.ts";
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
     );
     for (const { indexname } of indexes.rows) await client.query(`DROP INDEX ${indexname}`);
     for (let from = 1; from <= CUSTOMERS; from += 10_000)
-      for (const sql of seedStatements({ seed: 1, from, to: from + 9999, now: new Date() })) await client.query(sql);
+      await client.query(addScript({ seed: 1, from, to: from + 9999, now: new Date() }));
     for (const { indexdef } of indexes.rows) await client.query(indexdef);
     await client.query("ANALYZE customers; ANALYZE vehicles; ANALYZE services");
   });
