@@ -2,10 +2,11 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { findHost, viaLab } from "./cluster/hosts.ts";
 import { inGroup } from "./cluster/inventory.ts";
 import { siteOf, urlOf } from "./cluster/sites.ts";
+import { openBrowser } from "./lib/browser.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { passThrough } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
@@ -28,8 +29,6 @@ const report = localPath("reports", "drills.md");
 
 await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { range: { type: "string", default: "15m" } } });
-  const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-  if (!executablePath) throw new UserError("Chromium is not installed", "apt install chromium");
   if (!existsSync(report)) throw new UserError("no drill has written .halo/reports/drills.md", "npm run drill");
   const site = siteOf("metrics");
   if (!site) throw new UserError("no site has the role metrics", "add one to ansible/group_vars/all/sites.yml");
@@ -39,10 +38,7 @@ await runCommand(async (args) => {
 
   mkdirSync(folder, { recursive: true });
   const { address } = findHost(inGroup("balancers")[0]?.name);
-  const browser = await chromium.launch({
-    executablePath,
-    args: ["--no-sandbox", `--host-resolver-rules=MAP ${site.domain} ${address}`],
-  });
+  const browser = await openBrowser(site.domain, address);
   try {
     await takeMetrics(browser, `${urlOf(site)}/#${values.range}`);
     await takeDrills(browser);

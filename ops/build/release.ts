@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
+import { pack } from "../lib/pack.ts";
 import { localPath, root } from "../lib/paths.ts";
 import { copyFiles, revision, sourceFiles } from "../lib/source.ts";
 import { buildWeb } from "../web/build.ts";
 import { nextRelease } from "./id.ts";
 import { madeOnce } from "./madeOnce.ts";
-import { npm, pack, packageJson } from "./pack.ts";
+import { npm, packageJson } from "./npm.ts";
 
 const kept = 5; // releases, as on the hosts
 

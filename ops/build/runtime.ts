@@ -1,8 +1,9 @@
 import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../lib/cli.ts";
+import { pack } from "../lib/pack.ts";
 import { root } from "../lib/paths.ts";
-import { npm, pack, packageJson } from "./pack.ts";
+import { npm, packageJson } from "./npm.ts";
 
 /** Builds Node and PM2 for an architecture, apart from a release because they outlive releases. */
 export function buildRuntime(arch: string) {

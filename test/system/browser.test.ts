@@ -1,30 +1,19 @@
-import { existsSync, mkdirSync } from "node:fs";
-import { type Browser, chromium } from "playwright-core";
+import { mkdirSync } from "node:fs";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, domain } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 beforeAll(answerInTurn);
-const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const screenshots = localPath("reports", "screenshots");
 let browser: Browser;
 
 beforeAll(async () => {
-  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
   mkdirSync(screenshots, { recursive: true });
-  const quiet = [
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ];
-  browser = await chromium.launch({
-    executablePath,
-    args: ["--no-sandbox", `--host-resolver-rules=MAP ${domain} ${balancerAddress}`, ...quiet],
-  });
+  browser = await openBrowser(domain, balancerAddress);
 });
 afterAll(() => browser?.close());
 

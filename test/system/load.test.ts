@@ -1,12 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium } from "playwright-core";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { portOf } from "../../ops/cluster/services.ts";
+import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
 import type { Report } from "../../ops/load/report.ts";
 import { backends, explainByJournals, must, on, sh, start, until } from "../lib/hosts.ts";
@@ -65,9 +65,7 @@ test("high: nothing fails, both sides agree within a tenth, its rows are gone; c
 });
 
 test("its page opens from the disk, draws, and asks nobody", async () => {
-  const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
-  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
-  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking"] });
+  const browser = await openBrowser();
   try {
     const page = await browser.newPage({ viewport: { width: 1000, height: 900 } });
     const asked: string[] = [];

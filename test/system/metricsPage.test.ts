@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { query } from "../../ops/cluster/prometheus.ts";
+import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
@@ -12,7 +13,6 @@ import { metricsLogin, metricsSite, traffic } from "../lib/prometheus.ts";
 beforeEach(explainByJournals);
 const home = `http://${metricsSite}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
-const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const figures = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections"];
@@ -23,24 +23,12 @@ let browser: Browser;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
   mkdirSync(screenshots, { recursive: true });
   stop = traffic();
   const planned = (edge: string) =>
     on(monitor, `for kind in deploy drill; do halo-planned ${edge} $kind "${work}" 60; done`);
   await planned("begin");
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      `--host-resolver-rules=MAP ${metricsSite} ${balancerAddress}`,
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await openBrowser(metricsSite, balancerAddress);
   await until(
     "the figures of the traffic",
     90_000,

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { siteFor } from "../../ops/cluster/sites.ts";
+import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
@@ -11,7 +12,6 @@ import { atNight, wholeNight } from "../lib/night.ts";
 beforeEach(explainByJournals);
 const site = siteFor("/api/").domain;
 const home = `http://${site}/`;
-const executablePath = ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36).toUpperCase();
@@ -20,20 +20,8 @@ const desktop = { width: 1280, height: 800 };
 let browser: Browser;
 
 beforeAll(async () => {
-  if (!executablePath) throw new Error("no Chromium: apt install chromium, then run this again");
   mkdirSync(screenshots, { recursive: true });
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      `--host-resolver-rules=MAP ${site} ${balancerAddress}`,
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await openBrowser(site, balancerAddress);
 });
 afterAll(() => browser?.close());
 
