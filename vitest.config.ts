@@ -2,16 +2,25 @@ import { defineConfig } from "vitest/config";
 
 // Minutes each, and proved all the same by `npm run test:all`.
 const atNight = ["bench", "load", "topology"].map((name) => `test/system/${name}.test.ts`);
+const compileCache = "test/lib/compileCache.ts";
 const oneAtATime = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000, hookTimeout: 1_800_000 };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["app/test/unit/**/*.test.ts", "ops/test/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["app/test/unit/**/*.test.ts", "ops/test/**/*.test.ts"],
+          globalSetup: compileCache,
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "integration",
           include: ["app/test/integration/**/*.test.ts"],
+          globalSetup: [compileCache, "app/test/integration/support/setup.ts"],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,

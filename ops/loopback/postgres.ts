@@ -38,41 +38,50 @@ export class PostgresServer {
    * Makes the database and starts its server.
    *
    * @param durable whether a commit waits for the disk, as on the hosts; a killed server keeps its commits without it
+   * @param from the data folder of a stopped server, to begin as a copy of it: a tenth of the time of a new one
    */
-  static async create({ durable = false } = {}): Promise<PostgresServer> {
+  static async create({ durable = false, from }: { durable?: boolean; from?: string } = {}): Promise<PostgresServer> {
     const dir = await mkdtemp(join(tmpdir(), "halo-postgres-"));
     if (NOBODY.uid) await chown(dir, NOBODY.uid, NOBODY.gid);
-    const data = join(dir, "data");
-    const options = "--username=tester --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions";
-    const initdb = [...options.split(" "), "--pgdata", data];
-    execFileSync(join(located("postgres"), "initdb"), initdb, {
-      ...NOBODY,
-      cwd: "/",
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    await writeFile(
-      join(data, "pg_hba.conf"),
-      "host all tester 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
-    );
-    await appendFile(
-      join(data, "postgresql.conf"),
-      "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlogging_collector = off\n",
-    );
     const server = new PostgresServer(await freePort(), dir, durable);
     try {
-      await server.start({ fsync: "off" });
-      server.#psql("postgres", "database.sql", { database: "halo", statement_timeout: 5000, idle_timeout: 5000 });
-      await server.ask((client) => client.query(`ALTER ROLE halo PASSWORD '${PASSWORD}'`));
-      await server.migrate();
-      if (durable) {
-        await server.signal("SIGINT");
-        await server.start();
-      }
+      if (from) execFileSync("cp", ["-Rp", from, server.data]);
+      else await server.#make();
+      // The one that made it waits for no disk.
+      if (!from && durable) await server.signal("SIGINT");
+      await server.start();
     } catch (error) {
       await server.destroy();
       throw error;
     }
     return server;
+  }
+
+  /** Makes its data with roles, schema and migrations, and leaves the server running. */
+  async #make(): Promise<void> {
+    const options = "--username=tester --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions";
+    execFileSync(join(located("postgres"), "initdb"), [...options.split(" "), "--pgdata", this.data], {
+      ...NOBODY,
+      cwd: "/",
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    await writeFile(
+      join(this.data, "pg_hba.conf"),
+      "host all tester 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+    );
+    await appendFile(
+      join(this.data, "postgresql.conf"),
+      "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nlogging_collector = off\n",
+    );
+    await this.start({ fsync: "off" });
+    this.#psql("postgres", "database.sql", { database: "halo", statement_timeout: 5000, idle_timeout: 5000 });
+    await this.ask((client) => client.query(`ALTER ROLE halo PASSWORD '${PASSWORD}'`));
+    await this.migrate();
+  }
+
+  /** The folder of its data. */
+  get data(): string {
+    return join(this.#dir, "data");
   }
 
   /**
@@ -84,7 +93,7 @@ export class PostgresServer {
     if (this.#running) return;
     const fast = this.#durable ? {} : { fsync: "off", full_page_writes: "off" };
     const settings = { port: this.port, max_connections: 100, ...fast, ...more };
-    const args = ["-D", join(this.#dir, "data"), ...Object.entries(settings).flatMap(([k, v]) => ["-c", `${k}=${v}`])];
+    const args = ["-D", this.data, ...Object.entries(settings).flatMap(([k, v]) => ["-c", `${k}=${v}`])];
     const launch = () => {
       this.#process = spawn(join(located("postgres"), "postgres"), args, {
         ...NOBODY,

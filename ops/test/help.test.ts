@@ -23,7 +23,8 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 // Without an inventory: a command reads it no sooner than it needs a host.
-const env = () => ({ PATH: folder, HOME: folder, HALO_INVENTORY: "nowhere.yml" });
+const { NODE_COMPILE_CACHE = "" } = process.env;
+const env = () => ({ PATH: folder, HOME: folder, HALO_INVENTORY: "nowhere.yml", NODE_COMPILE_CACHE });
 const run = (line: string) =>
   new Promise<{ code: number | null; output: string; errors: string }>((resolve, reject) => {
     const child = spawn("/bin/sh", ["-c", line], { cwd: root, env: env(), stdio: "pipe" });

@@ -3,10 +3,11 @@ import { request } from "node:http";
 import { connect, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { freePort } from "../../../ops/loopback/port.ts";
-import { PostgresServer } from "../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../ops/loopback/postgres.ts";
 import { RedisServer } from "../../../ops/loopback/redis.ts";
 import { until } from "../../../ops/loopback/until.ts";
 import { readMetrics } from "./support/metrics.ts";
+import { createPostgres } from "./support/postgres.ts";
 import { Service } from "./support/service.ts";
 import { aCustomer, send } from "./support/workshop.ts";
 
@@ -18,7 +19,7 @@ let metricsUrl: string;
 beforeAll(async () => {
   redis = await RedisServer.prepare();
   await redis.start();
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
   const port = await freePort();
   metricsUrl = `http://127.0.0.1:${port}`;
   service = await Service.startConnected(redis, { ...postgres.env, PG_POOL_MAX: "2", HALO_METRICS_PORT: String(port) });

@@ -2,11 +2,12 @@ import { existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PostgresServer } from "../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../ops/loopback/postgres.ts";
+import { createPostgres } from "./support/postgres.ts";
 
 let postgres: PostgresServer;
 beforeAll(async () => {
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
 });
 afterAll(() => postgres?.destroy());
 

@@ -9,7 +9,7 @@ import { RedisServer, SERVICE_LOGIN } from "../../../ops/loopback/redis.ts";
 import { until } from "../../../ops/loopback/until.ts";
 import { startLoad } from "./support/load.ts";
 import { readMetrics } from "./support/metrics.ts";
-import { ROOT } from "./support/service.ts";
+import { NODE_ENVIRONMENT, ROOT } from "./support/service.ts";
 
 const BIN = join(ROOT, "node_modules/.bin");
 
@@ -52,6 +52,7 @@ describe("under pm2-runtime", () => {
     dir = await mkdtemp(join(tmpdir(), "halo-pm2-"));
     await writeEnv("before");
     env = {
+      ...NODE_ENVIRONMENT,
       PATH: `${BIN}:${process.env.PATH}`,
       HOME: dir,
       PM2_HOME: join(dir, "pm2"),

@@ -10,6 +10,11 @@ export const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const pinned = `${ROOT}node_modules/.bin/node`;
 /** The Node of production, also where the tests themselves were started by another one. */
 export const NODE = existsSync(pinned) ? pinned : process.execPath;
+/** All that a Node of the tests needs; its settings come on top. The hosts keep a compile cache as well. */
+export const NODE_ENVIRONMENT = {
+  PATH: process.env.PATH ?? "",
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? "",
+};
 
 /** The real service as a process of its own. */
 export class Service {
@@ -38,7 +43,7 @@ export class Service {
   static async launch(env: Record<string, string> = {}): Promise<Service> {
     const port = Number(env.HALO_PORT ?? (await freePort()));
     const child = spawn(NODE, [`${ROOT}app/src/main.ts`], {
-      env: { PATH: process.env.PATH ?? "", HALO_NAME: "web1", HALO_PORT: String(port), ...env },
+      env: { ...NODE_ENVIRONMENT, HALO_NAME: "web1", HALO_PORT: String(port), ...env },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     return new Service(port, child);

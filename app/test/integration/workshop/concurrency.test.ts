@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
+import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { aCustomer, aVehicle, type Reply, send, tally } from "../support/workshop.ts";
 
@@ -9,7 +10,7 @@ let first: Service;
 let second: Service;
 
 beforeAll(async () => {
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
   [first, second] = await Promise.all([
     Service.startWorkshop(postgres),
     Service.startWorkshop(postgres, { HALO_NAME: "web2" }),

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { RedisServer } from "../../../../ops/loopback/redis.ts";
+import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 
 let redis: RedisServer;
@@ -8,7 +9,7 @@ let postgres: PostgresServer;
 let service: Service;
 
 beforeAll(async () => {
-  [redis, postgres] = await Promise.all([RedisServer.prepare(), PostgresServer.create()]);
+  [redis, postgres] = await Promise.all([RedisServer.prepare(), createPostgres()]);
   await redis.start();
   service = await Service.startConnected(redis, postgres.env);
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
+import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { upload } from "../support/upload.ts";
 import { aCustomer, aService, aVehicle, send } from "../support/workshop.ts";
@@ -10,7 +11,7 @@ let postgres: PostgresServer;
 let service: Service;
 
 beforeAll(async () => {
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
   service = await Service.startWorkshop(postgres);
 });
 afterAll(async () => {

@@ -2,7 +2,8 @@ import { request } from "node:http";
 import fc, { type Arbitrary } from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { aCustomer, aService, aVehicle, send } from "../support/workshop.ts";
 
@@ -38,7 +39,7 @@ let document: any;
 let operations: Operation[];
 
 beforeAll(async () => {
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
   service = await Service.startWorkshop(postgres);
   document = (await send(`${service.url}/api/openapi.json`)).body;
   operations = readOperations();

@@ -2,10 +2,11 @@ import { sql } from "kysely";
 import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
 import { PostgresMeter } from "../../../src/metrics/postgres.ts";
 import { type Connection, Database, type DatabaseSettings } from "../../../src/workshop/database.ts";
+import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { aCustomer, type Reply, send, tally } from "../support/workshop.ts";
 
@@ -16,7 +17,7 @@ let postgres: PostgresServer;
 let service: Service;
 
 beforeAll(async () => {
-  postgres = await PostgresServer.create({ durable: true });
+  postgres = await createPostgres({ durable: true });
 });
 beforeEach(async () => {
   await postgres.start();

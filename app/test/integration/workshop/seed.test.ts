@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { addScript, type Batch, countScript, removeScript } from "../../../../ops/seed/statements.ts";
+import { createPostgres } from "../support/postgres.ts";
 
 let postgres: PostgresServer;
 beforeAll(async () => {
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
 });
 afterAll(() => postgres?.destroy());
 

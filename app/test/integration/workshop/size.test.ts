@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PostgresServer } from "../../../../ops/loopback/postgres.ts";
+import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
 import { addScript } from "../../../../ops/seed/statements.ts";
+import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { p95, type Reply, send } from "../support/workshop.ts";
 
@@ -14,7 +15,7 @@ let postgres: PostgresServer;
 let service: Service;
 
 beforeAll(async () => {
-  postgres = await PostgresServer.create();
+  postgres = await createPostgres();
   const since = performance.now();
   await postgres.ask(async (client) => {
     await client.query("SET ROLE halo_owner; SET search_path = workshop");
