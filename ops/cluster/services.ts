@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
+import { sites } from "./sites.ts";
 
-/** A TCP service: its ports (or an expression of Ansible's), the groups of hosts that run it, the groups that may connect. */
-export type Service = { ports: number[] | string; hosts: string[]; from: string[]; connections_per_address?: number };
+/** A TCP service: its ports, the groups of hosts that run it, the groups that may connect. */
+export type Service = { ports: number[]; hosts: string[]; from: string[]; connections_per_address?: number };
 
 /** The logs of a service: the groups of its hosts, its units (the first one by its whole name), its files. */
 export type Logs = { hosts: string[]; units: string[]; files?: string[] };
@@ -21,15 +22,36 @@ export const joined = <Entry>(variable: string): Record<string, Entry> =>
       .map((file) => parse(readFileSync(join(root, file), "utf8"))[variable]),
   );
 
-/** The TCP services by their names. */
-export const firewallServices = (): Record<string, Service> => joined("firewall_services");
+/** A service as its role gives it: its ports may be an expression of Ansible's. */
+type Given = Omit<Service, "ports"> & { ports: number[] | string };
+
+const noPort = (service: string) =>
+  new UserError(`${pattern}: firewall_services has no port for ${service}`, "add it there, then run this again");
+
+/** Puts ports in the place of expressions; throws a UserError that names a service without any. */
+export function withPorts(given: Record<string, Given>, computed: Record<string, number[]>): Record<string, Service> {
+  const all = Object.entries(given).map(([name, service]): [string, Service] => {
+    const ports = Array.isArray(service.ports) ? service.ports : computed[name];
+    if (!ports?.length) throw noPort(name);
+    return [name, { ...service, ports }];
+  });
+  return Object.fromEntries(all);
+}
+
+/** The TCP services by their names: http with every port of the sites, metrics with the port of a host's first worker. */
+export function firewallServices(): Record<string, Service> {
+  const computed: Record<string, number[]> = { http: [...new Set(sites().flatMap(({ ports }) => ports))] };
+  for (const [name, port] of Object.entries(joined<number>("first_ports"))) computed[name] = [port];
+  return withPorts(joined("firewall_services"), computed);
+}
 
 /** The logs by their services' names. */
 export const serviceLogs = (): Record<string, Logs> => joined("service_logs");
 
-/** The first port of a service, by its name in firewall_services; throws a UserError where that is no number. */
+/** The first port of a service, by its name in firewall_services; throws a UserError without such a service. */
 export function portOf(service: string, services = firewallServices()): number {
-  const [port] = [services[service]?.ports].flat();
-  if (typeof port === "number") return port;
-  throw new UserError(`${pattern}: firewall_services has no port for ${service}`, "add it there, then run this again");
+  const [port] = services[service]?.ports ?? [];
+  if (port === undefined)
+    throw new UserError(`${pattern}: firewall_services has no ${service}`, "add it there, then run this again");
+  return port;
 }

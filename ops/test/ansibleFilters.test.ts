@@ -71,10 +71,10 @@ test.each<[string, object, object, string[]]>([
 const services = {
   ssh: { ports: [22], hosts: ["all"], from: ["any"] },
   http: { ports: [80], hosts: ["balancers"], from: ["any"] },
-  app: { ports: [3000], hosts: ["backends"], from: ["balancers"] },
-  redis: { ports: [6379], hosts: ["redis"], from: ["backends"] },
+  app: { ports: [4000], hosts: ["backends"], from: ["balancers"] },
+  redis: { ports: [4001], hosts: ["redis"], from: ["backends"] },
   lost: { ports: [9], hosts: ["nowhere"], from: ["balancers"] },
-  prometheus: { ports: [9090], hosts: ["monitoring"], from: ["balancers"] },
+  prometheus: { ports: [4002], hosts: ["monitoring"], from: ["balancers"] },
 };
 const counter = { domain: "a.test", role: "counter", ports: [80], paths: { "/": { service: "app" } } };
 const docs = { domain: "docs.test", ports: [80], any_name_ports: [8090], paths: { "/": { files: "/srv/docs" } } };
@@ -165,7 +165,7 @@ test("sites: none, and a port that two would answer for any name", () => {
 });
 
 test.each<[string, unknown, string]>([
-  ["a name alone", ["halo.test"], "site 1 has to have keys such as domain; it is halo.test"],
+  ["a name alone", ["a.test"], "site 1 has to have keys such as domain; it is a.test"],
   ["an empty item", [null], "site 1 has to have keys such as domain; it is empty"],
   ["a port alone", [{ ...docs, ports: 80 }], "docs.test: ports has to be a list such as [80]; it is 80"],
   ["a mapping", { docs }, "sites has to be a list"],

@@ -276,7 +276,7 @@ async function serve(answer: RequestListener, work: (port: number) => Promise<vo
   }
 }
 const load = async (port: number, ms: number, fresh = false): Promise<Sample[]> => {
-  const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 100, fresh });
+  const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "a.test", rate: 100, fresh });
   await expect.poll(() => samples.length, { timeout: 10_000 }).toBeGreaterThan(0); // its thread takes a while to start
   const end = now() + ms;
   await expect.poll(() => now() > end, { timeout: 10_000 }).toBe(true);
@@ -315,7 +315,7 @@ test("who comes when too many are waiting is not sent, and counted", async () =>
       const { samples, stop } = startLoad({
         host: "127.0.0.1",
         port,
-        domain: "halo.test",
+        domain: "a.test",
         rate: 50_000,
         connections: 1,
       });
@@ -369,7 +369,7 @@ test("a write is sent again with its key until it is acknowledged, also after th
     });
   };
   await serve(rows, async (port) => {
-    const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "halo.test", rate: 50, writes: "test" });
+    const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "a.test", rate: 50, writes: "test" });
     await expect.poll(() => tries.size, { timeout: 10_000 }).toBeGreaterThan(10);
     await stop();
     expect([...new Set(tries.values())]).toEqual([3]);

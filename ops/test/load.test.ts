@@ -149,11 +149,11 @@ describe("figures", () => {
   });
 
   const series = (__name__: string, value: number, labels = {}): Series => ({ labels: { __name__, ...labels }, value });
-  const site = "workshop.halo.test";
+  const site = "b.test";
   const at = (n: number): Series[] => [
     series("edge_requests_total", 1000 + 100 * n, { site, status: "200" }),
     series("edge_requests_total", 5 * n, { site, status: "503" }),
-    series("edge_requests_total", 999 * n, { site: "halo.test", status: "500" }),
+    series("edge_requests_total", 999 * n, { site: "a.test", status: "500" }),
     ...le.map((bound, i) =>
       series("edge_request_seconds_bucket", 35 * n * i, { site, le: Number.isFinite(bound) ? `${bound}` : "+Inf" }),
     ),
@@ -344,7 +344,7 @@ describe("a run", () => {
     const { port } = server.address() as AddressInfo;
     const said = vi.spyOn(console, "log").mockImplementation(() => {});
     const whole = { scenario: "x", what: "", path: "/api/x", seconds: 5, connections: 10, ...plan };
-    const run = await runLoad(whole, { host: "127.0.0.1", port, domain: "halo.test", writes: "halo-load-x" }, ended);
+    const run = await runLoad(whole, { host: "127.0.0.1", port, domain: "a.test", writes: "halo-load-x" }, ended);
     said.mockRestore();
     server.close();
     server.closeAllConnections();

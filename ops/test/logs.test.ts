@@ -15,14 +15,14 @@ const access = (given = {}) =>
     time: "2026-11-21T12:00:01+00:00",
     id,
     client: "192.168.56.1",
-    site: "halo.test",
-    host: "halo.test",
+    site: "a.test",
+    host: "a.test",
     method: "GET",
     uri: "/",
     status: 200,
     bytes: 321,
     seconds: 0.304,
-    upstream: "192.168.56.11:3000, 192.168.56.12:3000",
+    upstream: "192.168.56.11:4000, 192.168.56.12:4000",
     upstream_status: "504, 200",
     upstream_connect: "-, 0.001",
     upstream_seconds: "0.300, 0.004",
@@ -106,8 +106,8 @@ test("nginx's line of a request is found whatever bytes its client has sent", ()
 test("every try of a request, also over two groups of upstreams and without any", () => {
   const fields = JSON.parse(access());
   expect(tries(fields)).toEqual([
-    { upstream: "192.168.56.11:3000", status: "504", connect: undefined, seconds: 0.3 },
-    { upstream: "192.168.56.12:3000", status: "200", connect: 0.001, seconds: 0.004 },
+    { upstream: "192.168.56.11:4000", status: "504", connect: undefined, seconds: 0.3 },
+    { upstream: "192.168.56.12:4000", status: "200", connect: 0.001, seconds: 0.004 },
   ]);
   expect(tries({ upstream: "a:1, b:2 : c:3", upstream_status: "502, 502 : 200" })).toHaveLength(3);
   expect(tries({ upstream: "" })).toEqual([]);
@@ -116,9 +116,9 @@ test("every try of a request, also over two groups of upstreams and without any"
 test("one request with a failover is shown in the order of time", () => {
   const lines = [sure(parseNginx("balancer", access())), sure(parseJournal("backend2", service()))];
   expect(traceRequest(lines, nameOf).map((line) => render(line))).toEqual([
-    "11-21 12:00:00.946 balancer nginx GET http://halo.test/ from 192.168.56.1 (curl)",
-    "11-21 12:00:00.946 balancer nginx try 1 of 2: backend1 192.168.56.11:3000: 504, no answer in time after 300 ms (connected in -)",
-    "11-21 12:00:01.246 balancer nginx try 2 of 2: backend2 192.168.56.12:3000: 200 after 4 ms (connected in 1 ms)",
+    "11-21 12:00:00.946 balancer nginx GET http://a.test/ from 192.168.56.1 (curl)",
+    "11-21 12:00:00.946 balancer nginx try 1 of 2: backend1 192.168.56.11:4000: 504, no answer in time after 300 ms (connected in -)",
+    "11-21 12:00:01.246 balancer nginx try 2 of 2: backend2 192.168.56.12:4000: 200 after 4 ms (connected in 1 ms)",
     `11-21 12:00:01.249 backend2 app   GET / 200 3.2 ms id=${id}`,
     "11-21 12:00:01.250 balancer nginx answered 200 with 321 bytes after 304 ms",
   ]);
@@ -133,10 +133,10 @@ test("lines of several hosts in one order; those of one moment stay as they came
 test("a line as a person reads it", () => {
   const said = (line?: Line) => render(sure(line)).slice(34);
   expect(said(parseNginx("balancer", access({ upstream: "", upstream_status: "", status: 404 })))).toBe(
-    `GET halo.test/ 404 304 ms from 192.168.56.1 bytes=321 agent=curl id=${id}`,
+    `GET a.test/ 404 304 ms from 192.168.56.1 bytes=321 agent=curl id=${id}`,
   );
   expect(said(parseNginx("balancer", access()))).toContain(
-    "by 192.168.56.11:3000 504, no answer in time 300 ms, then 192.168.56.12:3000 200 4 ms",
+    "by 192.168.56.11:4000 504, no answer in time 300 ms, then 192.168.56.12:4000 200 4 ms",
   );
   const log = (fields: object) => parseJournal("backend1", journal(JSON.stringify(fields)));
   expect(

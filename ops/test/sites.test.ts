@@ -1,9 +1,6 @@
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { firewallServices, portOf } from "../cluster/services.ts";
-import { counterSite, parseSites, siteFor, siteOf, sites, urlOf } from "../cluster/sites.ts";
-import { root } from "../lib/paths.ts";
+import { portOf, withPorts } from "../cluster/services.ts";
+import { counterSite, parseSites, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
 
 test("a site has its name and every port, those for any name too", () => {
   const text =
@@ -46,33 +43,21 @@ describe("with other names, ports and order", () => {
   });
 });
 
-test("a service's port is read from firewall_services", () => {
+describe("the services of firewall_services", () => {
   const entry = { hosts: ["backends"], from: ["balancers"] };
-  const services = { app: { ...entry, ports: [4000, 4001] }, http: { ...entry, ports: "{{ site_ports }}" } };
-  expect(portOf("app", services)).toBe(4000);
-  expect(() => portOf("http", services)).toThrow(/no port for http/);
-  expect(() => portOf("redis", services)).toThrow(/no port for redis/);
-});
-
-test("no command has a service's port or a site's name of its own", () => {
-  const ports = Object.values(firewallServices())
-    .flatMap<number | string>((service) => service.ports)
-    .filter((port) => Number(port) > 1024);
-  const names = sites().map(({ domain }) => domain.replaceAll(".", "\\."));
-  const literal = new RegExp(
-    `(?<![\\d.])(${ports.join("|")})(?![\\d.])|\\b(${names.join("|")})\\b|startsWith\\("(metrics|workshop)\\.`,
-  );
-  // `npm run dev` has no hosts. The bare server of the bench takes the port of a release's candidate.
-  const own = [/^ops\/dev\b.*3000/, /^bench\/visits\/measure\.ts.*barePort = 3001/];
-  const found = globSync(["ops/**/*.{ts,py,sh,sql,mjs}", "bench/**/*.{ts,lua,sh}"], { cwd: root })
-    .filter((file) => !file.startsWith("ops/test/"))
-    .flatMap((file) =>
-      readFileSync(join(root, file), "utf8")
-        .split("\n")
-        .filter((line) => literal.test(line))
-        .map((line) => `${file}: ${line.trim()}`),
-    )
-    .filter((line) => !own.some((each) => each.test(line)));
-  expect(ports).toContain(9090);
-  expect(found).toEqual([]);
+  const given = {
+    app: { ...entry, ports: [4000, 4001] },
+    http: { ...entry, ports: "{{ site_ports }}" },
+    metrics: { ...entry, ports: "{{ range(1) }}" },
+  };
+  const all = withPorts(given, { http: [81, 82], metrics: [4100] });
+  test("have their ports, also where Ansible computes them", () => {
+    expect(portOf("app", all)).toBe(4000);
+    expect(all.http).toEqual({ ...entry, ports: [81, 82] });
+    expect(portOf("metrics", all)).toBe(4100);
+  });
+  test("are refused without a port, and an unknown one is named", () => {
+    expect(() => withPorts(given, { http: [81] })).toThrow(/no port for metrics/);
+    expect(() => portOf("redis", all)).toThrow(/has no redis/);
+  });
 });

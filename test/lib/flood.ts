@@ -1,9 +1,10 @@
 /**
  * A client without manners, for a host whose address is limited (the controller's is not); prints what became of it as JSON.
- *   flood.ts requests ADDRESS HOST COUNT RATE [METHOD]
+ *   flood.ts requests ADDRESS PORT HOST COUNT RATE [METHOD]
  *                                               / one after another on one connection, RATE a second at most;
  *                                               prints [{status, type, retryAfter, by, count}]
- *   flood.ts slow ADDRESS HOST BODIES HEADS     as many POSTs that stop in their body, then connections that send a byte
+ *   flood.ts slow ADDRESS PORT HOST BODIES HEADS
+ *                                               as many POSTs that stop in their body, then connections that send a byte
  *                                               of their header each second; prints {"429": n, "408": n, cut: n,
  *                                               refused: n, left: n, seconds: the longest}
  */
@@ -11,7 +12,7 @@ import http from "node:http";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
-const [mode = "", address = "", host = "", first = "", second = "", method = "GET"] = process.argv.slice(2);
+const [mode = "", address = "", port = "", host = "", first = "", second = "", method = "GET"] = process.argv.slice(2);
 
 async function requests(count: number, rate: number): Promise<unknown> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -22,7 +23,9 @@ async function requests(count: number, rate: number): Promise<unknown> {
     const answer = await new Promise<http.IncomingMessage>((resolve, reject) => {
       const headers = { Host: host, Accept: i % 2 ? "text/html" : "application/json" };
       http
-        .request({ host: address, agent, headers, method }, (each) => each.resume().on("end", () => resolve(each)))
+        .request({ host: address, port, agent, headers, method }, (each) =>
+          each.resume().on("end", () => resolve(each)),
+        )
         .on("error", reject)
         .end();
     });
@@ -38,7 +41,7 @@ async function slow(bodies: number, heads: number): Promise<unknown> {
   const tally: Record<string, number> = { seconds: 0 };
   const client = (text: string, drip: string) => {
     const since = performance.now();
-    const socket = connect(80, address);
+    const socket = connect(Number(port), address);
     const timer = drip ? setInterval(() => socket.write(drip), 1000) : undefined;
     let end = "refused";
     const connected = new Promise<void>((resolve) => {

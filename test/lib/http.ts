@@ -7,10 +7,15 @@ import { backends, until } from "./hosts.ts";
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
 // Read once: a test under load sends thousands of requests.
 const all = sites();
+/** The counter's site, its name and its first port. */
+export const counter = counterSite(all);
 export const {
   domain,
   ports: [port],
-} = counterSite(all);
+} = counter;
+
+/** The first port of the site with this name; the counter's for any other name. */
+export const portFor = (name: unknown): number => (all.find((site) => site.domain === name) ?? counter).ports[0];
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; bytes: Buffer; ms: number };
 export type Visit = {
@@ -21,20 +26,20 @@ export type Visit = {
   total_visits: number | null;
 };
 
-/** One request to the balancer (or another host and port); ms is the time to the last byte. */
+/** One request to the balancer (or another host and port), to the site that has the path; ms is the time to the last byte. */
 export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
   const since = performance.now();
-  const site = siteFor(path, all);
+  const headers = { Host: siteFor(path, all).domain, ...options.headers };
   return new Promise((resolve, reject) => {
     const outgoing = http.request(
       {
         host: balancerAddress,
-        port: site.ports[0],
+        port: portFor(headers.Host),
         path,
         timeout: 15_000,
         agent: false,
         ...options,
-        headers: { Host: site.domain, ...options.headers },
+        headers,
       },
       (incoming) => {
         const chunks: Buffer[] = [];
@@ -70,10 +75,10 @@ export const answerInTurn = (): Promise<number> =>
     );
   });
 
-/** Sends these bytes to the counter's port as they are; resolves with what comes back until it closes (at most 10 s). */
-export function raw(bytes: string | Buffer): Promise<string> {
+/** Sends these bytes to the counter's port, or another one, as they are; resolves with what comes back until it closes (at most 10 s). */
+export function raw(bytes: string | Buffer, to = port): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect(port, balancerAddress, () => socket.write(bytes));
+    const socket = connect(to, balancerAddress, () => socket.write(bytes));
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");

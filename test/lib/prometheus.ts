@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
-import { siteFor, siteOf } from "../../ops/cluster/sites.ts";
+import { siteFor, siteOf, urlOf } from "../../ops/cluster/sites.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { request } from "./http.ts";
 
-/** The name of the site with the figures, and what opens it: user and password. */
-export const metricsSite = siteOf("metrics")?.domain ?? "";
+const site = siteOf("metrics");
+/** The name of the site with the figures, its address, and what opens it: user and password. */
+export const metricsSite = site?.domain ?? "";
+export const metricsUrl = site ? urlOf(site) : "";
 export const metricsLogin = () => ({
   username: "halo",
   password: readFileSync(localPath("secrets", "metrics"), "utf8").trim(),

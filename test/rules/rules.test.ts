@@ -14,6 +14,9 @@ const inFolder = (file: string) => join(folder, basename(file));
 const rendered: string[] = [];
 afterAll(() => rmSync(folder, { recursive: true }));
 
+// Another name and port than the committed ones: they are data.
+const settingsOfRules = { metrics_domain: "metrics.example", firewall_services: { grafana: { ports: [4001] } } };
+
 beforeAll(async () => {
   mkdirSync(join(folder, "rules"));
   for (const file of tests) copyFileSync(file, inFolder(file));
@@ -24,7 +27,7 @@ beforeAll(async () => {
     ...["env", `ANSIBLE_CONFIG=${root}/ansible/ansible.cfg`, "ansible", "localhost", "--playbook-dir", "ansible"],
     ...["--module-name", "ansible.builtin.copy", "--args", JSON.stringify(settings)],
     ...["--extra-vars", "@ansible/roles/monitoring/vars/main.yml"],
-    ...["--extra-vars", "metrics_domain=metrics.example"], // another name than the committed one: it is data
+    ...["--extra-vars", JSON.stringify(settingsOfRules)],
   ]);
   const rules = Buffer.from(readFileSync(inFolder("rules.base64"), "utf8"), "base64").toString();
   for (const rule of JSON.parse(rules)) {

@@ -7,7 +7,7 @@ import { beforeEach, expect, test } from "vitest";
 import { siteFor } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
-import { balancerAddress, domain, raw, request } from "../lib/http.ts";
+import { balancerAddress, domain, port, portFor, raw, request } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 const workshop = siteFor("/api/").domain;
@@ -19,6 +19,8 @@ const get = (path: string, headers = "", host = workshop) =>
   `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${headers}\r\n`;
 const post = (path: string, body: string, headers = "Content-Type: application/json\r\n", host = workshop) =>
   `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+/** The port of the site that a request names. */
+const portOfHost = (bytes: string) => portFor(bytes.match(/\r\nHost: (\S+)/)?.[1]);
 const byte = (code: number) => String.fromCharCode(code);
 // Without the line feed, which ends the line.
 const bytes = [
@@ -95,7 +97,7 @@ const attempts = [...echoed, ...heads, ...bodies, ...odd, ...others];
 /** Sends half of what it has announced and hangs up. */
 const giveUp = (text: string) =>
   new Promise<void>((resolve) => {
-    const socket = connect(80, balancerAddress, () => socket.write(text, () => socket.destroy()));
+    const socket = connect(portOfHost(text), balancerAddress, () => socket.write(text, () => socket.destroy()));
     socket.on("error", () => {});
     socket.on("close", () => resolve());
   });
@@ -104,7 +106,7 @@ const giveUp = (text: string) =>
 async function drip(): Promise<number> {
   const text = post("/api/customers", "x".repeat(20));
   let answer = "";
-  const socket = connect(80, balancerAddress, () => socket.write(text.slice(0, -20)));
+  const socket = connect(portOfHost(text), balancerAddress, () => socket.write(text.slice(0, -20)));
   socket.on("data", (chunk) => {
     answer += chunk;
   });
@@ -126,7 +128,7 @@ test("awkward requests of one client cost another nothing: no failure, no backen
     JSON.parse(
       await on(
         first,
-        `echo ${program} | base64 -d | /opt/halo/runtime/current/bin/node --input-type=module-typescript - requests ${balancerAddress} ${domain} 300 20`,
+        `echo ${program} | base64 -d | /opt/halo/runtime/current/bin/node --input-type=module-typescript - requests ${balancerAddress} ${port} ${domain} 300 20`,
       ),
     );
   const visiting = visitor();
@@ -138,7 +140,7 @@ test("awkward requests of one client cost another nothing: no failure, no backen
       const [what, text, right] = attempt;
       if (right.length === 0) await giveUp(text);
       else {
-        const answer = await raw(Buffer.from(text, "latin1"));
+        const answer = await raw(Buffer.from(text, "latin1"), portOfHost(text));
         const status = Number(answer.slice(9, 12));
         if (!right.includes(status)) wrong.push(`${what}: ${status || "no answer"} instead of ${right.join(" or ")}`);
       }

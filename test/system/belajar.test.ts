@@ -3,28 +3,29 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
+import { findHost } from "../../ops/cluster/hosts.ts";
+import { inGroup } from "../../ops/cluster/inventory.ts";
 import { portOf } from "../../ops/cluster/services.ts";
-import { domains, sites } from "../../ops/cluster/sites.ts";
+import { urlOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { exercises, pattern, plain } from "../lib/exercises.ts";
 import { backends, explainByJournals, on } from "../lib/hosts.ts";
-import { answerInTurn } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, counter, domain } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 
 const [balancer] = inGroup("balancers");
-const port = sites()[0]?.ports[0];
+const addressOf = (name: string | undefined) => `${findHost(name).address}:${portOf("app")}`;
 
 /** The page's names, addresses and ports, and those of the inventory in use. */
 const names: [string, string][] = [
-  ["http://192.168.56.10/", `http://${balancer?.address}${port === 80 ? "" : `:${port}`}/`],
-  ["192.168.56.11:3000", `${hosts().find(({ name }) => name === backends[0])?.address}:${portOf("app")}`],
-  ["192.168.56.12:3000", `${hosts().find(({ name }) => name === backends[1])?.address}:${portOf("app")}`],
+  ["http://192.168.56.10/", `${urlOf(counter, balancerAddress)}/`],
+  ["192.168.56.11:3000", addressOf(backends[0])],
+  ["192.168.56.12:3000", addressOf(backends[1])],
   ["-- balancer ", `-- ${balancer?.name} `],
   ["backend1", backends[0] ?? ""],
   ["backend2", backends[1] ?? ""],
-  ["Host: halo.test", `Host: ${domains()[0]}`],
+  ["Host: halo.test", `Host: ${domain}`],
 ];
 const here = (text: string) => names.reduce((all, [page, own]) => all.replaceAll(page, own), text);
 

@@ -1,10 +1,11 @@
 import { mkdirSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { urlOf } from "../../ops/cluster/sites.ts";
 import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
-import { answerInTurn, balancerAddress, domain } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, counter, domain } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 beforeAll(answerInTurn);
@@ -21,12 +22,12 @@ test("ten refreshes of the page alternate between the backends, and nothing is a
   const page = await browser.newPage();
   const asked = new Set<string>();
   const wrong: string[] = [];
-  page.on("request", (each) => asked.add(new URL(each.url()).host));
+  page.on("request", (each) => asked.add(new URL(each.url()).hostname));
   page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
   page.on("pageerror", (error) => wrong.push(error.message));
   const names: string[] = [];
   for (let i = 0; i < 10; i++) {
-    const answer = i === 0 ? await page.goto(`http://${domain}/`) : await page.reload();
+    const answer = i === 0 ? await page.goto(`${urlOf(counter)}/`) : await page.reload();
     names.push(answer?.headers()["x-served-by"] ?? "none");
     await expect.poll(() => page.textContent("body")).toContain(names.at(-1));
   }
@@ -44,7 +45,7 @@ test.each([
   ["desktop", 1280, 800, "dark"],
 ] as const)("%s, %i px, %i px, %s: nothing is cut off", async (device, width, height, colorScheme) => {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
-  await page.goto(`http://${domain}/`);
+  await page.goto(`${urlOf(counter)}/`);
   await page.reload();
   await page.screenshot({ path: `${screenshots}/visits-${device}-${colorScheme}.png`, fullPage: true });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);

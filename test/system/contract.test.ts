@@ -1,7 +1,8 @@
 import http from "node:http";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { urlOf } from "../../ops/cluster/sites.ts";
 import { backends, explainByJournals, must, on } from "../lib/hosts.ts";
-import { answerInTurn, balancerAddress, domain, raw, request, visit } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, counter, domain, raw, request, visit } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 beforeAll(answerInTurn);
@@ -80,8 +81,8 @@ describe("the visit counter", () => {
     }
   });
 
-  test("8080 answers as port 80 does", async () => {
-    expect((await visit({ port: 8080 })).status).toBe(200);
+  test("every port of the site answers as the first does", async () => {
+    for (const port of counter.ports) expect([port, (await visit({ port })).status]).toEqual([port, 200]);
   });
 
   test("the documented command prints the five fields", async () => {
@@ -95,7 +96,7 @@ describe("the visit counter", () => {
       "-s",
       "-H",
       `Host: ${domain}`,
-      `http://${balancerAddress}/`,
+      `${urlOf(counter, balancerAddress)}/`,
     ]);
     expect(Object.keys(JSON.parse(output))).toEqual([
       "container_id",

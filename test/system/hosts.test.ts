@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { findHost, remote, ssh } from "../../ops/cluster/hosts.ts";
 import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, portOf } from "../../ops/cluster/services.ts";
-import { domains, sites } from "../../ops/cluster/sites.ts";
+import { domains } from "../../ops/cluster/sites.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -10,19 +10,6 @@ import { metricsLogin } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
 const [first = "", second = ""] = backends;
-// The list that the firewall is made from.
-const given = firewallServices();
-// Expressions of Ansible's: the sites' ports, and one for each worker.
-const expressions: Record<string, number[]> = {
-  http: [...new Set(sites().flatMap(({ ports }) => ports))],
-  metrics: [9464],
-};
-const services = Object.fromEntries(
-  Object.entries(given).map(([name, each]) => [
-    name,
-    { ...each, ports: expressions[name] ?? [each.ports].flat().map(Number) },
-  ]),
-);
 
 test("npm run ssh -- HOST CMD has a terminal where its caller has one", async () => {
   const command = ["ops/run", "ssh", first, "tty"];
@@ -105,19 +92,19 @@ describe("ports", () => {
       const listening = (await on(host.name, "ss -Htln"))
         .split("\n")
         .map((line) => Number(line.match(/:(\d+)\s/)?.[1]));
-      const ports = Object.values(services);
+      const ports = Object.values(firewallServices());
       const wanted = new Set(
         ports
           .filter((each) => each.from.includes("any") && each.hosts.some((group) => host.groups.includes(group)))
           .flatMap((each) => each.ports),
       );
       // Grafana is installed only where its packages were reachable.
-      const absent = !listening.includes(services.grafana?.ports[0] ?? 0);
+      const absent = !listening.includes(portOf("grafana"));
       // A port on which nothing listens cannot be open: the listening ports, the list's, and an unused one are enough.
       const asked = [...new Set([...listening, ...ports.flatMap((each) => each.ports), 9])];
       const found = await Promise.all(asked.map(async (port) => [port, await knock(host.address, port)]));
       const state = (port: number) =>
-        !wanted.has(port) ? "silent" : absent && port === services.grafana?.ports[0] ? "refused" : "open";
+        !wanted.has(port) ? "silent" : absent && port === portOf("grafana") ? "refused" : "open";
       expect({ host: host.name, found }).toEqual({ host: host.name, found: asked.map((port) => [port, state(port)]) });
     }
   });
@@ -130,8 +117,8 @@ describe("ports", () => {
     expect(await reach(first, "balancer", portOf("redis"))).toBe(true);
     expect(await reach(second, first, portOf("app"))).toBe(false);
     expect(await reach("balancer", second, portOf("redis"))).toBe(false);
-    expect(await reach("balancer", first, 9464)).toBe(true);
-    expect(await reach(second, first, 9464)).toBe(false);
+    expect(await reach("balancer", first, portOf("metrics"))).toBe(true);
+    expect(await reach(second, first, portOf("metrics"))).toBe(false);
   });
 });
 

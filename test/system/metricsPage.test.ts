@@ -8,10 +8,10 @@ import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
-import { metricsLogin, metricsSite, traffic } from "../lib/prometheus.ts";
+import { metricsLogin, metricsSite, metricsUrl, traffic } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
-const home = `http://${metricsSite}/`;
+const home = `${metricsUrl}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -9,7 +9,7 @@ import { query } from "../../ops/cluster/prometheus.ts";
 import { firewallServices, joined } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
-import { type Answer, request, visit } from "../lib/http.ts";
+import { type Answer, domain, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { atNight } from "../lib/night.ts";
 import { metricsLogin, metricsSite } from "../lib/prometheus.ts";
@@ -107,7 +107,7 @@ describe("targets", () => {
 describe("what the edge sees", () => {
   test("is counted from nginx's log, by site, status and backend", async () => {
     const count = async (what: string) => (await query(`sum(${what}) or vector(0)`))[0]?.value ?? 0;
-    const refused = 'edge_requests_total{site="halo.test",method="DELETE",status="404"}';
+    const refused = `edge_requests_total{site="${domain}",method="DELETE",status="404"}`;
     const answers = `edge_answers_total{backend=~"${backends.join("|")}"}`;
     const before = await Promise.all([refused, answers].map(count));
     for (let i = 0; i < 20; i++) expect((await request("/-/edge", { method: "DELETE" })).status).toBe(404);
@@ -116,9 +116,9 @@ describe("what the edge sees", () => {
   });
 
   test("every try is read from a line, whatever a client has sent", async () => {
-    const [a, b] = ["192.168.56.11:3000", "192.168.56.12:3000"];
+    const [a, b] = ["192.0.2.11:4000", "192.0.2.12:4000"];
     const line = (status: number, upstream = a, tries = "200", method = "GET", uri = "/", seconds = "0.004") =>
-      `{"time":"t","id":"1","client":"192.168.56.1","site":"halo.test","host":"h","method":"${method}","uri":"${uri}","status":${status},` +
+      `{"time":"t","id":"1","client":"192.0.2.1","site":"a.test","host":"h","method":"${method}","uri":"${uri}","status":${status},` +
       `"bytes":9,"seconds":${seconds},"upstream":"${upstream}","upstream_status":"${tries}","upstream_connect":"","upstream_seconds":"","ended":1.5,"agent":"x"}`;
     const lines = [
       line(200),
@@ -144,17 +144,17 @@ describe("what the edge sees", () => {
         `edge_failed_tries_total{kind="error",upstream="${a}"} 2`,
         `edge_failed_tries_total{kind="error",upstream="${b}"} 2`,
         `edge_failed_tries_total{kind="timeout",upstream="${a}"} 2`,
-        'edge_request_seconds_count{site="halo.test"} 7',
-        'edge_requests_total{method="GET",site="halo.test",status="200"} 2',
-        'edge_requests_total{method="GET",site="halo.test",status="404"} 1',
-        'edge_requests_total{method="GET",site="halo.test",status="499"} 1',
-        'edge_requests_total{method="GET",site="halo.test",status="503"} 1',
-        'edge_requests_total{method="POST",site="halo.test",status="503"} 1',
-        'edge_requests_total{method="other",site="halo.test",status="400"} 1',
-        'edge_retried_total{site="halo.test"} 2',
+        'edge_request_seconds_count{site="a.test"} 7',
+        'edge_requests_total{method="GET",site="a.test",status="200"} 2',
+        'edge_requests_total{method="GET",site="a.test",status="404"} 1',
+        'edge_requests_total{method="GET",site="a.test",status="499"} 1',
+        'edge_requests_total{method="GET",site="a.test",status="503"} 1',
+        'edge_requests_total{method="POST",site="a.test",status="503"} 1',
+        'edge_requests_total{method="other",site="a.test",status="400"} 1',
+        'edge_retried_total{site="a.test"} 2',
       ].sort(),
     );
-    expect(said).toContain('edge_request_seconds_bucket{site="halo.test",le="0.005"} 6');
+    expect(said).toContain('edge_request_seconds_bucket{site="a.test",le="0.005"} 6');
   });
 });
 
@@ -207,7 +207,7 @@ describe("access", () => {
     const doors = hosts().flatMap((host) =>
       closed
         .filter((each) => each.hosts.some((group) => host.groups.includes(group)))
-        .flatMap(({ ports }) => (Array.isArray(ports) ? ports : [9464]).map((port) => `${host.address}/${port}`)),
+        .flatMap(({ ports }) => ports.map((port) => `${host.address}/${port}`)),
     );
     const knock = (from: string) =>
       must(

@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inGroup } from "../../ops/cluster/inventory.ts";
+import { urlOf } from "../../ops/cluster/sites.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { request, visit } from "../lib/http.ts";
+import { balancerAddress, counter, domain, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
 
@@ -171,14 +172,14 @@ export const readRelease = () => hostname() === "${second}" ? "another" : readFi
     async () => {
       const before = one(await serving());
       const release = await pack("cut", () => {});
-      const site = `http://${inGroup("balancers")[0]?.address}/`;
+      const site = `${urlOf(counter, balancerAddress)}/`;
       // Nobody gets in from when it switches until the other one has gone back.
       await on(
         second,
         `systemd-run --quiet --collect --unit=test-cut --property=RuntimeMaxSec=120 --property='ExecStopPost=systemctl start ssh' sh -c '
         until [ "$(readlink /opt/halo/current)" = releases/${release.id} ]; do sleep 0.05; done
         systemctl stop ssh; pkill -x sshd-session
-        until [ "$(curl -sI -H "Host: halo.test" ${site} | tr -d "\\r" | grep -icx -e "x-served-by: ${first}" -e "x-release: ${before}")" = 2 ]; do sleep 0.2; done'`,
+        until [ "$(curl -sI -H "Host: ${domain}" ${site} | tr -d "\\r" | grep -icx -e "x-served-by: ${first}" -e "x-release: ${before}")" = 2 ]; do sleep 0.2; done'`,
       );
       try {
         const { code, output } = await deploy(release);

@@ -3,35 +3,43 @@ import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { firewallServices } from "../../ops/cluster/services.ts";
+import { inGroup } from "../../ops/cluster/inventory.ts";
+import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
+import { siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { type Answer, balancerAddress, domain, request } from "../lib/http.ts";
+import { type Answer, balancerAddress, domain, portFor, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
 const { sites } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
-const [, { domain: workshop }] = sites;
+// The workshop's ports by its name, and those where it answers by an address as well.
+const {
+  domain: workshop,
+  ports: [named],
+  any_name_ports: [open],
+}: { domain: string; ports: [number]; any_name_ports: [number] } = sites.find(
+  ({ role }: { role?: string }) => role === "workshop",
+);
+const workshopPorts = siteOf("workshop")?.ports ?? [];
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** One request to the workshop's name. */
-const ask = (path: string, headers: Record<string, string> = {}, port = 80, method = "GET") =>
+const ask = (path: string, headers: Record<string, string> = {}, port = named, method = "GET") =>
   request(path, { port, method, headers: { Host: workshop, ...headers } });
 /** The paths under a/ that a page names. */
 const parts = (page: string) => [...page.matchAll(/\s(?:href|src)="(a\/[^"#]+)/g)].map((match) => `/${match[1]}`);
 
 describe("who answers where", () => {
   test.each([
-    ["the workshop's page", workshop, 80],
-    ["the workshop's page", workshop, 8080],
-    ["the workshop's page", workshop, 8085],
-    ["the workshop's page, by the balancer's address,", balancerAddress, 8085],
-    ["the workshop's page, by an address of IPv6,", "[fd00::1]:8085", 8085],
-    ["the workshop's page, by a forwarded port,", "localhost:8085", 8085],
+    ...workshopPorts.map((port): [string, string, number] => ["the workshop's page", workshop, port]),
+    ["the workshop's page, by the balancer's address,", balancerAddress, open],
+    ["the workshop's page, by an address of IPv6,", `[fd00::1]:${open}`, open],
+    ["the workshop's page, by a forwarded port,", `localhost:${open}`, open],
   ])("%s for %s on port %i", async (_, name, port) => {
     const page = await ask("/", { Host: name }, port);
     expect([page.status, page.headers["content-type"]]).toEqual([200, "text/html; charset=utf-8"]);
@@ -39,23 +47,22 @@ describe("who answers where", () => {
     expect(parts(page.body).length).toBeGreaterThan(1);
   });
 
-  test.each([
-    [workshop, 80],
-    [workshop, 8080],
-    [balancerAddress, 8085],
-  ])("the service for %s on port %i under /api/, by the backends in turn", async (name, port) => {
-    const names: unknown[] = [];
-    for (let i = 0; i < 2 * backends.length; i++) {
-      const { status, headers } = await ask("/api/openapi.json", { Host: name }, port);
-      expect([status, headers["content-type"]]).toEqual([200, expect.stringContaining("json")]);
-      names.push(headers["x-served-by"]);
-    }
-    expect(new Set(names)).toEqual(new Set(backends));
-    expect(names.filter((each, i) => each === names[i - 1])).toEqual([]);
-  });
+  test.each([...workshopPorts.map((port): [string, number] => [workshop, port]), [balancerAddress, open]])(
+    "the service for %s on port %i under /api/, by the backends in turn",
+    async (name, port) => {
+      const names: unknown[] = [];
+      for (let i = 0; i < 2 * backends.length; i++) {
+        const { status, headers } = await ask("/api/openapi.json", { Host: name }, port);
+        expect([status, headers["content-type"]]).toEqual([200, expect.stringContaining("json")]);
+        names.push(headers["x-served-by"]);
+      }
+      expect(new Set(names)).toEqual(new Set(backends));
+      expect(names.filter((each, i) => each === names[i - 1])).toEqual([]);
+    },
+  );
 
-  test.each([80, 8080, 8085])("nobody for another name on port %i", async (port) => {
-    for (const name of ["evil.test", `${workshop}.evil.test`, "192.168.56.10.evil.test", "localhost.evil.test"])
+  test.each(firewallServices().http?.ports ?? [])("nobody for another name on port %i", async (port) => {
+    for (const name of ["evil.test", `${workshop}.evil.test`, `${balancerAddress}.evil.test`, "localhost.evil.test"])
       for (const path of ["/", "/api/customers"]) {
         const answer = await ask(path, { Host: name }, port);
         expect([name, path, answer.status]).toEqual([name, path, 421]);
@@ -73,7 +80,7 @@ describe("who answers where", () => {
       "//api/customers",
       "/x/../api/",
     ]) {
-      const answer = await ask(path, { Host: domain });
+      const answer = await ask(path, { Host: domain }, portFor(domain));
       expect([path, answer.status, answer.headers["x-served-by"]]).toEqual([path, 404, undefined]);
     }
   });
@@ -84,7 +91,7 @@ describe("who answers where", () => {
       for (const path of paths)
         for (const method of ["GET", "FROB"])
           for (const accept of ["text/html", "*/*"]) {
-            const { headers } = await ask(path, { Host: name, Accept: accept }, 80, method);
+            const { headers } = await ask(path, { Host: name, Accept: accept }, portFor(name), method);
             expect([name, path, method, headers["x-content-type-options"]]).toEqual([name, path, method, "nosniff"]);
           }
   });
@@ -146,7 +153,7 @@ describe("the workshop's files", () => {
       const page = await ask(path, { Accept: "text/html" });
       expect([page.status, page.headers["content-type"]]).toEqual([404, "text/html; charset=utf-8"]);
     }
-    const post = await ask("/", {}, 80, "POST");
+    const post = await ask("/", {}, named, "POST");
     expect([post.status, post.headers.allow]).toEqual([405, "GET, HEAD"]);
   });
 });
@@ -238,15 +245,15 @@ describe("a release's pages", () => {
 
 describe("another site is a few lines", () => {
   const third = {
-    domain: "docs.halo.test",
-    ports: [80],
+    domain: `docs.${domain}`,
+    ports: [named],
     any_name_ports: [8090],
     paths: { "/": { files: "/usr/share/halo-docs" }, "/tools/": { service: "tools" } },
   };
   const settings = {
     sites: [...sites, third],
     firewall_services: {
-      ...firewallServices(),
+      ...joined("firewall_services"),
       tools: { ports: [9000], hosts: ["redis"], from: ["balancers"] },
     },
   };
@@ -255,9 +262,9 @@ describe("another site is a few lines", () => {
     const { code, output } = await render(settings);
     expect(code, output).toBe(0);
     const text = await rendered();
-    expect(text).toMatch(/upstream tools \{[^}]* server 192\.168\.56\.10:9000 max_fails=1/);
+    expect(text).toMatch(new RegExp(`upstream tools \\{[^}]* server ${inGroup("redis")[0]?.address}:9000 max_fails=1`));
     expect(text.match(/^ +listen 8090.*$/gm)).toEqual([expect.stringContaining("default_server")]);
-    expect(text.match(/^ +listen 8085.*$/gm)).toHaveLength(1);
+    expect(text.match(new RegExp(`^ +listen ${open}\\b.*$`, "gm"))).toHaveLength(1);
   });
 
   atNight("site.yml brings it into service, and takes it out without a trace", async () => {
@@ -275,18 +282,23 @@ echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --work
         expect([path, port, answer.status]).toEqual([path, port, 200]);
         return answer;
       };
-      expect((await get("/", 80, third.domain)).body).toBe("a manual\n");
+      expect((await get("/", named, third.domain)).body).toBe("a manual\n");
       expect((await get("/", 8090, balancerAddress)).headers["cache-control"]).toBe("no-cache");
-      expect((await get("/tools/saw", 80, third.domain)).body).toBe("a tool\n");
-      expect(parts((await get("/", 80, workshop)).body).length).toBeGreaterThan(1);
-      expect(await on(backends[0] ?? "", `getent ahostsv4 ${third.domain}`)).toContain("192.168.56.10");
+      expect((await get("/tools/saw", named, third.domain)).body).toBe("a tool\n");
+      expect(parts((await get("/", named, workshop)).body).length).toBeGreaterThan(1);
+      expect(await on(backends[0] ?? "", `getent ahostsv4 ${third.domain}`)).toContain(balancerAddress);
     } finally {
       await on("balancer", "systemctl stop halo-tools; rm -r /usr/share/halo-docs /run/halo-tools");
       const removed = await ansible("site.yml");
       expect(removed.code, removed.output).toBe(0);
     }
     for (const host of ["balancer", ...backends])
-      expect(await on(host, "grep -rslE 'docs[.]halo|8090' /etc/nginx /etc/halo /etc/hosts || true")).toBe("");
+      expect(
+        await on(
+          host,
+          `grep -rslE '${third.domain.replaceAll(".", "[.]")}|8090' /etc/nginx /etc/halo /etc/hosts || true`,
+        ),
+      ).toBe("");
   });
 
   const wrong: [string, object, string][] = [
@@ -295,11 +307,11 @@ echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --work
     ["a closed service", { paths: { "/": { service: "redis" } } }, "closed to the balancers"],
     ["no name", { domain: undefined }, `site ${sites.length + 1} needs domain`],
     ["a name that is taken", { domain }, `${domain} is defined 2 times`],
-    ["a port of another site's", { any_name_ports: [8085] }, `${workshop} and ${third.domain} claim it`],
-    ["a port of SSH's", { ports: [22] }, "port 22 is the service ssh's"],
+    ["a port of another site's", { any_name_ports: [open] }, `${workshop} and ${third.domain} claim it`],
+    ["a port of SSH's", { ports: [portOf("ssh")] }, `port ${portOf("ssh")} is the service ssh's`],
     ["a folder of no release", { paths: { "/": { web: "shop" } } }, "there is no folder app/web/shop"],
     ["two answers", { paths: { "/": { web: "workshop", files: "/srv" } } }, "needs one of service, web and files"],
-    ["a word that is none", { port: 80 }, "unknown key port"],
+    ["a word that is none", { port: named }, "unknown key port"],
   ];
   test.each(wholeNight ? wrong : wrong.slice(0, 1))(
     "%s is refused before any host is touched",

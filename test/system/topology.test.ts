@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { request, visit } from "../lib/http.ts";
+import { port, request, visit } from "../lib/http.ts";
 import { pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
@@ -185,14 +185,14 @@ touch systemd/system/postgresql@*-main.service.d/halo.conf`,
 });
 
 test("a taken port: the play names the port and who has it; once it is free the play completes", async () => {
-  await on("balancer", "systemctl stop nginx && systemd-run --unit=squatter python3 -m http.server 80");
+  await on("balancer", `systemctl stop nginx && systemd-run --unit=squatter python3 -m http.server ${port}`);
   try {
     await until("the port is taken", 5000, async () =>
-      (await on("balancer", "ss -Htlnp sport = :80")).includes("python3"),
+      (await on("balancer", `ss -Htlnp sport = :${port}`)).includes("python3"),
     );
     const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
     expect(code).toBe(2);
-    expect(output).toMatch(/port 80\b.*python3/);
+    expect(output).toMatch(new RegExp(`port ${port}\\b.*python3`));
   } finally {
     await on("balancer", "systemctl stop squatter");
   }

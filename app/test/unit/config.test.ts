@@ -39,8 +39,8 @@ describe("readConfig", () => {
 
   it("has a metrics port only with HALO_METRICS_PORT, and starts with any worker number of PM2", () => {
     expect(readConfig({ HALO_METRICS_PORT: "" }).HALO_METRICS_PORT).toBeUndefined();
-    expect(readConfig({ HALO_METRICS_PORT: "9464", NODE_APP_INSTANCE: "2" })).toMatchObject({
-      HALO_METRICS_PORT: 9464,
+    expect(readConfig({ HALO_METRICS_PORT: "9500", NODE_APP_INSTANCE: "2" })).toMatchObject({
+      HALO_METRICS_PORT: 9500,
       NODE_APP_INSTANCE: 2,
     });
     for (const number of ["64", "-1", "x"]) expect(readConfig({ NODE_APP_INSTANCE: number }).NODE_APP_INSTANCE).toBe(0);

@@ -24,7 +24,6 @@ byId("ranges").replaceChildren(
   ...ranges.map(({ hash, name }) => h("a", { href: `#${hash}` }, h("span", { class: "unseen" }, "Last "), name)),
 );
 const grafana = byId("grafana") as HTMLAnchorElement;
-grafana.href = `http://${location.hostname}:3001/`;
 
 let range = fallback;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -75,7 +74,7 @@ function setVerdict(text: string, state: string): void {
 }
 
 /** Shows the verdict, the alerts and the list of marks. */
-function render({ alerts, down, targets, marks, curves, grafana: installed }: State): void {
+function render({ alerts, down, targets, marks, curves, grafanaPort }: State): void {
   const firing = alerts
     .filter(({ state }) => state === "firing")
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
@@ -119,7 +118,8 @@ function render({ alerts, down, targets, marks, curves, grafana: installed }: St
   byId("marks").replaceChildren(
     ...(marks.length > 0 ? marks.map(entry) : [h("li", {}, h("span", {}, `none in the last ${range.over}`))]),
   );
-  grafana.hidden = !installed;
+  grafana.hidden = grafanaPort === null;
+  grafana.href = `http://${location.hostname}:${grafanaPort}/`;
 }
 
 function entry({ kind, text, from, to }: Mark): HTMLElement {

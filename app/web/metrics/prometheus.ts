@@ -14,7 +14,8 @@ export type State = {
   alerts: Alert[];
   targets: number;
   down: Target[];
-  grafana: boolean;
+  /** The port of Grafana on the site's host; null while it does not run. */
+  grafanaPort: number | null;
 };
 
 type Series = { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] };
@@ -48,7 +49,6 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
   // Whole steps, so that a point keeps its place and its value from one refresh to the next.
   const end = Math.floor(now / step) * step;
   const start = end - range;
-  const grafana = 'node_systemd_unit_state{name="grafana-server.service",state="active"}';
   const [past, present, { alerts }] = await Promise.all([
     get<{ result: Series[] }>(
       "query_range",
@@ -57,7 +57,7 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
     ),
     get<{ result: Series[] }>(
       "query",
-      { query: `${combinedQuery(0)} or up or halo_event_timestamp_seconds or ${grafana}` },
+      { query: `${combinedQuery(0)} or up or halo_event_timestamp_seconds or grafana:port` },
       signal,
     ),
     get<{ alerts: { labels: Record<string, string>; annotations: Record<string, string>; [key: string]: unknown }[] }>(
@@ -117,7 +117,7 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
       .filter(({ value }) => value?.[1] === "0")
       .map(({ metric }) => ({ job: metric.job ?? "", name: metric.instance ?? metric.host ?? "" }))
       .sort((one, other) => `${one.name} ${one.job}`.localeCompare(`${other.name} ${other.job}`)),
-    grafana: named("node_systemd_unit_state").some(({ value }) => value?.[1] === "1"),
+    grafanaPort: number(named("grafana:port")[0]?.value?.[1]),
   };
 }
 

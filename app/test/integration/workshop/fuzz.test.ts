@@ -64,7 +64,7 @@ function resolve<T>(value: T): T {
 }
 
 function readOperations(): Operation[] {
-  const base = new URL(document.servers?.[0]?.url ?? "/", "http://halo.test").pathname.replace(/\/$/, "");
+  const base = new URL(document.servers?.[0]?.url ?? "/", "http://a.test").pathname.replace(/\/$/, "");
   const found: Operation[] = [];
   for (const [path, item] of Object.entries<Json>(document.paths))
     for (const method of ["get", "post", "put", "patch", "delete"]) {

@@ -70,10 +70,10 @@ describe("a list's links", () => {
 });
 
 it("a query with thousands of invalid parameters gets the first 50 errors and their number", () => {
-  const query = Array.from({ length: 3000 }, (_, i) => `p${i}`).join("&");
+  const query = Array.from({ length: 2000 }, (_, i) => `p${i}`).join("&");
   const read = () => readListRequest(resources.customers, new URLSearchParams(`${"n".repeat(5000)}&${query}`));
   const refused = Object(catchIt(read));
-  expect([refused.status, refused.extra.errors.length, refused.extra.error_count]).toEqual([400, 50, 3001]);
+  expect([refused.status, refused.extra.errors.length, refused.extra.error_count]).toEqual([400, 50, 2001]);
   expect(JSON.stringify(refused.extra).length).toBeLessThan(16_384);
 });
 
