@@ -9,7 +9,7 @@ import { backends, balancer } from "../../ops/cluster/topology.ts";
 import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
-import { textOf } from "../../ops/lib/script.ts";
+import { shellScript, textOf } from "../../ops/lib/script.ts";
 import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
 
 const barePort = 3001; // a candidate's port; none is started meanwhile
@@ -34,11 +34,8 @@ async function onEach(script: (name: string) => string): Promise<void> {
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
-/** Has a backend answer by itself again; harms nothing where it does. */
-const undo = `nft delete table ip halo_bench 2>/dev/null || true
-systemctl stop halo-bare halo-bench.timer 2>/dev/null || true
-rm -f /run/halo-bare.ts
-nft --file /etc/halo/firewall.nft`;
+const side = (action: Side | "start" | "undo", ...args: (string | number)[]) =>
+  shellScript(new URL("side.sh", import.meta.url), action, ...args);
 
 /**
  * Starts the bare server beside the service, which stays up too: both keep what their JIT has learned. When nobody has
@@ -46,34 +43,18 @@ nft --file /etc/halo/firewall.nft`;
  */
 async function startBare(seconds: number): Promise<void> {
   const program = textOf(new URL("bare.ts", import.meta.url));
-  await onEach(
-    (name) => `${undo}
-systemd-run -q --collect --unit=halo-bench --on-active=${seconds + 120} bash -c '${undo}'
-cat > /run/halo-bare.ts <<'BARE'\n${program}BARE
-systemd-run -q --collect --unit=halo-bare --uid=halo /opt/halo/runtime/current/bin/node /run/halo-bare.ts ${findHost(name).address} ${barePort}
-nft insert rule inet halo input tcp dport ${barePort} accept`,
-  );
+  await onEach((name) => side("start", seconds + 120, findHost(name).address, barePort, program));
 }
 
 async function stopBare(): Promise<void> {
-  await onEach(() => undo);
+  await onEach(() => side("undo"));
   await waitForSide("halo");
 }
 
 /** Has the service's port on every backend answered by one of the two, and waits until it is so. */
-async function serve(side: Side): Promise<void> {
-  const redirect = `nft --file - <<'NFT'
-table ip halo_bench {
-  chain prerouting {
-    type nat hook prerouting priority dstnat;
-    tcp dport ${servicePort} redirect to :${barePort}
-  }
-}
-NFT`;
-  const remove = "nft delete table ip halo_bench 2>/dev/null || true";
-  const again = "systemctl restart halo-bench.timer";
-  await onEach(() => [again, remove, ...(side === "bare" ? [redirect] : [])].join("\n"));
-  await waitForSide(side);
+async function serve(one: Side): Promise<void> {
+  await onEach(() => side(one, servicePort, barePort));
+  await waitForSide(one);
 }
 
 /** Waits until one of the two answers. nginx is reloaded because the connections that it keeps would still go to the other one. */
@@ -137,12 +118,7 @@ async function memory(): Promise<number> {
 }
 
 async function redisRate(): Promise<number> {
-  const text = await on(
-    balancer,
-    `password=$(sed -n "s/^REDISCLI_AUTH=\\W*\\(\\w*\\).*/\\1/p" /usr/local/sbin/halo-redis-cli)
-redis-benchmark --user admin -a "$password" -c ${connections} -n 200000 --csv INCR halo:bench | tail -n 1
-halo-redis-cli DEL halo:bench >/dev/null`,
-  );
+  const text = await on(balancer, shellScript(new URL("redis-rate.sh", import.meta.url), connections));
   return Number(text.split(",")[1]?.replaceAll('"', ""));
 }
 

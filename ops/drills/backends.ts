@@ -4,6 +4,7 @@ import type { Provider } from "../cluster/provider.ts";
 import { pause, type Session } from "../cluster/session.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
+import { shellScript } from "../lib/script.ts";
 import { cutPower, readyAt, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
@@ -87,16 +88,7 @@ export const blackhole: Drill = {
   run: (session) =>
     backendFails(
       session,
-      () =>
-        session.on(
-          backend,
-          `nft --file - <<'NFT'
-table inet halo_drill {
-  chain in { type filter hook input priority -300; policy drop; iif lo accept; tcp dport ${ssh} accept; }
-  chain out { type filter hook output priority -300; policy drop; oif lo accept; tcp sport ${ssh} accept; }
-}
-NFT`,
-        ),
+      () => session.on(backend, shellScript(new URL("isolate.sh", import.meta.url), ssh)),
       9,
       () => session.on(backend, heal),
     ),

@@ -1,11 +1,11 @@
 /** Deploys and rollbacks: good ones, bad ones and one that is cut off. */
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { playbook } from "../cluster/hosts.ts";
 import { killGroup, pause } from "../cluster/session.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
+import { pack } from "../lib/pack.ts";
 import { localPath } from "../lib/paths.ts";
 import { textOf } from "../lib/script.ts";
 import { type Live, notLive } from "./budget.ts";
@@ -70,8 +70,7 @@ const corruptions: { how: string; reason: string; corrupt: (stage: string) => vo
   {
     how: "never listens",
     reason: "corrupt: it only waits",
-    corrupt: (stage) =>
-      writeFileSync(main(stage), 'console.log("corrupt: it only waits");\nsetInterval(() => {}, 1000);\n'),
+    corrupt: (stage) => writeFileSync(main(stage), textOf(new URL("silent.ts", import.meta.url))),
   },
   {
     how: "answers not ready",
@@ -86,28 +85,20 @@ const corruptions: { how: string; reason: string; corrupt: (stage: string) => vo
   {
     how: "passes as a candidate and crashes in service",
     reason: "corrupt: it crashes in service",
-    corrupt: (stage) =>
-      writeFileSync(
-        main(stage),
-        `${readFileSync(main(stage), "utf8")}
-if (config.HALO_HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");
-`,
-      ),
+    corrupt: (stage) => appendFileSync(main(stage), inService),
   },
 ];
+const inService = 'if (config.HALO_HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");\n';
 const main = (stage: string) => join(stage, "app/src/main.ts");
 
 /** A corrupt copy of a good release, as deploy.yml takes it by app_release. */
 async function corruptRelease(session: DrillSession, good: string, i: number) {
   const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-corrupt${i}`;
-  const stage = localPath("drill", id);
-  const file = `${stage}.tar.gz`;
-  mkdirSync(stage, { recursive: true });
-  await session.must(["tar", "--extract", "--gzip", "--file", good, "--directory", stage]);
-  writeFileSync(join(stage, "RELEASE"), `${id}\n`);
-  corruptions[i]?.corrupt(stage);
-  await session.must(["tar", "--create", "--gzip", "--file", file, "--directory", stage, "."]);
-  return { id, file, sha256: createHash("sha256").update(readFileSync(file)).digest("hex") };
+  return pack("drill", id, async (stage) => {
+    await session.must(["tar", "--extract", "--gzip", "--file", good, "--directory", stage]);
+    writeFileSync(join(stage, "RELEASE"), `${id}\n`);
+    corruptions[i]?.corrupt(stage);
+  });
 }
 
 export const bad: Drill = {

@@ -5,6 +5,7 @@ import { counterSite, type Site, siteFor } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
+import { shellScript } from "../lib/script.ts";
 import { type Load, startLoad } from "../loadgen/load.ts";
 import { writesPath } from "../loadgen/options.ts";
 import { drillRows, removeRows, rowsOf } from "../loadgen/rows.ts";
@@ -115,16 +116,10 @@ async function see(
     last = after;
     await pause(session, 0.5);
   }
-  const [inode, size] = mark.split(" ");
+  const [inode = "", size = ""] = mark.split(" ");
   const { output } = await session.on(
     balancer,
-    `sleep 1.2 # nginx writes its log once a second
-set -- ${log}
-[ $(stat -c %i ${log}) = ${inode} ] || set -- ${log}.1 ${log}
-tail -qc +$((${size} + 1)) $1 | tr -d "\\0" >/run/halo-drill.log # a power cut leaves NULs
-[ $# = 1 ] || cat $2 >>/run/halo-drill.log
-grep -aE '^\\{.*"agent":"halo-drill"\\}$' /run/halo-drill.log || true
-rm /run/halo-drill.log`,
+    shellScript(new URL("balancer-tries.sh", import.meta.url), log, inode, size),
   );
   const tries = new Map(
     output

@@ -39,11 +39,7 @@ async function killRedis(
     size = await fill(session, 0);
     const { at } = await session.on(redis, "echo; systemctl kill -s KILL redis-server");
     failedAt ||= at;
-    const { output } = await session.on(
-      redis,
-      `until halo-redis-cli ping 2>/dev/null | grep -q PONG; do sleep .05; done
-journalctl --no-pager -o cat -n 50 -u redis-server | grep -oP 'DB loaded from append only file: \\K[0-9.]+' | tail -n 1`,
-    );
+    const { output } = await session.on(redis, shellScript(new URL("await-redis.sh", import.meta.url)));
     seconds.push(output);
     session.say(`Redis${how} was killed and is back after loading ${size} for ${output} s (${i})`);
     await pause(session, 1);
@@ -69,6 +65,8 @@ export const redisKills: Drill = {
   undo: { on: [redis], script: slowRedis("undo") },
 };
 
+const restartPostgres = (...args: string[]) => shellScript(new URL("restart-postgres.sh", import.meta.url), ...args);
+
 export const postgresKills: Drill = {
   name: "postgres",
   what: "kill -9 of PostgreSQL, five times, and a restart, under writes as well",
@@ -78,17 +76,9 @@ export const postgresKills: Drill = {
   writes: true,
   run: async (session) => {
     const away: NonNullable<Outcome["away"]> = [];
-    const unit = "unit=$(systemctl list-units --plain --no-legend 'postgresql@*' | cut -d ' ' -f 1)";
     for (const how of [...Array(5).fill("kill -s KILL --kill-whom=main"), "restart"]) {
-      const { at: from } = await session.on(
-        postgres,
-        `${unit}; systemctl show -P MainPID $unit >/run/halo-drill-pid; echo; systemctl ${how} $unit`,
-      );
-      const { at: back } = await session.on(
-        postgres,
-        `${unit}; until systemctl show -P MainPID $unit | grep -vqxf /run/halo-drill-pid && pg_isready -q; do sleep .05; done
-rm /run/halo-drill-pid; echo`,
-      );
+      const { at: from } = await session.on(postgres, restartPostgres("begin", ...how.split(" ")));
+      const { at: back } = await session.on(postgres, restartPostgres("await"));
       // The service finds it again with its next attempt to connect.
       away.push({ from, to: back + 1000 });
       session.say(`PostgreSQL was ended (${how}) and is back`);

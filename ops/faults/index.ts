@@ -5,7 +5,7 @@ import { maxmemory } from "../cluster/maxmemory.ts";
 import { portOf } from "../cluster/services.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends, balancer, postgres, redis } from "../cluster/topology.ts";
-import { quote, shellScript, textOf } from "../lib/script.ts";
+import { inputScript, quote, shellScript, textOf } from "../lib/script.ts";
 
 /** A cause and how it is made; `npm run diagnose` has to name it and nothing else. */
 export type Fault = {
@@ -50,7 +50,7 @@ const connections: Fault = {
     await session.on(...start(backend, seconds, properties, nodeProgram("exhaustConnections.ts")));
     await session.on(
       postgres,
-      `cd /\nrunuser -u postgres -- psql -qAtX halo -c ${quote(textOf(new URL("exhaust_connections.sql", import.meta.url)))}`,
+      `cd /; runuser -u postgres -- psql -qAtX halo -c ${quote(textOf(new URL("exhaust_connections.sql", import.meta.url)))}`,
     );
   },
   undo: { on: [backend], script: stopUnit },
@@ -58,7 +58,7 @@ const connections: Fault = {
 
 /** Begins or ends a fault inside a worker of the first backend; inspector.ts has the actions. */
 const inspector = (action: "starve" | "leak" | "end", seconds = 0) =>
-  `${node} --input-type=module-typescript - ${action} ${seconds} <<'TS'\n${textOf(new URL("inspector.ts", import.meta.url))}\nTS`;
+  inputScript(`${node} --input-type=module-typescript`, new URL("inspector.ts", import.meta.url), action, seconds);
 const openInspector = "kill -USR1 $(pgrep -u halo -o -f app/src/main.ts)";
 const endInside = { on: [backend], script: inspector("end") };
 
@@ -134,17 +134,11 @@ const data: Fault = {
   undo: { on: [redis], script: script("redis-data.sh", "undo") },
 };
 
-const small = "/var/lib/halo-fault";
-
 const disk: Fault = {
   name: "disk",
   what: "a small file system of the balancer's is 95 % full",
-  make: (session) =>
-    session.on(
-      balancer,
-      `install -d ${small}\nmount -t tmpfs -o size=16m,mode=0700 halo-fault ${small}\nhead -c 15564k /dev/zero >${small}/fill`,
-    ),
-  undo: { on: [balancer], script: `if mountpoint -q ${small}; then umount ${small}; fi\nrm -rf ${small}` },
+  make: (session) => session.on(balancer, script("disk.sh", "start")),
+  undo: { on: [balancer], script: script("disk.sh", "undo") },
 };
 
 const cpu: Fault = {
@@ -154,36 +148,17 @@ const cpu: Fault = {
   undo: { on: [backend], script: script("cpu.sh", "undo") },
 };
 
-const config = "/etc/nginx/nginx.conf";
-const kept = "/run/halo-fault-nginx.conf";
-const server = `server ${findHost(backend).address}:${portOf("app")}`;
-
 const uneven: Fault = {
   name: "uneven",
   what: "a backend has nine times the weight of another",
-  make: (session) =>
-    session.on(
-      balancer,
-      `cp --archive ${config} ${kept}\nsed -i 's/${server} max_fails=1/${server} weight=9 max_fails=1/' ${config}\nnginx -t -q\nsystemctl reload nginx`,
-    ),
-  undo: {
-    on: [balancer],
-    script: `if [ -e ${kept} ]; then cp --archive ${kept} ${config}; rm ${kept}; nginx -t -q; systemctl reload nginx; fi`,
-  },
+  make: (session) => session.on(balancer, script("weight.sh", "start", `${findHost(backend).address}:${portOf("app")}`)),
+  undo: { on: [balancer], script: script("weight.sh", "undo") },
 };
 
 const timeouts: Fault = {
   name: "timeouts",
   what: "what a balancer sends to a backend's service is dropped on the way",
-  make: (session) =>
-    session.on(
-      backend,
-      `nft --file - <<'NFT'
-table inet halo_drill {
-  chain in { type filter hook input priority -300; policy accept; ip saddr ${findHost(balancer).address} tcp dport ${portOf("app")} drop; }
-}
-NFT`,
-    ),
+  make: (session) => session.on(backend, script("drop-requests.sh", findHost(balancer).address, portOf("app"))),
   undo: { on: [backend], script: "nft delete table inet halo_drill 2>/dev/null || true" },
 };
 

@@ -1,6 +1,7 @@
 import type { Host } from "../cluster/inventory.ts";
 import { serviceLogs } from "../cluster/services.ts";
 import { UserError } from "../lib/cli.ts";
+import { shellScript } from "../lib/script.ts";
 import { type Line, parseJournal, parseNginx } from "./lines.ts";
 
 /** One log of one host: the shell line (as root) that prints it, and how its lines are read. */
@@ -52,17 +53,9 @@ export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): 
     ]);
 }
 
-/**
- * The shell line that prints nginx's line of a request; it waits some seconds for one that is just being written. A client's
- * bytes stand in it as they came, so each grep takes it for text.
- */
+/** The shell text that prints nginx's line of a request. */
 export const findRequest = (id: string, folder = "/var/log/nginx"): string =>
-  `cd ${folder}
-for i in 1 2 3 4 5 6; do
-  grep -ahsF -m 1 '"id":"${id}"' access.log access.log.1 | grep -a . && exit
-  sleep .4 # nginx writes its log once a second
-done
-zgrep -ahF -m 1 '"id":"${id}"' access.log.*.gz 2>/dev/null || true`;
+  shellScript(new URL("find-request.sh", import.meta.url), id, folder);
 
 /** The shell line that prints a backend's lines with a text, between two Unix times in s. */
 export const searchJournal = (text: string, from: number, to: number): string =>

@@ -8,12 +8,8 @@ const plugins = join(import.meta.dirname, "../../ansible/filter_plugins");
 
 /** Calls a filter with arguments as JSON. */
 function filter<T>(file: string, name: string, ...args: unknown[]): T {
-  const program = `import json, sys
-sys.path.insert(0, ${JSON.stringify(plugins)})
-sys.dont_write_bytecode = True
-import ${file}
-print(json.dumps(${file}.FilterModule().filters()["${name}"](*json.load(sys.stdin))))`;
-  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-I", "-S", "-c", program], {
+  const program = join(import.meta.dirname, "programs/filter.py");
+  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-I", "-S", program, plugins, file, name], {
     input: JSON.stringify(args),
     encoding: "utf8",
   });

@@ -10,9 +10,7 @@ test.each(["SIGTERM", "SIGHUP"] as const)(
   "%s is for the attached command, whose exit status counts",
   async (signal) => {
     const inner = `process.on("${signal}", () => process.exit(7)); setInterval(() => {}, 1000); console.log("ready")`;
-    const outer = `import { passThrough } from "${join(root, "ops/lib/exec.ts")}";
-process.exitCode = await passThrough([process.execPath, "-e", ${JSON.stringify(inner)}]);`;
-    const child = spawn(process.execPath, ["--input-type=module", "-e", outer]);
+    const child = spawn(process.execPath, [join(import.meta.dirname, "programs/passThrough.ts"), inner]);
     await new Promise((resolve) => child.stdout.once("data", resolve));
     child.kill(signal);
     expect(await new Promise((resolve) => child.on("close", resolve))).toBe(7);

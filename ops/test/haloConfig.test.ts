@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -33,20 +34,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "halo-config-"));
   mkdirSync(join(folder, "run"));
   mkdirSync(join(folder, "bin"));
-  // A unit is enabled and active unless a file says otherwise.
-  writeFileSync(
-    join(folder, "bin/systemctl"),
-    `#!/bin/sh
-cd ${folder}
-if [ "$1" = show ]; then
-  shift 3
-  for unit; do cat "$unit.state" 2>/dev/null || printf 'UnitFileState=enabled\\nActiveState=active\\nStateChangeTimestamp=\\n'; echo; done
-  exit
-fi
-echo "$*" >>calls
-[ "$*" != "$(cat refused 2>/dev/null)" ] || { echo "Job failed" >&2; exit 1; }
-`,
-  );
+  copyFileSync(join(import.meta.dirname, "programs/systemctl.sh"), join(folder, "bin/systemctl"));
   chmodSync(join(folder, "bin/systemctl"), 0o755);
 });
 afterEach(() => rmSync(folder, { recursive: true }));

@@ -11,7 +11,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "halo-planned-"));
   for (const each of ["var/lib/prometheus/node-exporter", "run", "bin"])
     mkdirSync(join(folder, each), { recursive: true });
-  writeFileSync(join(folder, "bin/amtool"), `#!/bin/sh\necho "$*" >>${folder}/amtool\necho an-id\n`);
+  writeFileSync(join(folder, "bin/amtool"), `#!/bin/sh\necho "$*" >>${folder}/amtool; echo an-id\n`);
   chmodSync(join(folder, "bin/amtool"), 0o755);
 });
 afterEach(() => rmSync(folder, { recursive: true }));

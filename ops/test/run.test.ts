@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 let folder = "";
@@ -20,21 +20,15 @@ beforeEach(() => {
   mkdirSync(join(folder, "ops"));
   copyFileSync(join(import.meta.dirname, "../run"), join(folder, "ops/run"));
   writeFileSync(join(folder, "package-lock.json"), "{}");
-  script("bin/npm", `echo "NODE_ENV=$NODE_ENV $*" >>"${folder}/npm.log"\n${install(`echo v26`)}`);
+  mkdirSync(join(folder, "bin"));
+  copyFileSync(join(import.meta.dirname, "programs/npm.sh"), join(folder, "bin/npm"));
+  chmodSync(join(folder, "bin/npm"), 0o755);
+  packNode("echo v26");
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A shell program that puts packages in place whose Node is this shell program. */
-const install = (node: string) => `mkdir -p node_modules/.bin
-printf '#!/bin/sh\\n%s\\n' '${node}' >node_modules/.bin/node
-touch node_modules/.bin/vitest node_modules/.package-lock.json
-chmod +x node_modules/.bin/*`;
-
-function script(path: string, text: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), `#!/bin/sh\n${text}\n`);
-  chmodSync(join(folder, path), 0o755);
-}
+/** Makes a shell line the Node of the packages that are installed from now on. */
+const packNode = (line: string) => writeFileSync(join(folder, "bin/node-of-packages"), `#!/bin/sh\n${line}\n`);
 
 const run = (env = {}) =>
   spawnSync("bash", [join(folder, "ops/run"), "doctor"], {
@@ -65,7 +59,7 @@ test("packages without the development part are installed again", () => {
 });
 
 test("a Node that does not start is said with its words and a fix", () => {
-  script("bin/npm", install("echo libatomic.so.1 is missing >&2; exit 127"));
+  packNode("echo libatomic.so.1 is missing >&2; exit 127");
   const { status, stderr } = run();
   expect(status).toBe(1);
   expect(stderr).toMatch(/does not start here: libatomic\.so\.1 is missing\nFix: rm -rf node_modules/);
@@ -89,6 +83,6 @@ test("a folder in which Ansible and ssh cannot work is refused; one with blanks 
 });
 
 test("programs get a UTF-8 locale without translations, whatever the caller's is", () => {
-  script("bin/npm", install('echo "$LC_ALL"'));
+  packNode('echo "$LC_ALL"');
   expect(run({ LC_ALL: "C" }).stdout).toMatch(/^(C|en_US)\.UTF-8$/m);
 });
