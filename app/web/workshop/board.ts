@@ -1,7 +1,7 @@
 // The jobs of a day by status. The board refreshes itself and redraws only the cards that differ.
 import { getAll, isAbort } from "./api.ts";
 import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from "./dom.ts";
-import { STATUSES } from "./form.ts";
+import { STATUSES } from "./fields.ts";
 import { editJob, lateness, MOVES, moveJob, plate } from "./job.ts";
 import { duration, fullDay, money, shortDay, t, time } from "./language.ts";
 import { hideToast, toast } from "./notice.ts";

@@ -1,10 +1,11 @@
 // The search for a customer, and one customer with vehicles and history.
 import { get, isAbort, type Page } from "./api.ts";
 import { type Child, h, icon, keepFocus, setText } from "./dom.ts";
-import { editDialog, TYPING_PAUSE_MS } from "./form.ts";
+import { editDialog } from "./edit.ts";
 import { editJob, plate } from "./job.ts";
 import { dateTime, day, money, t } from "./language.ts";
 import type { Customer, Job, Kind, Records, Values, Vehicle } from "./records.ts";
+import { TYPING_PAUSE_MS } from "./suggest.ts";
 import type { View } from "./view.ts";
 
 const PAGE = 25;

@@ -3,11 +3,14 @@ import { get, isAbort, newKey, type Page, Refused, send } from "./api.ts";
 import { announce, dayHash } from "./board.ts";
 import { findCustomers } from "./customers.ts";
 import { type Child, h, icon, setText } from "./dom.ts";
-import { group, keyFor, showErrors, suggest } from "./form.ts";
+import { showErrors } from "./errors.ts";
+import { group } from "./fields.ts";
 import { plate } from "./job.ts";
 import { t } from "./language.ts";
 import { toast } from "./notice.ts";
 import type { Customer, Intake, Kind, Vehicle } from "./records.ts";
+import { keyFor } from "./save.ts";
+import { suggest } from "./suggest.ts";
 import type { View } from "./view.ts";
 
 const DRAFT = "workshop.draft";

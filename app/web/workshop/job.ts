@@ -1,10 +1,11 @@
 // Shared by the board and a customer's history: the moves, the edit dialog and the plate of a job.
 import { get, Refused } from "./api.ts";
 import { h } from "./dom.ts";
-import { editDialog, saveChanges } from "./form.ts";
+import { editDialog } from "./edit.ts";
 import { t } from "./language.ts";
 import { toast } from "./notice.ts";
 import type { Job, Status } from "./records.ts";
+import { saveChanges } from "./save.ts";
 
 type Move = readonly [word: "start" | "drop" | "finish" | "reopen" | "reschedule", icon: string, to: Status];
 

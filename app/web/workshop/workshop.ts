@@ -2,8 +2,8 @@
 import { isAbort, onConnection, Refused, retryNow, type Trouble } from "./api.ts";
 import { board } from "./board.ts";
 import { customer, customers } from "./customers.ts";
+import { modal } from "./dialog.ts";
 import { bindText, h, icon, isTyping } from "./dom.ts";
-import { modal } from "./form.ts";
 import { intake } from "./intake.ts";
 import { currentLanguage, type Language, recall, remember, setLanguage, t, textFor } from "./language.ts";
 import { actOnToast, toast } from "./notice.ts";
