@@ -151,7 +151,8 @@ const cpu: Fault = {
 const uneven: Fault = {
   name: "uneven",
   what: "a backend has nine times the weight of another",
-  make: (session) => session.on(balancer, script("weight.sh", "start", `${findHost(backend).address}:${portOf("app")}`)),
+  make: (session) =>
+    session.on(balancer, script("weight.sh", "start", `${findHost(backend).address}:${portOf("app")}`)),
   undo: { on: [balancer], script: script("weight.sh", "undo") },
 };
 

@@ -27,7 +27,8 @@ export const shellScript = (file: URL, ...args: (string | number)[]): string =>
   `${marked(file)}\nset -- ${words(args)}\n${textOf(file)}`;
 
 /** Shell text that runs a command with a text as its input. */
-export const withInput = (command: string, text: string): string => `${command} <<'END_OF_INPUT'\n${text}\nEND_OF_INPUT`;
+export const withInput = (command: string, text: string): string =>
+  `${command} <<'END_OF_INPUT'\n${text}\nEND_OF_INPUT`;
 
 /** Shell text that gives an interpreter a program as its input, with these arguments. */
 export const inputScript = (interpreter: string, file: URL, ...args: (string | number)[]): string =>

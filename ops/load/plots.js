@@ -2,8 +2,13 @@
 const plot = (id, names, colours) => {
   const at = document.getElementById(id);
   const options = {
-    width: at.clientWidth, height: 240, scales: { x: { time: false } },
-    series: [{ label: "s" }, ...names.map((label, i) => ({ label, stroke: colours[i], width: 2, points: { show: data.second.length < 3 } }))],
+    width: at.clientWidth,
+    height: 240,
+    scales: { x: { time: false } },
+    series: [
+      { label: "s" },
+      ...names.map((label, i) => ({ label, stroke: colours[i], width: 2, points: { show: data.second.length < 3 } })),
+    ],
   };
   const drawn = new uPlot(options, [data.second, ...names.map((name) => data[name])], at);
   addEventListener("resize", () => drawn.setSize({ width: at.clientWidth, height: 240 }));

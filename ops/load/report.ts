@@ -234,8 +234,8 @@ ${steps.length > 0 ? html(["rate", "answered/s", "p95 ms", "failed %", ""], step
 <h2>Requests a second</h2><div id="rate"></div>
 <h2>Latency, ms from when a request was due</h2><div id="latency"></div>
 <script>${readFileSync(join(dist, "uPlot.iife.min.js"), "utf8")}</script>
+<script>const data = ${JSON.stringify(data)};</script>
 <script>
-const data = ${JSON.stringify(data)};
 ${readFileSync(new URL("plots.js", import.meta.url), "utf8")}</script>
 `;
 }

@@ -28,5 +28,4 @@ export const removeScript = ({ seed, from, to }: Omit<Batch, "now">): string =>
   script("remove.sql", { base: seed * IDS, from, to });
 
 /** SQL that gives the number of a seed's customers, and the highest number among them, or 0. */
-export const countScript = (seed: number): string =>
-  script("count.sql", { base: seed * IDS, next: (seed + 1) * IDS });
+export const countScript = (seed: number): string => script("count.sql", { base: seed * IDS, next: (seed + 1) * IDS });

@@ -207,16 +207,9 @@ test("a host gets the entries of its groups, and those of all hosts", () => {
 
 test("the roles' parts make one whole, and no role gives what another one has", () => {
   const join = (...parts: object[]) => {
-    const program = `import json, sys
-sys.path.insert(0, sys.argv[1])
-sys.dont_write_bytecode = True
-import services
-whole = {}
-for part in json.load(sys.stdin):
-    services.join(whole, part, "the file")
-print(json.dumps(whole))`;
+    const program = `${import.meta.dirname}/programs/join_parts.py`;
     const options = { input: JSON.stringify(parts), encoding: "utf8" } as const;
-    return spawnSync("/usr/bin/python3", ["-c", program, `${plugins}/../vars_plugins`], options);
+    return spawnSync("/usr/bin/python3", [program, `${plugins}/../vars_plugins`], options);
   };
   const redis = { firewall_services: { redis: { ports: [6379] } }, metrics_watched: ["redis-server"] };
   const nginx = { firewall_services: { http: { ports: [80] } }, metrics_watched: ["nginx"] };

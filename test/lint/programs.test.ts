@@ -11,7 +11,7 @@ const accepted: { file: string; text: string; reason: string }[] = parse(
   readFileSync(join(root, "test/lint/programs.yml"), "utf8"),
 );
 
-// How a line of a program looks. A line of prose may look like that too; a program has one such line at least.
+// A program of the language has at least one such line.
 const languages: Record<string, RegExp> = {
   nft: /^ *(table (inet|ip|ip6) \w+|chain \w+) \{/m,
   Python: /^ *(import \w+(, \w+)*$|from \w+ import |def \w+\(|with open\()/m,
@@ -41,21 +41,22 @@ function* stringsOf(node: Node): Generator<{ start: number; text: string }> {
 /** The programs of several lines in the strings of a TypeScript text: the number of the line, the language, the program. */
 const findings = (source: string) =>
   [...stringsOf(parseAst(source, { lang: "ts" }) as unknown as Node)].flatMap(({ start, text }) => {
-    if (text.split("\n").filter((line) => line.trim()).length < 2) return [];
+    if (text.split("\n").filter((line) => line.trim() && !line.startsWith("#!")).length < 2) return [];
     const [language] = Object.entries(languages).find(([, pattern]) => pattern.test(text)) ?? [];
     return language ? [{ line: source.slice(0, start).split("\n").length, language, text }] : [];
   });
 
 test.each([
-  ["on(host, `cd /x\nrm ${file}`)", "shell"],
+  ["on(host, `cd /x\nrm y`)", "shell"],
   ['on(host, "cd /x\\nrm y")', "shell"],
-  ["on(host, `cat >x <<'END'\n${text}\nEND`)", "shell"],
+  ["on(host, `cat >x <<'END'\nz\nEND`)", "shell"],
   ["`table inet halo {\n}`", "nft"],
   ["rows(`SELECT name\nFROM customers`)", "SQL"],
   ["sql`select name\nfrom customers`", undefined],
   ["page.evaluate(`const a = 1;\nreturn a`)", "JavaScript"],
   ["python(`import sys\nprint(1)`)", "Python"],
   ["on(host, 'cd /x; rm y')", undefined],
+  ["write(file, '#!/bin/sh\\necho y\\n')", undefined],
   ["console.log(`Up.\n  Then: npm run verify`)", undefined],
 ])("%s: %s", (source, language) => {
   expect(findings(source).map((each) => each.language)).toEqual(language ? [language] : []);

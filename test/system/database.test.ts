@@ -6,6 +6,7 @@ import { findHost, ssh } from "../../ops/cluster/hosts.ts";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { portOf } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { quote, textOf } from "../../ops/lib/script.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock, request, visit } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -55,8 +56,7 @@ describe("who may do what", () => {
     const ask = (user: string, password: string) =>
       on(
         first,
-        `cd /opt/halo/current; set -a; . /etc/halo/halo.env; PGUSER=${user} PGPASSWORD=${password} /opt/halo/runtime/current/bin/node --input-type=module -e '
-          import pg from "pg"; const c = new pg.Client(); try { await c.connect(); console.log("in") } catch (e) { console.log(e.message) } process.exit()'`,
+        `cd /opt/halo/current; set -a; . /etc/halo/halo.env; PGUSER=${user} PGPASSWORD=${password} /opt/halo/runtime/current/bin/node --input-type=module-typescript --eval ${quote(textOf(new URL("programs/login.ts", import.meta.url)))}`,
       );
     expect(await ask("halo", "$PGPASSWORD")).toBe("in");
     expect(await ask("halo", "wrong")).toMatch(/password authentication failed/);
@@ -158,10 +158,7 @@ describe("migrations", () => {
     const before = await applied();
     const refused = on(
       host,
-      `cd "$(mktemp -d)"; mkdir app; cp -r /opt/halo/migrated/app/migrations app
-cat >app/migrations/${file} <<'SQL'
-${text}SQL
-halo-migrate . of-the-test`,
+      `cd "$(mktemp -d)"; mkdir app; cp -r /opt/halo/migrated/app/migrations app; printf %s ${quote(text)} >app/migrations/${file}; halo-migrate . of-the-test`,
     );
     await expect(refused).rejects.toThrow(words);
     expect(await applied()).toBe(before);
@@ -191,9 +188,7 @@ halo-migrate . of-the-test`,
     const migrate = (more = "") =>
       on(
         host,
-        `cd "$(mktemp -d)"; mkdir -p app/migrations
-echo 'LOCK TABLE customers IN ACCESS EXCLUSIVE MODE' >app/migrations/9001-wait.sql
-${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
+        `cd "$(mktemp -d)"; mkdir -p app/migrations; echo 'LOCK TABLE customers IN ACCESS EXCLUSIVE MODE' >app/migrations/9001-wait.sql; ${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
       );
     const holding = sql("SET application_name = 'holder'; BEGIN; LOCK TABLE workshop.customers; SELECT pg_sleep(60)");
     holding.catch(() => {}); // it is ended below

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { shellScript } from "../../ops/lib/script.ts";
 import { ansible, backends, explainByJournals, on, until, vagrant } from "../lib/hosts.ts";
 import { answerInTurn, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
@@ -89,14 +90,7 @@ test("every backend stopped: nginx itself answers a clean 503 with Retry-After, 
 atNight(
   "a Redis that was here before Halo, with its data in a snapshot only, keeps them when the append-only file is switched on",
   async () => {
-    await on(
-      "balancer",
-      `systemctl stop redis-server
-rm -rf /var/lib/redis/* /etc/redis/users.acl
-printf "bind 127.0.0.1\\ndir /var/lib/redis\\nappendonly no\\n" > /etc/redis/redis.conf
-systemctl start redis-server
-redis-cli set total_visits 4711 && redis-cli save`,
-    );
+    await on("balancer", shellScript(new URL("programs/redis-before-halo.sh", import.meta.url)));
     const { code, output } = await ansible("site.yml", "--limit", "balancers,localhost");
     expect(code, output).toBe(0);
     expect(await on("balancer", "halo-redis-cli config get appendonly | tail -n 1")).toBe("yes");

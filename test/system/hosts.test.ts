@@ -3,6 +3,7 @@ import { findHost, remote, ssh } from "../../ops/cluster/hosts.ts";
 import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, portOf } from "../../ops/cluster/services.ts";
 import { domains } from "../../ops/cluster/sites.ts";
+import { shellScript } from "../../ops/lib/script.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -43,21 +44,7 @@ describe("the firewall", () => {
     "is loaded again where a run was cut short before it kept the rules, and dpkg finishes what was cut short",
     async () => {
       // dpkg is killed while it configures a package.
-      await on(
-        first,
-        `cd "$(mktemp -d)"
-mkdir -p cut/DEBIAN
-echo 'Package: halo-cut
-Version: 1
-Architecture: all
-Maintainer: Halo <nobody@localhost>
-Description: Shows that an installation that was interrupted is finished' >cut/DEBIAN/control
-echo '#!/bin/sh
-[ -e /run/halo-cut ] || { touch /run/halo-cut; kill -KILL $PPID; }' >cut/DEBIAN/postinst
-chmod 0755 cut/DEBIAN/postinst
-dpkg-deb --build cut >/dev/null
-! dpkg --install cut.deb 2>&1`,
-      );
+      await on(first, shellScript(new URL("programs/cut-installation.sh", import.meta.url)));
       expect(await on(first, "apt-get check 2>&1 || true")).toMatch(/dpkg was interrupted|half-configured/);
       const undo = "--on-active=600 --unit=halo-firewall-undo systemctl disable --now halo-firewall";
       await on(first, `systemd-run --quiet --collect ${undo}`);

@@ -7,6 +7,7 @@ import { findHost } from "../../ops/cluster/hosts.ts";
 import { firewallServices, portOf } from "../../ops/cluster/services.ts";
 import { siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { quote, textOf } from "../../ops/lib/script.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { type Answer, balancerAddress, domain, port, portFor, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -151,9 +152,7 @@ describe("what is sent again to another backend", () => {
 
   test("a POST that could not be delivered, and a GET in any case; not a POST that a backend has seen", async () => {
     const servicePort = portOf("app");
-    // Takes a request, remembers its method and path, and hangs up.
-    const deaf = `require("node:net").createServer((s) => s.on("error", () => {}).once("data", (d) => {
-      require("node:fs").appendFileSync("/run/halo-deaf.log", String(d).split(" HTTP")[0] + "\\n"); s.destroy(); })).listen(${servicePort})`;
+    const deaf = `--input-type=module-typescript --eval ${quote(textOf(new URL("programs/deaf.ts", import.meta.url)))}`;
     const heard = async (line: string) => Number(await on(first, `grep -cx "${line}" /run/halo-deaf.log || true`));
     try {
       await on(first, "systemctl stop halo");
@@ -170,7 +169,7 @@ describe("what is sent again to another backend", () => {
 
       await on(
         first,
-        `: > /run/halo-deaf.log; systemd-run -q --collect --unit=halo-deaf /opt/halo/runtime/current/bin/node -e '${deaf}'`,
+        `: > /run/halo-deaf.log; systemd-run -q --collect --expand-environment=no --unit=halo-deaf /opt/halo/runtime/current/bin/node ${deaf} deaf ${servicePort} /run/halo-deaf.log`,
       );
       const [posted, got] = [path(), path()];
       const posts = await send(

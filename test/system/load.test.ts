@@ -77,13 +77,16 @@ test("its page opens from the disk, draws, and asks nobody", async () => {
     await page.goto(url);
     expect(await page.locator("canvas").count()).toBe(2);
     // Ink in the curves, not only axes: the colours of both plots.
-    const colours = await page.evaluate(`[...document.querySelectorAll("canvas")].map((canvas) => {
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-      let coloured = 0;
-      for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200 && Math.abs(data[i] - data[i + 2]) > 80) coloured++;
-      return coloured;
-    })`);
-    for (const coloured of colours as number[]) expect(coloured).toBeGreaterThan(100);
+    const colours = await page.evaluate(() =>
+      [...document.querySelectorAll("canvas")].map((canvas) => {
+        const data = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+        let coloured = 0;
+        for (let i = 0; i < data.length; i += 4)
+          if ((data[i + 3] ?? 0) > 200 && Math.abs((data[i] ?? 0) - (data[i + 2] ?? 0)) > 80) coloured++;
+        return coloured;
+      }),
+    );
+    for (const coloured of colours) expect(coloured).toBeGreaterThan(100);
     expect(asked).toEqual([url]);
     expect(wrong).toEqual([]);
     mkdirSync(localPath("reports", "screenshots"), { recursive: true });

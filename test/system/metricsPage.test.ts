@@ -57,19 +57,30 @@ async function open(options: BrowserContextOptions = {}, hash = ""): Promise<{ p
   return { page, wrong };
 }
 
+/** How many pixels of an element's canvas, in its first rows or in all, have one of these CSS colours. */
+const paintedIn = (page: Page, selector: string, rows: number | undefined, colours: string[]) =>
+  page.evaluate(
+    ([selector, rows, colours]) => {
+      const canvas = document.querySelector<HTMLCanvasElement>(`${selector} canvas`);
+      if (!canvas) return 0;
+      const parts = colours.map((each) => (each.match(/\d+/g) ?? []).map(Number));
+      const data = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, rows ?? canvas.height).data ?? [];
+      const near = (i: number) =>
+        parts.some((each) => each.every((part, k) => Math.abs(part - (data[i + k] ?? 0)) < 40));
+      let count = 0;
+      for (let i = 0; i < data.length; i += 4) if ((data[i + 3] ?? 0) > 200 && near(i)) count++;
+      return count;
+    },
+    [selector, rows, colours] as const,
+  );
+
 /** How many pixels of a figure's chart have the colour of one of its lines. */
-const painted = (page: Page, id: string) =>
-  page.evaluate<number>(`(() => {
-    const card = document.getElementById("${id}");
-    const canvas = card.querySelector("canvas");
-    if (!canvas) return 0;
-    const colours = [...card.querySelectorAll(".legend i")].map((each) => getComputedStyle(each).borderTopColor.match(/\\d+/g));
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    let count = 0;
-    for (let i = 0; i < data.length; i += 4)
-      if (data[i + 3] > 200 && colours.some((each) => each.every((part, k) => Math.abs(part - data[i + k]) < 40))) count++;
-    return count;
-  })()`);
+const painted = async (page: Page, id: string) => {
+  const colours = await page.$$eval(`#${id} .legend i`, (all) =>
+    all.map((each) => getComputedStyle(each).borderTopColor),
+  );
+  return paintedIn(page, `#${id}`, undefined, colours);
+};
 const curves = (page: Page) =>
   expect
     .poll(() => Promise.all(figures.map((id) => painted(page, id))), { timeout: 30_000 })
@@ -117,16 +128,11 @@ test("a deploy and a drill are marked and listed, with the time that they took",
     await expect
       .poll(() => page.locator(`#marks [data-kind="${kind}"]`, { hasText: work }).textContent(), { timeout: 30_000 })
       .toMatch(/, \d+ s$/);
-  const flag = await page.evaluate<number>(`(() => {
-    const canvas = document.querySelector("#requests canvas");
-    // They began in the same second: one flag covers the other.
-    const colours = ["deploy", "drill"].map((kind) => getComputedStyle(document.querySelector(".mark-" + kind)).color.match(/\\d+/g));
-    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 12);
-    let count = 0;
-    for (let i = 0; i < data.length; i += 4)
-      if (data[i + 3] > 200 && colours.some((each) => each.every((part, k) => Math.abs(part - data[i + k]) < 40))) count++;
-    return count;
-  })()`);
+  // They began in the same second: one flag covers the other.
+  const colours = ["deploy", "drill"].map((kind) =>
+    page.$eval(`.mark-${kind}`, (each) => getComputedStyle(each).color),
+  );
+  const flag = await paintedIn(page, "#requests", 12, await Promise.all(colours));
   expect(flag).toBeGreaterThan(10);
   expect(wrong).toEqual([]);
   await page.close();
@@ -201,14 +207,15 @@ test("a question that is out of date is dropped, and nothing is asked while the 
   await page.clock.install();
   const asked: string[] = [];
   page.on("request", (each) => asked.push(each.url()));
-  await page.evaluate(`{
-    const ask = fetch;
-    window.dropped = [];
+  await page.evaluate(() => {
+    const ask = window.fetch;
+    const dropped: string[] = [];
+    Object.assign(window, { dropped });
     window.fetch = (url, options) => {
-      options.signal.addEventListener("abort", () => dropped.push(url));
+      options?.signal?.addEventListener("abort", () => dropped.push(String(url)));
       return ask(url, options);
     };
-  }`);
+  });
   await page.route("**/query_range*", () => {}); // no answer at all
   await page.goto(`${home}#6h`);
   await expect.poll(() => asked.filter((url) => url.includes("step=90")).length).toBe(1);
@@ -218,8 +225,10 @@ test("a question that is out of date is dropped, and nothing is asked while the 
   expect(await page.evaluate(`dropped.filter((url) => url.includes("step=90")).length`)).toBe(1);
 
   const setHidden = (hidden: boolean) =>
-    page.evaluate(`Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"))`);
+    page.evaluate((value) => {
+      Object.defineProperty(document, "hidden", { value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, hidden);
   await setHidden(true);
   const before = asked.length;
   await page.clock.fastForward(600_000);

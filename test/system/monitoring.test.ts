@@ -8,6 +8,7 @@ import { hosts, inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
 import { query } from "../../ops/cluster/prometheus.ts";
 import { firewallServices, joined } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { shellScript, withInput } from "../../ops/lib/script.ts";
 import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, domain, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -132,10 +133,9 @@ describe("what the edge sees", () => {
     ];
     const file = "/run/halo-edge-sample.log";
     const flags = `--port 0 --one_shot --one_shot_format prometheus --emit_prog_label=false --progs /etc/mtail --logs ${file}`;
-    const said = await on(
-      inGroup("balancers")[0]?.name ?? "",
-      `cat >${file} <<'END'\n${lines.join("\n")}\nEND\nmtail ${flags} 2>/dev/null; rm ${file}`,
-    );
+    const balancer = inGroup("balancers")[0]?.name ?? "";
+    await on(balancer, withInput(`cat >${file}`, lines.join("\n")));
+    const said = await on(balancer, `mtail ${flags} 2>/dev/null; rm ${file}`);
     const counted = said.split("\n").filter((each) => /^edge_/.test(each) && !/_bucket|_sum/.test(each));
     expect(counted.sort()).toEqual(
       [
@@ -227,9 +227,7 @@ describe("it must not take from the site", () => {
     for (const { name } of hosts()) {
       const said = await on(
         name,
-        `for unit in $(systemctl list-units --plain --no-legend --state=running 'prometheus*' mtail.service | cut -d ' ' -f 1); do
-echo $unit $(systemctl show -p MemoryMax -p CPUWeight -p OOMScoreAdjust -p Restart -p MemoryCurrent $unit)
-done`,
+        `for unit in $(systemctl list-units --plain --no-legend --state=running 'prometheus*' mtail.service | cut -d ' ' -f 1); do echo $unit $(systemctl show -p MemoryMax -p CPUWeight -p OOMScoreAdjust -p Restart -p MemoryCurrent $unit); done`,
       );
       const units = said.split("\n");
       expect(units.length).toBeGreaterThan(1);
@@ -250,18 +248,11 @@ done`,
   });
 
   test("what it takes is printed, and with it every host's processes fit the memory that the inventory says", async () => {
-    const sum = "cat 2>/dev/null $files | awk '/^Pss:/ {kib += $2} END {print int(kib / 1024)}'";
     const cpu = await query(
       'sum by (host) (rate(namedprocess_namegroup_cpu_seconds_total{groupname=~"exporters|prometheus|alertmanager"}[2m]))',
     );
     for (const { name, memory } of hosts()) {
-      const [all = 0, watching = 0] = (
-        await on(
-          name,
-          `files=$(ls -d /proc/[0-9]*/smaps_rollup); ${sum}
-files=$(systemctl show --property MainPID --value 'prometheus*' mtail.service grafana-server.service | sed -n 's|^[1-9].*|/proc/&/smaps_rollup|p'); ${sum}`,
-        )
-      )
+      const [all = 0, watching = 0] = (await on(name, shellScript(new URL("programs/memory.sh", import.meta.url))))
         .split("\n")
         .map(Number);
       const share = (cpu.find(({ labels }) => labels.host === name)?.value ?? Number.NaN) * 100;

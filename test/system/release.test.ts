@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { urlOf } from "../../ops/cluster/sites.ts";
 import { localPath } from "../../ops/lib/paths.ts";
+import { quote, shellScript, textOf } from "../../ops/lib/script.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, counter, domain, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
@@ -99,12 +100,7 @@ atNight("a rollback takes a named release as well, and refuses a wrong name", as
 
 /** Unpacks a release of the first backend as BEFORE-NAME, changed by a shell line in its folder and packed as under a umask of 077. */
 const unpack = (before: string, name: string, change: string) =>
-  on(
-    first,
-    `cp -a /opt/halo/releases/${before} /run/test; cd /run/test; echo ${before}-${name} >RELEASE; ${change}
-    tar --mode=go= -czf ../test.tar.gz .; cd /; rm -r /run/test
-    halo-release unpack ${before}-${name} /run/test.tar.gz $(sha256sum /run/test.tar.gz | cut -d " " -f 1)`,
-  );
+  on(first, shellScript(new URL("programs/variant.sh", import.meta.url), before, name, change));
 
 describe("a release that fails", () => {
   const faults: [string, string, string, string, string][] = [
@@ -120,7 +116,7 @@ describe("a release that fails", () => {
 
   test.each(faults)("because it %s is refused by the gate of its backend", async (_, name, file, text, words) => {
     const before = (await serving())[first] ?? "";
-    await unpack(before, name, `cat >${file} <<'CODE'\n${text}CODE`);
+    await unpack(before, name, `printf %s ${quote(text)} >${file}`);
     try {
       await expect(on(first, `HALO_GATE_TIMEOUT=15 halo-release activate ${before}-${name}`)).rejects.toThrow(words);
       expect((await serving())[first]).toBe(before);
@@ -153,9 +149,7 @@ describe("a release that fails", () => {
 
   test("on the second backend only, is taken back on the first one too", async () => {
     const before = one(await serving());
-    const readRelease = `import { hostname } from "node:os";
-import { readFileSync } from "node:fs";
-export const readRelease = () => hostname() === "${second}" ? "another" : readFileSync("RELEASE", "utf8").trim();\n`;
+    const readRelease = textOf(new URL("programs/other-on-one-host.ts", import.meta.url)).replace("HOST", second);
     const release = await broken("second", "app/src/release.ts", readRelease);
     // Each task logs in by itself, as after a minute without one: the host that fails sends the others back, and each has its own key.
     const logins = { ANSIBLE_SSH_ARGS: "-o ControlMaster=no -o ControlPath=none" };
@@ -174,13 +168,16 @@ export const readRelease = () => hostname() === "${second}" ? "another" : readFi
       const release = await pack("cut", () => {});
       const site = `${urlOf(counter, balancerAddress)}/`;
       // Nobody gets in from when it switches until the other one has gone back.
-      await on(
-        second,
-        `systemd-run --quiet --collect --unit=test-cut --property=RuntimeMaxSec=120 --property='ExecStopPost=systemctl start ssh' sh -c '
-        until [ "$(readlink /opt/halo/current)" = releases/${release.id} ]; do sleep 0.05; done
-        systemctl stop ssh; pkill -x sshd-session
-        until [ "$(curl -sI -H "Host: ${domain}" ${site} | tr -d "\\r" | grep -icx -e "x-served-by: ${first}" -e "x-release: ${before}")" = 2 ]; do sleep 0.2; done'`,
+      const cutOff = shellScript(
+        new URL("programs/cut-off.sh", import.meta.url),
+        release.id,
+        site,
+        domain,
+        first,
+        before,
       );
+      const unit = "--unit=test-cut --property=RuntimeMaxSec=120 --property='ExecStopPost=systemctl start ssh'";
+      await on(second, `systemd-run --quiet --collect --expand-environment=no ${unit} sh -c ${quote(cutOff)}`);
       try {
         const { code, output } = await deploy(release);
         expect(code).not.toBe(0);
@@ -277,8 +274,7 @@ atNight(
       await on(first, "cd /opt/halo/runtime; cp -al $(readlink current) half; ln -sfn half current");
       const shown = await on(
         first,
-        `halo-release activate ${before}-other & until systemctl is-active --quiet halo-candidate; do sleep 0.05; done
-      systemctl show halo-candidate; echo ---; systemctl show halo; wait $!`,
+        `halo-release activate ${before}-other & until systemctl is-active --quiet halo-candidate; do sleep 0.05; done systemctl show halo-candidate; echo ---; systemctl show halo; wait $!`,
       );
       // A candidate runs in the service's own sandbox.
       const [candidate, service] = shown.split("\n---\n").map((lines) => lines.split("\n").filter(sandbox).sort());
@@ -289,8 +285,7 @@ atNight(
       const runtime = exe.split("/")[4];
       await on(
         first,
-        `cd /opt/halo/runtime; [ -e ${runtime} ] && rm -rf half || mv half ${runtime}; ln -sfn ${runtime} current
-      halo-release reject ${before}-other ${before}; halo-release apply; rm -rf /opt/halo/releases/${before}-*`,
+        `cd /opt/halo/runtime; [ -e ${runtime} ] && rm -rf half || mv half ${runtime}; ln -sfn ${runtime} current; halo-release reject ${before}-other ${before}; halo-release apply; rm -rf /opt/halo/releases/${before}-*`,
       );
     }
     expect(await running()).toEqual([timeout, exe]);

@@ -271,8 +271,7 @@ describe("another site is a few lines", () => {
     const play = (vars: object) => ansible("site.yml", "-e", JSON.stringify(vars));
     await on(
       "balancer",
-      `install -d /usr/share/halo-docs /run/halo-tools/tools && echo a manual > /usr/share/halo-docs/index.html
-echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --working-directory=/run/halo-tools python3 -m http.server 9000`,
+      `install -d /usr/share/halo-docs /run/halo-tools/tools && echo a manual > /usr/share/halo-docs/index.html; echo a tool > /run/halo-tools/tools/saw; systemd-run -q --unit=halo-tools --working-directory=/run/halo-tools python3 -m http.server 9000`,
     );
     try {
       const added = await play(settings);

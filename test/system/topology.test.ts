@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
+import { shellScript, textOf } from "../../ops/lib/script.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { port, request, visit } from "../lib/http.ts";
 import { pack } from "../lib/releases.ts";
@@ -73,9 +74,8 @@ describe("four more backends are a few lines of the inventory", () => {
 
   test("a release that fails on one of a batch is taken back on all", async () => {
     const before = await serving();
-    const readRelease = `import { hostname } from "node:os";
-import { readFileSync } from "node:fs";
-export const readRelease = () => hostname() === "backend4" ? "another" : readFileSync("RELEASE", "utf8").trim();\n`;
+    const program = textOf(new URL("programs/other-on-one-host.ts", import.meta.url));
+    const readRelease = program.replace("HOST", "backend4");
     const app_release = await pack("fourth", (to) => writeFileSync(join(to, "app/src/release.ts"), readRelease));
     const vars = JSON.stringify({ app_release, app_gate_timeout: 15 });
     const argv = playbook("deploy.yml", "-e", vars).map((arg) => (arg === inventoryFile ? env.HALO_INVENTORY : arg));
@@ -160,18 +160,7 @@ test("a wrong nginx configuration: the play fails with nginx's message, the old 
 });
 
 test("what a run that was cut short had written is in service after the next one, which is the last to change anything", async () => {
-  // As a run leaves them that dies before its handlers: other settings in service than in the files.
-  await on(
-    "balancer",
-    `cd /etc && for file in nginx/nginx.conf redis/redis.conf; do cp -p $file $file.kept; done
-sed -i 's/max_fails=/down &/' nginx/nginx.conf && systemctl reload nginx
-sed -i 's/^maxmemory .*/maxmemory 99mb/' redis/redis.conf && systemctl restart redis-server
-since=$(systemctl show -P StateChangeTimestamp --timestamp=us+utc redis-server)
-for file in nginx/nginx.conf redis/redis.conf; do mv $file.kept $file; done
-# A file's time may lag behind the clock by some milliseconds.
-timeout 5 sh -c 'until find $0 -newerct "$1" | grep -q .; do touch $0; done' redis/redis.conf "$since"
-touch systemd/system/postgresql@*-main.service.d/halo.conf`,
-  );
+  await on("balancer", shellScript(new URL("programs/cut-run.sh", import.meta.url)));
   await until("nginx has no backend", 5000, async () => (await request()).headers["x-served-by"] === undefined);
   const started = () => on("balancer", "systemctl show -P ActiveEnterTimestampMonotonic 'postgresql@*'");
   const before = await started();

@@ -432,10 +432,13 @@ test("an answer that is lost, a 503 and a 429 are waited out, and the retried jo
     "service-price": "1",
   }))
     await page.fill(`[name="${name}"]`, text);
-  await page.evaluate(`window.banners = 0;
+  await page.evaluate(() => {
+    const counted = Object.assign(window, { banners: 0 });
     new MutationObserver((changes) => {
-      for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) if (node.className === "banner") banners++;
-    }).observe(document.body, { childList: true });`);
+      for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes]))
+        if (node instanceof Element && node.className === "banner") counted.banners++;
+    }).observe(document.body, { childList: true });
+  });
   await page.keyboard.press("Control+Enter");
   for (const words of ["Tidak tersambung", "Server sedang tidak bisa menjawab", "Terlalu banyak permintaan"]) {
     await page.locator(".banner", { hasText: words }).waitFor();
@@ -517,11 +520,13 @@ test.each(wholeNight ? views : views.slice(0, 2))(
       network.on("Network.loadingFinished", ({ encodedDataLength }) => {
         bytes += encodedDataLength;
       });
-      await page.addInitScript(`
-      window.shift = 0;
-      new PerformanceObserver((list) => {
-        for (const each of list.getEntries()) if (!each.hadRecentInput) window.shift += each.value;
-      }).observe({ type: "layout-shift", buffered: true });`);
+      await page.addInitScript(() => {
+        type Shift = PerformanceEntry & { hadRecentInput: boolean; value: number };
+        const counted = Object.assign(window, { shift: 0 });
+        new PerformanceObserver((list) => {
+          for (const each of list.getEntries() as Shift[]) if (!each.hadRecentInput) counted.shift += each.value;
+        }).observe({ type: "layout-shift", buffered: true });
+      });
       await page.goto(home + hash);
       await idle(page);
       await page.waitForLoadState("networkidle");

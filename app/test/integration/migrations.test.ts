@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { textOf } from "../../../ops/lib/script.ts";
 import type { PostgresServer } from "../../../ops/loopback/postgres.ts";
 import { createPostgres } from "./support/postgres.ts";
 
@@ -11,10 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres?.destroy());
 
-/** Every relation that a migration could have made, and the names of the applied ones. */
-const state = () =>
-  postgres.rows(`SELECT oid::regclass::text AS name FROM pg_class WHERE relnamespace IN ('workshop'::regnamespace, 'public'::regnamespace)
-    UNION ALL SELECT name FROM migrations UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'workshop'::regnamespace ORDER BY 1`);
+const state = () => postgres.rows(textOf(new URL("state.sql", import.meta.url)));
 
 const made = join(tmpdir(), `halo-migration-${process.pid}`);
 const inside = /cannot (?:be executed from a function|run inside a transaction block)/;
