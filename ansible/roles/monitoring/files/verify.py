@@ -10,7 +10,8 @@ def ask(what):
 
 def down():
     targets = ask("targets?state=active")["activeTargets"]
-    return len(targets), [f"{each['labels']['job']} of {each['labels']['instance']}" for each in targets if each["health"] != "up"]
+    silent = [each for each in targets if each["health"] != "up"]
+    return len(targets), [f"{each['labels']['job']} of {each['labels']['instance']} ({each['lastError'] or 'not asked yet'})" for each in silent]
 
 
 try:
