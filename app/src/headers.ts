@@ -1,8 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { RequestContext } from "./requestContext.ts";
-
-/** The process that answers: this host's name and the release that it runs. */
-export type Origin = Pick<RequestContext, "servedBy" | "release">;
+import type { Origin } from "./requestContext.ts";
 
 /**
  * The headers of every response, in writeHead's flat form: name, value, name, value. Flat, because GET / then appends its own

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Origin } from "./headers.ts";
 
 /** The context of one request, complete before any handler runs. */
 export interface RequestContext {
@@ -14,6 +13,9 @@ export interface RequestContext {
   /** The path of the router that handles the request; empty without one. */
   mount: string;
 }
+
+/** The process that answers: this host's name and the release that it runs. */
+export type Origin = Pick<RequestContext, "servedBy" | "release">;
 
 declare module "node:http" {
   interface ServerResponse {

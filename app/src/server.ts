@@ -2,8 +2,9 @@ import { createServer, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Application } from "./app.ts";
-import { commonHeaders, type Origin } from "./headers.ts";
+import { commonHeaders } from "./headers.ts";
 import { problemBody } from "./problem.ts";
+import type { Origin } from "./requestContext.ts";
 
 /** A closing connection still reads its client's data for this long, in ms. */
 const LINGER_MS = 2000;
