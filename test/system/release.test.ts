@@ -149,7 +149,7 @@ describe("a release that fails", () => {
 
   test("on the second backend only, is taken back on the first one too", async () => {
     const before = one(await serving());
-    const readRelease = textOf(new URL("programs/other-on-one-host.ts", import.meta.url)).replace("HOST", second);
+    const readRelease = textOf(new URL("programs/other-on-one-host.ts", import.meta.url)).replaceAll("HOST", second);
     const release = await broken("second", "app/src/release.ts", readRelease);
     // Each task logs in by itself, as after a minute without one: the host that fails sends the others back, and each has its own key.
     const logins = { ANSIBLE_SSH_ARGS: "-o ControlMaster=no -o ControlPath=none" };

@@ -75,7 +75,7 @@ describe("four more backends are a few lines of the inventory", () => {
   test("a release that fails on one of a batch is taken back on all", async () => {
     const before = await serving();
     const program = textOf(new URL("programs/other-on-one-host.ts", import.meta.url));
-    const readRelease = program.replace("HOST", "backend4");
+    const readRelease = program.replaceAll("HOST", "backend4");
     const app_release = await pack("fourth", (to) => writeFileSync(join(to, "app/src/release.ts"), readRelease));
     const vars = JSON.stringify({ app_release, app_gate_timeout: 15 });
     const argv = playbook("deploy.yml", "-e", vars).map((arg) => (arg === inventoryFile ? env.HALO_INVENTORY : arg));

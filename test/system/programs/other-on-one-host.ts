@@ -1,4 +1,4 @@
-// A backend's release.ts that reports another release on one host; the test puts the host's name for HOST.
+// A backend's release.ts that reports another release on one host, whose name the test puts in the place of the word below.
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 
