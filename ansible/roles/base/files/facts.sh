@@ -1,7 +1,8 @@
 # shellcheck shell=sh
+packages=$(dpkg-query --show --showformat '${db:Status-Abbrev}${Package}\n')
 # Packages that are neither installed nor gone, or dpkg's own journal of a run that was cut short: apt refuses to go on.
-{ dpkg-query --show --showformat '${db:Status-Abbrev}\n' | grep -qE '^(.[HUFWt]|..R)' || [ -n "$(ls /var/lib/dpkg/updates)" ]; } && echo dpkg=unfinished
-echo "packages=$(dpkg-query --show --showformat '${db:Status-Abbrev}${Package}\n' | sed -n 's/^.i *//p' | tr '\n' ' ')"
+{ echo "$packages" | grep -qE '^(.[HUFWt]|..R)' || [ -n "$(ls /var/lib/dpkg/updates)" ]; } && echo dpkg=unfinished
+echo "packages=$(echo "$packages" | sed -n 's/^.i *//p' | tr '\n' ' ')"
 # Not while they may still be taken away again.
 nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-firewall-undo.timer \
   && ! unread halo-firewall /etc/halo/firewall.nft /etc/systemd/system/halo-firewall.service \
