@@ -2,12 +2,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../../ops/lib/paths.ts";
+import { sourceFiles } from "../../ops/lib/source.ts";
 import { readUsages } from "../../ops/lib/usage.ts";
-import { must } from "../lib/hosts.ts";
 
-const tracked = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard"]))
-  .split("\n")
-  .filter((file) => existsSync(join(root, file)));
+const tracked = sourceFiles(root, root);
 const documents = tracked.filter((file) => file.endsWith(".md"));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { firewallServices } from "../../ops/cluster/services.ts";
 import { domains } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
-import { must } from "../lib/hosts.ts";
+import { sourceFiles } from "../../ops/lib/source.ts";
 
 // A port or a name of the cluster is written once, in a role's meta/service.yml or in ansible/group_vars/all/sites.yml. Everything
 // else reads it by ops/cluster/services.ts and ops/cluster/sites.ts, so that a cluster with other ports and names works, and its tests pass.
@@ -67,12 +67,13 @@ test.each([
   expect(isLiteral(line)).toBe(literal);
 });
 
-test("no program and no test has a port or a name of the cluster of its own", async () => {
-  const tracked = ["app", "bench", "ecosystem.config.cjs", "lab", "ops", "test", "vagrant", "Vagrantfile"];
-  const files = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard", ...tracked])).split("\n");
+test("no program and no test has a port or a name of the cluster of its own", () => {
+  const files = sourceFiles(root, root).filter((file) =>
+    /^((app|bench|lab|ops|test|vagrant)\/|(ecosystem\.config\.cjs|Vagrantfile)$)/.test(file),
+  );
   const used = new Set<(typeof accepted)[number]>();
   const found = files
-    .filter((file) => existsSync(join(root, file)) && !/\.(ico|png|svg)$/.test(file))
+    .filter((file) => !/\.(ico|png|svg)$/.test(file))
     .flatMap((file) =>
       readFileSync(join(root, file), "utf8")
         .split("\n")

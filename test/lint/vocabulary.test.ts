@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { root } from "../../ops/lib/paths.ts";
-import { must } from "../lib/hosts.ts";
+import { sourceFiles } from "../../ops/lib/source.ts";
 
 type Word = { pattern: string; use: string; reason: string; case?: boolean };
 type Vocabulary = {
@@ -45,10 +45,9 @@ test.each([
   expect(findings(line)).toHaveLength(count);
 });
 
-test("the whole tree uses Halo's words", async () => {
-  const files = (await must(["git", "ls-files", "--cached", "--others", "--exclude-standard"])).split("\n");
-  const found = files
-    .filter((file) => existsSync(join(root, file)) && !exclude.some((each) => new RegExp(each).test(file)))
+test("the whole tree uses Halo's words", () => {
+  const found = sourceFiles(root, root)
+    .filter((file) => !exclude.some((each) => new RegExp(each).test(file)))
     .flatMap((file) =>
       [...findings(readFileSync(join(root, file), "utf8")), ...findings(file).map((each) => ({ ...each, line: 0 }))]
         .filter(({ text }) => !allow.some((each) => each.file === file && text.includes(each.text)))
