@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
@@ -9,7 +9,13 @@ const kindOfSource = /registry|auth|token|cache|proxy|cert|key|ca(file)?$|ssl|co
 
 export const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-/** Runs npm on the package in a folder; of the caller's settings only the ones count that say where packages come from. */
+/** The half of the files in packages that Node does not load: it strips no types there. */
+export const UNLOADED = "node_modules/**/*.{ts,mts,cts,map}";
+
+/**
+ * Installs packages into a folder's node_modules by npm, without the files that Node does not load. Of the caller's settings
+ * only the ones count that say where packages come from.
+ */
 export function npm(stage: string, ...args: string[]): void {
   const settings = (name: string) => name === "NODE_ENV" || (/^npm_config_/i.test(name) && !kindOfSource.test(name));
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings(name)));
@@ -21,4 +27,5 @@ export function npm(stage: string, ...args: string[]): void {
       `npm ${all.join(" ")} failed: ${error?.message ?? stderr}`,
       "correct the cause above, then run this again",
     );
+  for (const file of globSync(UNLOADED, { cwd: stage })) rmSync(join(stage, file), { recursive: true });
 }

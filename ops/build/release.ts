@@ -8,7 +8,7 @@ import { copyFiles, revision, sourceFiles } from "../lib/source.ts";
 import { buildWeb } from "../web/build.ts";
 import { nextRelease } from "./id.ts";
 import { madeOnce } from "./madeOnce.ts";
-import { npm, packageJson } from "./npm.ts";
+import { npm, packageJson, UNLOADED } from "./npm.ts";
 
 const kept = 5; // releases, as on the hosts
 
@@ -34,7 +34,10 @@ export async function buildRelease(after: string) {
       cpSync(join(root, file), join(stage, file));
     const modules = join(stage, "node_modules");
     const locked = ["package.json", "package-lock.json"].map((file) => readFileSync(join(stage, file)));
-    const key = createHash("sha256").update(process.version).update(Buffer.concat(locked)).digest("hex");
+    const key = createHash("sha256")
+      .update(process.version + UNLOADED)
+      .update(Buffer.concat(locked))
+      .digest("hex");
     await madeOnce(localPath("packages"), key, modules, () => {
       npm(stage, "ci", "--omit=dev", "--omit=optional");
       checkPackages(modules);

@@ -75,15 +75,18 @@ export async function until(what: string, ms: number, ask: () => Promise<boolean
   throw new Error(`not within ${ms} ms: ${what}`, { cause: last });
 }
 
-/** When the test fails, prints the last journal lines of the units that explain it. */
+/** When the test fails, prints the last lines of the journals and of nginx's log that explain it. */
 export function explainByJournals(): void {
   onTestFailed(async () => {
     for (const { name, groups } of hosts()) {
-      const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
-      const { output } = await sh(
-        remote(findHost(name), "sudo", "journalctl", "--no-pager", "-n", "40", ...units.split(" ")),
-      );
-      console.error(`--- ${name}: journal of ${units}\n${output}`);
+      const commands = [
+        `journalctl --no-pager -n 40 ${groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@* -u prometheus*"}`,
+        ...(groups.includes("balancers") ? ["tail -n 20 /var/log/nginx/access.log"] : []),
+      ];
+      for (const command of commands) {
+        const { output } = await sh(remote(findHost(name), "sudo", ...command.split(" ")));
+        console.error(`--- ${name}: ${command}\n${output}`);
+      }
     }
   });
 }
