@@ -1,19 +1,20 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
 import { siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { type Answer, balancerAddress, domain, portFor, request } from "../lib/http.ts";
+import { type Answer, answerInTurn, balancerAddress, domain, portFor, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
+beforeAll(answerInTurn);
 const { sites } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
 // The workshop's ports by its name, and those where it answers by an address as well.
 const {
