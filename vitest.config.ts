@@ -21,7 +21,7 @@ export default defineConfig({
           name: "integration",
           include: ["app/test/integration/**/*.test.ts"],
           globalSetup: [compileCache, "app/test/integration/support/setup.ts"],
-          maxWorkers: 2,
+          fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
