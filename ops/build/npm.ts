@@ -27,5 +27,7 @@ export function npm(stage: string, ...args: string[]): void {
       `npm ${all.join(" ")} failed: ${error?.message ?? stderr}`,
       "correct the cause above, then run this again",
     );
-  for (const file of globSync(UNLOADED, { cwd: stage })) rmSync(join(stage, file), { recursive: true });
+  // A package's folder may have such a name as well.
+  for (const each of globSync(UNLOADED, { cwd: stage, withFileTypes: true }))
+    if (!each.isDirectory()) rmSync(join(each.parentPath, each.name));
 }

@@ -64,15 +64,17 @@ export async function visit(options: http.RequestOptions = {}): Promise<Answer &
   return { ...answer, visit: JSON.parse(answer.body) as Visit };
 }
 
+/** Whether every backend answered, and each always after the same one. */
+export const inTurn = (names: string[]): boolean =>
+  new Set(names).size === backends.length &&
+  names.every((name, i) => i < backends.length || name === names[i - backends.length]);
+
 /** Until the backends answer strictly in turn: none is ejected, nor asked less often because it failed a moment ago. */
 export const answerInTurn = (): Promise<number> =>
   until("the backends answer in turn", 60_000, async () => {
     const names: string[] = [];
     for (let i = 0; i < 4 * backends.length; i++) names.push((await visit()).visit.container_id);
-    return (
-      names.every((name, i) => i < backends.length || name === names[i - backends.length]) &&
-      new Set(names).size === backends.length
-    );
+    return inTurn(names);
   });
 
 /** Sends these bytes to the counter's port, or another one, as they are; resolves with what comes back until it closes (at most 10 s). */

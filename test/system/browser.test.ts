@@ -5,7 +5,7 @@ import { urlOf } from "../../ops/cluster/sites.ts";
 import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, until } from "../lib/hosts.ts";
-import { answerInTurn, balancerAddress, counter, domain } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, counter, domain, inTurn } from "../lib/http.ts";
 
 beforeEach(explainByJournals);
 beforeAll(answerInTurn);
@@ -26,7 +26,7 @@ test("ten refreshes of the page alternate between the backends, and nothing is a
   page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
   page.on("pageerror", (error) => wrong.push(error.message));
   await page.goto(`${urlOf(counter)}/`);
-  // Several times: a backend that failed a moment ago breaks the turn once.
+  // Again where the turn was broken, which was seen once in CI without a known cause; a page that asks a backend for more breaks each.
   await until("ten refreshes in turn", 60_000, async () => {
     const names: string[] = [];
     for (let i = 0; i < 10; i++) {
@@ -34,7 +34,7 @@ test("ten refreshes of the page alternate between the backends, and nothing is a
       names.push(answer?.headers()["x-served-by"] ?? "none");
       await expect.poll(() => page.textContent("body")).toContain(names.at(-1));
     }
-    expect(names.filter((name, i) => i >= backends.length && name !== names[i - backends.length])).toEqual([]);
+    expect(names).toSatisfy(inTurn);
     expect(new Set(names)).toEqual(new Set(backends));
     return true;
   });
