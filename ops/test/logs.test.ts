@@ -63,6 +63,7 @@ test("durations", () => {
 test("units have the names that a person uses", () => {
   const units = ["halo.service", "postgresql@17-main.service", "redis-server.service", "mtail.service"];
   expect(units.map(serviceOf)).toEqual(["app", "postgres", "redis", "mtail"]);
+  expect(serviceOf("halo-candidate.service")).toBe("app");
 });
 
 test("a journal's line: its own time counts, bytes are text, what systemd says of a unit is the unit's", () => {
@@ -155,7 +156,7 @@ test("a name is a host or a service; an unknown one is refused with the list", (
   const span = { seconds: 600, lines: 10, follow: false };
   expect(sourcesOf(undefined, all, span).map(({ host }) => host.name)).toEqual(all.map(({ name }) => name));
   expect(sourcesOf("backend2", all, span)).toMatchObject([{ host: { name: "backend2" } }]);
-  expect(sourcesOf("backend2", all, span)[0]?.script).toContain("--unit='halo'");
+  expect(sourcesOf("backend2", all, span)[0]?.script).toContain("--unit='halo' --unit='halo-candidate' ");
   expect(sourcesOf("nginx", all, span)).toHaveLength(2);
   expect(sourcesOf("app", all, { ...span, follow: true }).every(({ script }) => script.endsWith("--follow"))).toBe(
     true,
