@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, outerAddress } from "../cluster/hosts.ts";
 import { hosts, inGroup } from "../cluster/inventory.ts";
-import { choose, inspectMachine } from "../cluster/provider.ts";
+import { type Choice, choose, inspectMachine } from "../cluster/provider.ts";
 import { domains } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
 import { programVersion, tryCapture } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
 import { askAdvisories } from "./advisories.ts";
+import { memoryFor } from "./memory.ts";
 
 type Row = { state: "ok" | "note" | "PROBLEM"; what: string; found: string; hint?: string };
 const GiB = 1024 ** 3;
@@ -22,15 +23,15 @@ export function doctor(args: string[]) {
   const add = (good: boolean, what: string, found: string, hint: string, otherwise: Row["state"] = "PROBLEM") =>
     rows.push(good ? { state: "ok", what, found } : { state: otherwise, what, found, hint });
 
-  let lab = false;
+  let choice: Choice | undefined;
   try {
-    const choice = choose(machine, process.env.VAGRANT_DEFAULT_PROVIDER);
-    lab = choice.lab;
-    add(true, "provider", `${choice.provider}${lab ? " in a lab of Halo's own" : ""} (${choice.why})`, "");
+    choice = choose(machine, process.env.VAGRANT_DEFAULT_PROVIDER);
+    add(true, "provider", `${choice.provider}${choice.lab ? " in a lab of Halo's own" : ""} (${choice.why})`, "");
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     add(false, "provider", error.message, error.hint);
   }
+  const lab = choice?.lab ?? false;
   add(
     machine.kvm,
     "virtualisation",
@@ -99,11 +100,12 @@ export function doctor(args: string[]) {
     add(false, "inventory", error.message, error.hint);
   }
   const free = (availableMemory() ?? freemem()) / GiB;
+  const { needed, hint } = memoryFor(choice?.provider, wanted);
   add(
-    up !== null || free > wanted + 1,
+    up !== null || free > needed,
     "memory",
     `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`,
-    `the hosts want ${wanted.toFixed(1)} GiB and this machine 1 more: close something, or give the hosts less in the inventory`,
+    hint,
   );
   const disk = statfsSync(root);
   const room = (disk.bavail * disk.bsize) / GiB;
