@@ -12,7 +12,7 @@ import { localPath, root } from "./lib/paths.ts";
 const usage = {
   up: `boots the hosts, configures them and prints the next steps
 
-On a running cluster it changes nothing.
+On a running cluster it applies only the settings that differ.
 
 Options:
   --provider NAME   virtualbox, libvirt or docker; without it the one that made the hosts, or the first that works here
