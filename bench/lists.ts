@@ -106,8 +106,8 @@ await runCommand(async (args) => {
       writeFileSync(file, script(paths));
       const load = (s: number) => session.must(wrk(Number(clients), s, site.domain, url, "-s", file));
       await load(2); // a JIT that has just begun is slower
-      const figures = (await load(Number(seconds))).output.split("\n").at(-1) ?? "";
-      const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = figures.split(" ").map(Number);
+      const result = (await load(Number(seconds))).output.split("\n").at(-1) ?? "";
+      const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = result.split(" ").map(Number);
       if (bad !== 0) throw new UserError(`${kind}: ${bad} requests failed`, "npm run verify");
       const ms = (us: number) => (us / 1000).toFixed(1);
       lines.push(`| ${kind} | ${rate.toFixed(0)} | ${ms(p50)} | ${ms(p95)} | ${ms(p99)} |`);

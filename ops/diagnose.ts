@@ -11,7 +11,7 @@ const usage = {
 Exit status 0 if nothing is wrong.
 
 Options:
-  --window TIME   how far back the figures reach, 20s to 60m (default 2m)
+  --window TIME   how far back the metrics reach, 20s to 60m (default 2m)
   --json          print an object for programs
 
 Example: npm run diagnose -- --window 5m`,

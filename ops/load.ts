@@ -6,7 +6,7 @@
 import { runCommand } from "./lib/cli.ts";
 
 const usage = {
-  load: `sends load by a scenario; compares the client's figures with Prometheus'
+  load: `sends load by a scenario; compares the client's metrics with Prometheus'
 
 Usage: npm run load -- SCENARIO
 
@@ -16,7 +16,7 @@ Options:
   --duration TIME   such as 90s or 5m
   --connections N   at most so many at once
   --path PATH       ask for this path
-  --compare FILE    print an earlier report's figures (.halo/reports/load-*.json) beside these
+  --compare FILE    print an earlier report's metrics (.halo/reports/load-*.json) beside these
 
 Example: npm run load -- spike --rate 100 --duration 30s`,
 };

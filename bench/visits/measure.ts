@@ -132,7 +132,7 @@ function table(
   redis: number,
   { idle, loaded }: { idle: number; loaded: number },
 ): string {
-  const of = (side: Side, figure: (round: Round) => number) => median(rounds[side].map(figure));
+  const of = (side: Side, value: (round: Round) => number) => median(rounds[side].map(value));
   const units = [...new Set(Object.values(rounds).flatMap((each) => each.flatMap((round) => Object.keys(round.cpu))))];
   const row = (side: Side, name: string) =>
     [
@@ -142,8 +142,8 @@ function table(
       of(side, (r) => r.p99).toFixed(1),
       ...units.map((unit) => of(side, (r) => r.cpu[unit] ?? 0).toFixed(1)),
     ].join(" | ");
-  const paired = (figure: (round: Round) => number) =>
-    median(rounds.halo.map((round, i) => figure(round) / figure(rounds.bare[i] ?? round)));
+  const paired = (value: (round: Round) => number) =>
+    median(rounds.halo.map((round, i) => value(round) / value(rounds.bare[i] ?? round)));
   return `| | requests/s | p50 ms | p99 ms | ${units.map((unit) => `${unit} µs/request`).join(" | ")} |
 |---|${"---:|".repeat(3 + units.length)}
 | ${row("halo", "GET / of Halo")} |

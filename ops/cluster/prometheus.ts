@@ -7,13 +7,13 @@ import { inGroup } from "./inventory.ts";
 import { siteOf } from "./sites.ts";
 
 /** One series of an instant query: its labels, `__name__` among them, and its value. */
-export type Series = { labels: Record<string, string>; value: number };
+export type LabelledValue = { labels: Record<string, string>; value: number };
 
 /**
  * Asks the cluster's Prometheus, through the balancer, for an expression's value now, or at a Unix time in s. Has to be
  * called where the hosts can be reached. Throws a UserError where there is no monitoring, or it does not answer within 10 s.
  */
-export async function query(expression: string, time?: number): Promise<Series[]> {
+export async function query(expression: string, time?: number): Promise<LabelledValue[]> {
   if (inGroup("monitoring").length === 0)
     throw new UserError("the inventory's group monitoring has no host", "name one there, then: npm run up");
   const site = siteOf("metrics");
@@ -55,7 +55,9 @@ export async function query(expression: string, time?: number): Promise<Series[]
     });
     outgoing.end(asked.toString());
   });
-  const { result } = JSON.parse(text).data as { result: { metric: Series["labels"]; value: [number, string] }[] };
+  const { result } = JSON.parse(text).data as {
+    result: { metric: LabelledValue["labels"]; value: [number, string] }[];
+  };
   return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1].replace("Inf", "Infinity")) }));
 }
 

@@ -1,4 +1,4 @@
-import { limits } from "../../app/web/metrics/figures.ts";
+import { limits } from "../../app/web/metrics/definitions.ts";
 import { siteOf } from "../cluster/sites.ts";
 import type { Board } from "./panel.ts";
 

@@ -19,7 +19,7 @@ export async function diagnoseCommand(args: string[]) {
   const findings = diagnose(snapshot);
   const noticed = symptoms(snapshot);
   const dark = unseen(snapshot, findings);
-  const prometheus = "error" in snapshot.figures ? String(snapshot.figures.error) : null;
+  const prometheus = "error" in snapshot.metrics ? String(snapshot.metrics.error) : null;
   const status = findings.length + noticed.length + dark.length > 0 ? 1 : 0;
   if (values.json)
     console.log(

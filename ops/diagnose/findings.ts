@@ -73,7 +73,7 @@ export function symptoms(s: Snapshot): string[] {
   return sentences;
 }
 
-/** The parts that could not be inspected, where that is no finding's evidence, a sentence each; what Prometheus lacks is in `figures`. */
+/** The parts that could not be inspected, a sentence each, without a finding's evidence and without Prometheus (see `metrics`). */
 export function unseen(s: Snapshot, findings: Finding[]): string[] {
   const reported = findings.flatMap(({ evidence }) => evidence).join("\n");
   const parts = s.hosts.flatMap(({ name, report }): [string, unknown][] =>
@@ -81,7 +81,7 @@ export function unseen(s: Snapshot, findings: Finding[]): string[] {
   );
   return parts.flatMap(([what, of]) => {
     const { error } = of as Partial<Unavailable>;
-    return error === undefined || reported.includes(error) || of === s.figures
+    return error === undefined || reported.includes(error) || of === s.metrics
       ? []
       : [`${what} could not be inspected: ${error}`];
   });

@@ -1,4 +1,4 @@
-/** Figures as the words of an evidence. */
+/** Formats values as the words of an evidence. */
 import { isAnswer } from "./readings.ts";
 import type { Probe } from "./snapshot.ts";
 

@@ -1,4 +1,4 @@
-/** From where on a figure is bad. Where there is an alert, its bound. */
+/** The bound beyond which a value is bad: an alert's threshold where an alert exists. */
 export const limits = {
   /** Share of PostgreSQL's sessions (alert PoolExhausted). */
   sessions: 0.9,

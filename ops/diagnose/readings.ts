@@ -1,14 +1,14 @@
 /** Reads a snapshot: the hosts of a group, what each reported, and the series of Prometheus. No effects. */
 import type {
   Balancer,
-  Figures,
   HostReport,
   Postgres,
   Probe,
   QueryName,
+  QueryResults,
   Redis,
-  Series,
   Snapshot,
+  TimeSeries,
   Unavailable,
 } from "./snapshot.ts";
 
@@ -43,12 +43,12 @@ export const probesOf = (s: Snapshot, host: string): Probe[] => balancerOf(s)?.p
 export const inRotation = (s: Snapshot): string[] =>
   inGroup(s, "backends").filter((host) => !balancerOf(s)?.drained.includes(host));
 
-export const figures = (s: Snapshot): Figures => (isAvailable(s.figures) ? (s.figures as Figures) : {});
-export const seriesOf = (s: Snapshot, name: QueryName, key: string): Series => figures(s)[name]?.[key] ?? [];
-export const last = (series: Series): number | undefined => series.at(-1)?.[1];
+export const metrics = (s: Snapshot): QueryResults => (isAvailable(s.metrics) ? (s.metrics as QueryResults) : {});
+export const seriesOf = (s: Snapshot, name: QueryName, key: string): TimeSeries => metrics(s)[name]?.[key] ?? [];
+export const last = (series: TimeSeries): number | undefined => series.at(-1)?.[1];
 
 /** When the stretch of bad values began in which a series ends; undefined if it does not end badly. */
-export function since(series: Series, bad: (value: number) => boolean): number | undefined {
+export function since(series: TimeSeries, bad: (value: number) => boolean): number | undefined {
   const good = series.findLastIndex(([, value]) => !bad(value));
   return series[good + 1]?.[0];
 }

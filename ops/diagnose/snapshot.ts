@@ -101,13 +101,13 @@ export type HostReport = {
   redis?: Redis | Unavailable;
   postgres?: Postgres | Unavailable;
   balancer?: Balancer | Unavailable;
-  prometheus?: Figures | Unavailable;
+  prometheus?: QueryResults | Unavailable;
 };
 
 /** One series, oldest point first. */
-export type Series = [at: Time, value: number][];
+export type TimeSeries = [at: Time, value: number][];
 /** By the query's name, then by the values of its labels: a host, or "host worker", "host mountpoint". Each reaches up to now. */
-export type Figures = Partial<Record<QueryName, Record<string, Series>>>;
+export type QueryResults = Partial<Record<QueryName, Record<string, TimeSeries>>>;
 
 export type Snapshot = {
   at: Time;
@@ -115,7 +115,7 @@ export type Snapshot = {
   window: number;
   hosts: { name: string; groups: string[]; report: HostReport | Unavailable }[];
   /** Or why there are none. */
-  figures: Figures | Unavailable;
+  metrics: QueryResults | Unavailable;
 };
 
 /** A statement that takes this long (s) is slow by itself. */
@@ -144,7 +144,7 @@ const collections = (w: string) =>
   `sum by (host, worker) (increase(nodejs_gc_duration_seconds_count{kind="major"}[${w}]))`;
 export type QueryName = keyof typeof expressions | "heapNow" | "collections";
 
-/** What Prometheus is asked: the last hour of each figure, over windows of these seconds; the heap closer as well. */
+/** The queries for Prometheus: the last hour of each metric, over windows of these seconds; the heap closer as well. */
 export function queries(window: number): Record<QueryName, { expr: string; range: number; step: number }> {
   const w = `${window}s`;
   const heapWindow = Math.max(window, 30); // fewer points show no trend
@@ -196,10 +196,10 @@ export async function gather(window: number): Promise<Snapshot> {
   const reports = await Promise.all(
     all.map(async (host) => ({ name: host.name, groups: host.groups, report: await inspect(host) })),
   );
-  return { at: Date.now() / 1000, window, hosts: reports, figures: figuresOf(reports) };
+  return { at: Date.now() / 1000, window, hosts: reports, metrics: metricsOf(reports) };
 }
 
-function figuresOf(reports: Snapshot["hosts"]): Figures | Unavailable {
+function metricsOf(reports: Snapshot["hosts"]): QueryResults | Unavailable {
   const watcher = reports.find(({ groups }) => groups.includes("monitoring"));
   if (!watcher) return { error: "no host is in the group monitoring" };
   if ("error" in watcher.report) return { error: `${watcher.name} cannot be reached: ${watcher.report.error}` };

@@ -1,4 +1,4 @@
-/** Makes a drill's figures and judges them. No effects: everything comes in as values. */
+/** Computes a drill's results and judges them. No effects: everything comes in as values. */
 import { isRefusal, isVisit, isWritten, largest, p99, type Sample } from "../loadgen/sample.ts";
 
 /** The bounds of a drill; a failure that is not named must not happen at all. */

@@ -38,7 +38,7 @@ def count(visits, batch=1):
 
 
 def wait_for_rewrite():
-    """The figures when no rewrite is under way."""
+    """Redis' persistence values when no rewrite is under way."""
     while (of := persistence())["aof_rewrite_in_progress"] != "0" or of["aof_rewrite_scheduled"] != "0":
         time.sleep(0.02)
     return of

@@ -55,10 +55,10 @@ export function table(rows: Row[]): string {
 
 /** One row as a line of its own, for while others are still to come. */
 export function line({ drill, seconds, broken, tally: t }: Row): string {
-  const figures = t
+  const result = t
     ? `${t.requests} requests, ${t.failed} failed, ${t.refused} refused, slowest ${ms(t.slowest)} ms, visits ${t.acknowledged} / ${t.counted} / ${t.attempted}`
     : "not done";
-  return `${drill}: ${broken.length > 0 ? "BROKEN" : "held"} in ${seconds} s: ${figures}`;
+  return `${drill}: ${broken.length > 0 ? "BROKEN" : "held"} in ${seconds} s: ${result}`;
 }
 
 /** Prints what a person needs to understand a broken budget: the first failures, and the hosts' last log lines. */

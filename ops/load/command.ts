@@ -11,7 +11,7 @@ import { localPath, root } from "../lib/paths.ts";
 import { removeRows } from "../loadgen/rows.ts";
 import type { Sample } from "../loadgen/sample.ts";
 import { cores, readCpu, removal, rowPrefix, snapshot } from "./cluster.ts";
-import { bySecond, clientFigures, p95Like, prometheusFigures } from "./metrics.ts";
+import { bySecond, clientMetrics, p95Like, prometheusMetrics } from "./metrics.ts";
 import { compare, notes, page, type Report, readReport, table } from "./report.ts";
 import { knee, runLoad } from "./run.ts";
 import { list, makePlan, type Plan } from "./scenarios.ts";
@@ -96,7 +96,7 @@ async function runPlan(plan: Plan): Promise<Report> {
     at,
     seconds,
     interrupted: interrupted.signal.aborted,
-    client: { ...clientFigures(samples, seconds), ...(silent.length < backends.length ? { cpu } : {}) },
+    client: { ...clientMetrics(samples, seconds), ...(silent.length < backends.length ? { cpu } : {}) },
     ...measured,
     steps,
     notes: [
@@ -118,14 +118,14 @@ async function measure(plan: Plan, target: Parameters<typeof runLoad>[1], sessio
 
 function prometheus(
   ...[site, seconds, before, after, samples, baselineLatency]: [
-    ...Parameters<typeof prometheusFigures>,
+    ...Parameters<typeof prometheusMetrics>,
     Sample[],
     number | undefined,
   ]
 ): Pick<Report, "prometheus" | "p95AsLogged" | "way"> {
-  const { buckets, ...figures } = prometheusFigures(site, seconds, before, after);
+  const { buckets, ...metrics } = prometheusMetrics(site, seconds, before, after);
   return {
-    prometheus: figures,
+    prometheus: metrics,
     p95AsLogged: p95Like(samples, buckets, baselineLatency),
     ...(baselineLatency === undefined ? {} : { way: baselineLatency }),
   };

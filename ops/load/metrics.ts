@@ -1,12 +1,12 @@
-/** Makes a run's figures. No effects: everything comes in as values. */
-import { histogramQuantile, type Series } from "../cluster/prometheus.ts";
+/** Computes a run's metrics. No effects: everything comes in as values. */
+import { histogramQuantile, type LabelledValue } from "../cluster/prometheus.ts";
 import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
 
 /**
- * The figures of one side. Latencies in ms; errors as a share of the requests; CPU as cores, by backend. undefined where
+ * The metrics of one side. Latencies in ms; errors as a share of the requests; CPU as cores, by backend. undefined where
  * that side cannot know.
  */
-export type Figures = {
+export type LoadMetrics = {
   requests: number;
   rate: number;
   p95?: number;
@@ -19,8 +19,8 @@ export type Figures = {
 export const isFailure = (sample: Sample): boolean =>
   sample.status === 0 || sample.status >= 400 || sample.error !== undefined;
 
-/** The client's figures of some seconds; latencies from when each request was due. */
-export const clientFigures = (samples: Sample[], seconds: number): Figures => ({
+/** The client's metrics of some seconds; latencies from when each request was due. */
+export const clientMetrics = (samples: Sample[], seconds: number): LoadMetrics => ({
   requests: samples.length,
   rate: samples.length / seconds,
   p95: percentile(latencies(samples), 0.95),
@@ -44,14 +44,14 @@ export function p95Like(samples: Sample[], buckets: number[], baselineLatency = 
 }
 
 /** Every counter that is of interest, by its series. */
-export type Counters = Map<string, Series>;
+export type Counters = Map<string, LabelledValue>;
 
 /** Names the series of a query's result, so that two moments can be compared. */
-export const counters = (series: Series[]): Counters =>
+export const counters = (series: LabelledValue[]): Counters =>
   new Map(series.map((each) => [JSON.stringify(Object.entries(each.labels).toSorted()), each]));
 
 /** By how much each counter grew; one that was not there, or was reset, grew by all that it is. */
-function growth(before: Counters, after: Counters): Series[] {
+function growth(before: Counters, after: Counters): LabelledValue[] {
   return [...after].map(([key, { labels, value }]) => {
     const then = before.get(key)?.value ?? 0;
     return { labels, value: value >= then ? value - then : value };
@@ -62,14 +62,14 @@ function growth(before: Counters, after: Counters): Series[] {
 export const counted = (site: string, before: Counters, after: Counters): number =>
   sum(growth(before, after), "edge_requests_total", { site });
 
-const sum = (series: Series[], name: string, labels: Record<string, string> = {}) =>
+const sum = (series: LabelledValue[], name: string, labels: Record<string, string> = {}) =>
   series
     .filter((each) => each.labels.__name__ === name)
     .filter((each) => Object.entries(labels).every(([label, value]) => each.labels[label] === value))
     .reduce((all, { value }) => all + value, 0);
 
 /** Values of one histogram, cumulative by upper bound. */
-function histogram(series: Series[], name: string, labels: Record<string, string> = {}): Map<number, number> {
+function histogram(series: LabelledValue[], name: string, labels: Record<string, string> = {}): Map<number, number> {
   const counts = new Map<number, number>();
   for (const { le = "" } of series.filter((each) => each.labels.__name__ === `${name}_bucket`).map((s) => s.labels))
     counts.set(Number(le.replace("+Inf", "Infinity")), sum(series, `${name}_bucket`, { ...labels, le }));
@@ -77,7 +77,7 @@ function histogram(series: Series[], name: string, labels: Record<string, string
 }
 
 /**
- * Prometheus' figures: what the counters of two scrapes grew by, one before and one after the load.
+ * Prometheus' metrics: the growth of the counters between two scrapes, one before and one after the load.
  *
  * nginx logs whole ms and the buckets are some ms wide, so p95 is known to about 1 ms below 10 ms and to the width of its
  * bucket above: give the client's by p95Like beside it. The counters cover up to two scrapes more than the load. Rate and CPU
@@ -85,12 +85,12 @@ function histogram(series: Series[], name: string, labels: Record<string, string
  *
  * @param seconds how long the load took
  */
-export function prometheusFigures(
+export function prometheusMetrics(
   site: string,
   seconds: number,
   before: Counters,
   after: Counters,
-): Figures & { buckets: number[] } {
+): LoadMetrics & { buckets: number[] } {
   const grown = growth(before, after);
   const requests = sum(grown, "edge_requests_total", { site });
   const failed = grown

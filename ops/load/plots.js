@@ -1,4 +1,4 @@
-// Draws the plots of a load's page. The page has `data`, its figures by second, and uPlot.
+// Draws the plots of a load's page. The page has `data`, its metrics by second, and uPlot.
 const plot = (id, names, colours) => {
   const at = document.getElementById(id);
   const options = {

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import type { Sample } from "../loadgen/sample.ts";
-import { disagree, type Figures, isFailure, type Second, tallyBy } from "./metrics.ts";
+import { disagree, isFailure, type LoadMetrics, type Second, tallyBy } from "./metrics.ts";
 import type { Step } from "./run.ts";
 
 /** Everything that is to say about a run; the JSON report is this. */
@@ -15,9 +15,9 @@ export type Report = {
   at: string;
   seconds: number;
   interrupted: boolean;
-  client: Figures;
+  client: LoadMetrics;
   /** Without it `without` says why. */
-  prometheus?: Figures;
+  prometheus?: LoadMetrics;
   without?: string;
   /** The client's p95 as nginx and Prometheus would have measured it, in ms. */
   p95AsLogged?: number;
@@ -29,7 +29,7 @@ export type Report = {
 };
 
 /**
- * The published part of the original: at the peak of `high` it lost half of its requests. Its other figures
+ * The published part of the original: at the peak of `high` it lost half of its requests. Its other values
  * are not known here.
  */
 const original: Record<string, Partial<Record<string, string>>> = { high: { failed: "half, at its peak" } };
@@ -40,8 +40,8 @@ type Line = {
   unit: string;
   digits: number;
   resolution: number;
-  of(figures: Figures): number | undefined;
-  detail?(figures: Figures): string;
+  of(metrics: LoadMetrics): number | undefined;
+  detail?(metrics: LoadMetrics): string;
 };
 
 const total = (cpu?: Record<string, number>) => cpu && Object.values(cpu).reduce((all, cores) => all + cores, 0) * 100;
@@ -71,10 +71,10 @@ const lines: Line[] = [
   },
 ];
 
-const cell = (line: Line, figures?: Figures): string => {
-  const value = figures && line.of(figures);
-  if (figures === undefined || value === undefined) return "-";
-  return `${value.toFixed(line.digits)}${line.unit}${line.detail?.(figures) ?? ""}`;
+const cell = (line: Line, metrics?: LoadMetrics): string => {
+  const value = metrics && line.of(metrics);
+  if (metrics === undefined || value === undefined) return "-";
+  return `${value.toFixed(line.digits)}${line.unit}${line.detail?.(metrics) ?? ""}`;
 };
 
 /** The rows of the table as texts: name, client, Prometheus, difference, and where something is known of it the original's. */
@@ -116,7 +116,7 @@ function markdown(heads: string[], cells: string[][]): string {
 export function remarks(report: Report): string[] {
   const { p95AsLogged, way, without } = report;
   return [
-    ...(without ? [`no figures of Prometheus: ${without}`] : []),
+    ...(without ? [`no metrics of Prometheus: ${without}`] : []),
     ...(p95AsLogged === undefined
       ? []
       : [
@@ -130,11 +130,11 @@ export function remarks(report: Report): string[] {
 export const table = (report: Report): string =>
   [markdown(heads(report), rows(report)), "", ...remarks(report).map((note) => `- ${note}`)].join("\n");
 
-/** Two runs side by side: each figure of the client and of Prometheus, and this one as a multiple of the other. */
+/** Two runs side by side: each metric of the client and of Prometheus, and this one as a multiple of the other. */
 export function compare(report: Report, other: Report): string {
   const cells = (["client", "prometheus"] as const).flatMap((side) =>
     lines.map((line) => {
-      const [now, then] = [report[side], other[side]].map((figures) => figures && line.of(figures));
+      const [now, then] = [report[side], other[side]].map((metrics) => metrics && line.of(metrics));
       const ratio = now === undefined || then === undefined ? undefined : now === then ? 1 : now / then;
       return [
         `${line.name}, ${side === "client" ? "client" : "Prometheus"}`,
@@ -161,7 +161,7 @@ export function readReport(file: string): Report {
   throw new UserError(`${file} is no report of a load`, "give a .json file of .halo/reports/");
 }
 
-/** The figures of the requests themselves: who answered, which failed, which was the slowest. */
+/** Notes on the requests themselves: their backends, the failures and the slowest request. */
 export function notes(samples: Sample[]): string[] {
   const count = (pairs: [string, number][]) =>
     pairs
@@ -192,7 +192,7 @@ const plain = (text: string) =>
 const html = (heads: string[], cells: string[][]) =>
   `<table><tr>${heads.map((head) => `<th>${plain(head)}`).join("")}${cells.map((row) => `<tr>${row.map((text) => `<td${text.endsWith("DISAGREE") ? " class=bad" : ""}>${plain(text)}`).join("")}`).join("\n")}</table>`;
 
-/** The report as one page that needs nothing else: uPlot and the figures are in it. */
+/** The report as one page that needs nothing else: uPlot and the metrics are in it. */
 export function page(report: Report): string {
   const dist = dirname(createRequire(import.meta.url).resolve("uplot"));
   const { scenario, what, path, at, seconds, steps, series } = report;

@@ -3,7 +3,7 @@ import { elapsed } from "../lib/exec.ts";
 import { type Load, startLoad } from "../loadgen/load.ts";
 import type { LoadOptions } from "../loadgen/options.ts";
 import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
-import { clientFigures, isFailure } from "./metrics.ts";
+import { clientMetrics, isFailure } from "./metrics.ts";
 import { bounds, type Plan } from "./scenarios.ts";
 
 /** One step of a search for the knee; `why` says what went out of bounds. */
@@ -98,7 +98,7 @@ export const describeStep = ({ rate, reached, p95, errors, why }: Step): string 
 
 /** Says what a step's requests came to, and which bound they broke first. */
 export function judge(rate: number, seconds: number, samples: Sample[]): Step {
-  const { p95 = Number.POSITIVE_INFINITY, errors } = clientFigures(samples, seconds);
+  const { p95 = Number.POSITIVE_INFINITY, errors } = clientMetrics(samples, seconds);
   const end = samples.reduce((last, { at, ms }) => Math.max(last, at + ms), 0);
   const reached =
     samples.filter((sample) => !isFailure(sample)).length / Math.max(seconds, (end - (samples[0]?.at ?? 0)) / 1000);

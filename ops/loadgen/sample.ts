@@ -1,4 +1,4 @@
-/** One request of a load with its result, and the figures that samples are summed up by. */
+/** One request of a load with its result, and the statistics of many samples. */
 
 /** One request of a load. Times are milliseconds of the clock `now`. */
 export type Sample = {

@@ -11,14 +11,14 @@ import { diagnose, symptoms, unseen } from "../diagnose/findings.ts";
 import { since } from "../diagnose/readings.ts";
 import type {
   Balancer,
-  Figures,
   HostReport,
   Postgres,
+  QueryResults,
   Redis,
-  Series,
   Service,
   Session,
   Snapshot,
+  TimeSeries,
 } from "../diagnose/snapshot.ts";
 import { faults } from "../faults/index.ts";
 import { capture } from "../lib/exec.ts";
@@ -90,7 +90,7 @@ type Given = {
   backend1?: Partial<Service> | { error: string };
   backend2?: Partial<Service>;
   front?: Partial<HostReport>;
-  figures?: Figures | { error: string };
+  metrics?: QueryResults | { error: string };
 };
 /** A healthy cluster but for what is given. */
 const cluster = (given: Given = {}): Snapshot => ({
@@ -115,13 +115,13 @@ const cluster = (given: Given = {}): Snapshot => ({
     },
     { name: "backend2", groups: ["backends"], report: report({ service: service(given.backend2) }) },
   ],
-  figures: given.figures ?? {},
+  metrics: given.metrics ?? {},
 });
 const found = (given: Given) => diagnose(cluster(given)).map(({ cause, hosts }) => `${cause} ${hosts.join("+")}`);
 /** The last value of a series that was good until two minutes ago. */
-const turned = (good: number, bad: number): Series =>
+const turned = (good: number, bad: number): TimeSeries =>
   Array.from({ length: 181 }, (_, i) => [at - 3600 + i * 20, i > 174 ? bad : good]);
-const flat = (value: number): Series => turned(value, value);
+const flat = (value: number): TimeSeries => turned(value, value);
 
 const dead = { state: "inactive", sub: "dead", pid: 0, since: at - 30 };
 const down = { unit: dead, workers: 0, probes: Array(20).fill("refused") };
@@ -149,8 +149,8 @@ const broken = { persistence: { aof_enabled: "1", aof_last_write_status: "ok", a
 const wrongPassword = 'password authentication failed for user "halo"';
 const refused = { unready: `redis: silent; postgres: ${wrongPassword} (28P01)` };
 const notAllowed = 'postgres: role "halo" is not permitted to log in (28000)';
-const climbing: Series = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
-const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as Series } };
+const climbing: TimeSeries = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
+const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as TimeSeries } };
 
 describe("what is named, and nothing else", () => {
   test.each<[string, Given, string[]]>([
@@ -237,11 +237,11 @@ describe("what is named, and nothing else", () => {
       { balancer: { peers: { backend1: { ...silent, lastTimeout: at - 30 }, backend2: peer } } },
       [],
     ],
-    ["a leak", { figures: leaking }, ["leak backend1"]],
-    ["a heap that was not collected yet", { figures: { ...leaking, collections: {} } }, []],
+    ["a leak", { metrics: leaking }, ["leak backend1"]],
+    ["a heap that was not collected yet", { metrics: { ...leaking, collections: {} } }, []],
     [
       "memory nearly used up",
-      { backend1: { memory: { used: 560 * 2 ** 20, limit: 576 * 2 ** 20 } }, figures: { error: "away" } },
+      { backend1: { memory: { used: 560 * 2 ** 20, limit: 576 * 2 ** 20 } }, metrics: { error: "away" } },
       ["leak backend1"],
     ],
   ])("%s", (_, given, names) => expect(found(given)).toEqual(names));
@@ -281,13 +281,13 @@ describe("a symptom is not named beside its cause", () => {
     ],
     [
       "a pool that is used up by slow queries",
-      { postgres: locked, figures: { refused: { backend1: flat(9) } } },
+      { postgres: locked, metrics: { refused: { backend1: flat(9) } } },
       "slow-queries balancer",
       /connections/,
     ],
     [
       "requests that get no connection because none can log in",
-      { backend1: refused, backend2: refused, figures: { refused: { backend1: flat(9) } } },
+      { backend1: refused, backend2: refused, metrics: { refused: { backend1: flat(9) } } },
       "database-login backend1,backend2",
       /connections/,
     ],
@@ -307,7 +307,7 @@ describe("a symptom is not named beside its cause", () => {
     ],
     [
       "statements that seem slow from a blocked worker",
-      { backend1: blocked, figures: { statement: { backend1: flat(0.2) } } },
+      { backend1: blocked, metrics: { statement: { backend1: flat(0.2) } } },
       "starvation backend1",
       /Slow queries/,
     ],
@@ -347,14 +347,14 @@ test("two causes are two findings: what one does not explain stays", () => {
 });
 
 test("Prometheus alone names what the hosts no longer show, and says since when", () => {
-  const figures: Figures = { lag: { backend1: turned(0.01, 0.4) } };
-  const [finding] = diagnose(cluster({ figures }));
+  const metrics: QueryResults = { lag: { backend1: turned(0.01, 0.4) } };
+  const [finding] = diagnose(cluster({ metrics }));
   expect(finding).toMatchObject({ cause: "starvation", hosts: ["backend1"], since: at - 100 });
   expect(finding?.evidence.join()).toContain("400 ms");
-  expect(found({ figures: { throttled: { backend2: flat(0.3) } } })).toEqual(["cpu backend2"]);
+  expect(found({ metrics: { throttled: { backend2: flat(0.3) } } })).toEqual(["cpu backend2"]);
   const statement = { backend1: flat(0.05), backend2: flat(0.06) };
-  expect(found({ figures: { statement } })).toEqual(["slow-queries backend1+backend2"]);
-  expect(found({ figures: { statement: { ...statement, backend2: flat(0.002) } } })).toEqual([]);
+  expect(found({ metrics: { statement } })).toEqual(["slow-queries backend1+backend2"]);
+  expect(found({ metrics: { statement: { ...statement, backend2: flat(0.002) } } })).toEqual([]);
 });
 
 test("a series that has ended says nothing of how it is now", { timeout: 30_000 }, async () => {
@@ -447,7 +447,7 @@ test("a stretch of bad values that lasts begins after the last good one", () => 
 });
 
 test("a floor that rises is a leak; a step, a saw and a fall are not", () => {
-  const series = (values: number[]): Series => values.map((value, i) => [i, value]);
+  const series = (values: number[]): TimeSeries => values.map((value, i) => [i, value]);
   expect(floorGrowth(series([10, 20, 30, 40, 50, 60]))).toBe(40);
   expect(floorGrowth(series([10, 90, 10, 90, 10, 90]))).toBe(0);
   expect(floorGrowth(series([10, 10, 80, 80, 80, 80]))).toBe(0);

@@ -5,13 +5,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { histogramQuantile, type Series } from "../cluster/prometheus.ts";
+import { histogramQuantile, type LabelledValue } from "../cluster/prometheus.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { cores, readCpu } from "../load/cluster.ts";
-import { bySecond, clientFigures, counters, disagree, p95Like, prometheusFigures } from "../load/metrics.ts";
+import { bySecond, clientMetrics, counters, disagree, p95Like, prometheusMetrics } from "../load/metrics.ts";
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
 import { findKnee, judge, knee, runLoad, type Step } from "../load/run.ts";
 import { list, makePlan, type Plan } from "../load/scenarios.ts";
@@ -88,21 +88,21 @@ describe("a plan", () => {
   });
 });
 
-describe("figures", () => {
+describe("metrics", () => {
   test("the client's: rate, p95 from when due, and every kind of failure", () => {
     const all = samples(100, (i) => i + 1);
-    expect(clientFigures(all, 10)).toEqual({ requests: 100, rate: 10, p95: 95, errors: 0 });
+    expect(clientMetrics(all, 10)).toEqual({ requests: 100, rate: 10, p95: 95, errors: 0 });
     const failed = [
       sample(0, { status: 0, error: "ECONNRESET" }),
       sample(0, { status: 503 }),
       sample(0, { status: 404 }),
     ];
-    expect(clientFigures([...samples(1), ...failed], 1).errors).toBe(0.75);
+    expect(clientMetrics([...samples(1), ...failed], 1).errors).toBe(0.75);
   });
 
   test("what was never sent has failed, and no latency", () => {
     const unsent = sample(0, { ms: 0, status: 0, error: "not sent", unsent: true });
-    expect(clientFigures([...samples(1), ...Array(99).fill(unsent)], 1)).toMatchObject({ p95: 5, errors: 0.99 });
+    expect(clientMetrics([...samples(1), ...Array(99).fill(unsent)], 1)).toMatchObject({ p95: 5, errors: 0.99 });
     expect(judge(1, 1, [unsent]).p95).toBe(Number.POSITIVE_INFINITY);
   });
 
@@ -148,9 +148,12 @@ describe("figures", () => {
     expect(p95Like([sample(0.9, { ms: 5.2 })], le)).toBeGreaterThan(5);
   });
 
-  const series = (__name__: string, value: number, labels = {}): Series => ({ labels: { __name__, ...labels }, value });
+  const series = (__name__: string, value: number, labels = {}): LabelledValue => ({
+    labels: { __name__, ...labels },
+    value,
+  });
   const site = "b.test";
-  const at = (n: number): Series[] => [
+  const at = (n: number): LabelledValue[] => [
     series("edge_requests_total", 1000 + 100 * n, { site, status: "200" }),
     series("edge_requests_total", 5 * n, { site, status: "503" }),
     series("edge_requests_total", 999 * n, { site: "a.test", status: "500" }),
@@ -165,8 +168,8 @@ describe("figures", () => {
   ];
 
   test("Prometheus': what the counters of one site grew by", () => {
-    const { p95, ...figures } = prometheusFigures(site, 10, counters(at(0)), counters(at(1)));
-    expect(figures).toEqual({
+    const { p95, ...metrics } = prometheusMetrics(site, 10, counters(at(0)), counters(at(1)));
+    expect(metrics).toEqual({
       requests: 105,
       rate: 10.5,
       errors: 5 / 105,
@@ -180,7 +183,7 @@ describe("figures", () => {
   test("a counter that was reset, or did not exist before, grew by all that it is", () => {
     const after = at(1).map((each) => (each.labels.host === "backend2" ? { ...each, value: 3 } : each));
     const before = at(0).filter(({ labels }) => labels.status !== "503");
-    const { errors, cpu } = prometheusFigures(site, 10, counters(before), counters(after));
+    const { errors, cpu } = prometheusMetrics(site, 10, counters(before), counters(after));
     expect([errors, cpu?.backend2]).toEqual([5 / 105, 0.3]);
   });
 
@@ -253,7 +256,7 @@ describe("the knee", () => {
 });
 
 describe("a report", () => {
-  const figures = { requests: 100, rate: 10, p95: 20, errors: 0, cpu: { backend1: 0.4, backend2: 0.6 } };
+  const metrics = { requests: 100, rate: 10, p95: 20, errors: 0, cpu: { backend1: 0.4, backend2: 0.6 } };
   const report = (given: Partial<Report> = {}): Report => ({
     scenario: "high",
     what: "<much>",
@@ -261,8 +264,8 @@ describe("a report", () => {
     at: "2026-11-21T12:00:00.000Z",
     seconds: 10,
     interrupted: false,
-    client: figures,
-    prometheus: { ...figures, p95: 19, database: { mean: 1.5, p95: 3 } },
+    client: metrics,
+    prometheus: { ...metrics, p95: 19, database: { mean: 1.5, p95: 3 } },
     p95AsLogged: 20,
     steps: [],
     notes: ["</script><b>"],
@@ -283,7 +286,7 @@ describe("a report", () => {
   });
 
   test("a disagreement is flagged, and a missing Prometheus explained", () => {
-    const off = report({ prometheus: { ...figures, rate: 8, errors: 0.5 } });
+    const off = report({ prometheus: { ...metrics, rate: 8, errors: 0.5 } });
     expect(rows(off).map(([, , , difference]) => difference)).toEqual([
       "-20 % DISAGREE",
       "+0 %",
@@ -293,12 +296,12 @@ describe("a report", () => {
     ]);
     expect(agrees(off)).toBe(false);
     const alone = report({ prometheus: undefined, without: "it is away" });
-    expect(table(alone)).toContain("- no figures of Prometheus: it is away");
+    expect(table(alone)).toContain("- no metrics of Prometheus: it is away");
     expect(rows(alone)[0]).toEqual(["requests/s", "10.0", "-", "-", "-"]);
   });
 
   test("two runs are compared by ratios", () => {
-    const twice = report({ scenario: "normal", client: { ...figures, rate: 5 } });
+    const twice = report({ scenario: "normal", client: { ...metrics, rate: 5 } });
     expect(compare(report(), twice)).toMatch(/requests\/s, client +\| 10\.0 +\| 5\.0 +\| 2\.00/);
     expect(compare(report(), twice)).toMatch(/failed, client +\| 0\.00 % +\| 0\.00 % +\| 1\.00/);
   });
@@ -374,7 +377,7 @@ describe("a run", () => {
     expect(new Set(samples.flatMap(({ key }) => key ?? [])).size).toBe(30);
   });
 
-  test("no more connections than may be: who waits for one, waits in the figures", async () => {
+  test("no more connections than may be: who waits for one, waits in the metrics", async () => {
     const { samples, most } = await against({
       seconds: 1,
       connections: 1,

@@ -4,7 +4,7 @@ import { localPath } from "../../ops/lib/paths.ts";
 import { request } from "./http.ts";
 
 const site = siteOf("metrics");
-/** The name of the site with the figures, its address, and what opens it: user and password. */
+/** The name of the site with the metrics, its address, and its login: user and password. */
 export const metricsSite = site?.domain ?? "";
 export const metricsUrl = site ? urlOf(site) : "";
 export const metricsLogin = () => ({

@@ -96,10 +96,10 @@ test("its page opens from the disk, draws, and asks nobody", async () => {
   }
 });
 
-test("without monitoring the client's figures stand alone; stress says where its search ended", async () => {
+test("without monitoring the client's metrics stand alone; stress says where its search ended", async () => {
   const { code, output } = await sh(["ops/run", "load", "stress", "--rate", "60", "--duration", "1s"], unmonitored());
   expect(code, output).toBe(0);
-  expect(output).toContain("no figures of Prometheus: the inventory's group monitoring has no host");
+  expect(output).toContain("no metrics of Prometheus: the inventory's group monitoring has no host");
   expect(output).toContain("the knee is above 60/s, where the search was to end");
   expect(read(output).steps.map(({ rate }) => rate)).toEqual([50, 60]);
 });

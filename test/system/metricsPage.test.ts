@@ -15,7 +15,7 @@ const home = `${metricsUrl}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const figures = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections"];
+const metrics = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections"];
 const phone = { width: 360, height: 740 };
 const desktop = { width: 1280, height: 800 };
 const work = `uji ${Date.now()}`;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   await planned("begin");
   browser = await openBrowser(metricsSite, balancerAddress);
   await until(
-    "the figures of the traffic",
+    "the metrics of the traffic",
     90_000,
     async () => (await query("site:latency_seconds:p95_1m > 0 and database:latency_seconds:mean1m > 0")).length > 0,
   );
@@ -74,7 +74,7 @@ const paintedIn = (page: Page, selector: string, rows: number | undefined, colou
     [selector, rows, colours] as const,
   );
 
-/** How many pixels of a figure's chart have the colour of one of its lines. */
+/** How many pixels of a metric's chart have the colour of one of its lines. */
 const painted = async (page: Page, id: string) => {
   const colours = await page.$$eval(`#${id} .legend i`, (all) =>
     all.map((each) => getComputedStyle(each).borderTopColor),
@@ -83,8 +83,8 @@ const painted = async (page: Page, id: string) => {
 };
 const curves = (page: Page) =>
   expect
-    .poll(() => Promise.all(figures.map((id) => painted(page, id))), { timeout: 30_000 })
-    .toEqual(figures.map(() => expect.toSatisfy((count: number) => count > 5)));
+    .poll(() => Promise.all(metrics.map((id) => painted(page, id))), { timeout: 30_000 })
+    .toEqual(metrics.map(() => expect.toSatisfy((count: number) => count > 5)));
 
 test("nobody comes in without the password, and the page with all it names is under 100 KiB", async () => {
   const bare = await request("/", { headers: { Host: metricsSite } });
@@ -100,10 +100,10 @@ test("nobody comes in without the password, and the page with all it names is un
   await page.close();
 });
 
-test("every figure has its value and its curves at 5 min and at 1 h, by the page's own means alone", async () => {
+test("every metric has its value and its curves at 5 min and at 1 h, by the page's own means alone", async () => {
   const { page, wrong } = await open({}, "#5m");
   await curves(page);
-  for (const id of figures)
+  for (const id of metrics)
     await expect.poll(() => page.textContent(`#${id} .now b`), { timeout: 20_000 }).toMatch(/\d/);
   expect(await page.locator("#requests .legend li").allTextContents()).toEqual(
     ["site", ...backends].map((name) => expect.stringMatching(new RegExp(`^${name}[\\d.,]+ /s$`))),
@@ -157,7 +157,7 @@ test("Prometheus away is said, with what was known kept; and all goes on by itse
   await page.close();
 });
 
-test("alerts and targets that do not answer stand on top, the worst first; a page without figures says so", async () => {
+test("alerts and targets that do not answer stand on top, the worst first; a page without metrics says so", async () => {
   const { page } = await open();
   const alert = (alertname: string, severity: string, state: string) => ({
     labels: { alertname, severity },
@@ -197,7 +197,7 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
   await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));
   await page.route("**/api/v1/query*", (route) => route.fulfill(answer({ result: [] })));
   await page.reload();
-  await page.locator("h1", { hasText: "Prometheus has no figures yet" }).waitFor();
+  await page.locator("h1", { hasText: "Prometheus has no metrics yet" }).waitFor();
   expect(await page.locator("#cpu .nothing").textContent()).toBe("no data in the last 15 minutes");
   await page.close();
 });
@@ -249,7 +249,7 @@ test("a keyboard comes to every point of time, and hears its values", async () =
   await page.keyboard.press("ArrowLeft");
   const earlier = await plot.getAttribute("aria-valuetext");
   expect(earlier?.slice(0, 8)).not.toBe(newest?.slice(0, 8));
-  // The other figures show the same moment.
+  // The other metrics show the same moment.
   expect(await page.locator("#cpu .now small").textContent()).toContain(earlier?.slice(0, 8));
   await page.keyboard.press("Escape");
   await expect.poll(() => page.locator("#cpu .now small").textContent()).not.toContain(":");

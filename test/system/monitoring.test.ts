@@ -293,7 +293,7 @@ describe("it must not take from the site", () => {
     },
   );
 
-  test("its figures are bounded by size and time", async () => {
+  test("its metrics are bounded by size and time", async () => {
     const flags = await prometheus("status/flags");
     const defaults = read("roles/monitoring/defaults/main.yml");
     expect(flags["storage.tsdb.retention.size"]).toBe(`${defaults.monitoring_retention_size}MiB`);
@@ -313,12 +313,12 @@ atNight("a wrong configuration is refused with promtool's words, and the old one
 });
 
 atNight(
-  "verify names rules that are not loaded and files of figures that are not read, and site.yml's role puts the rules' folder right",
+  "verify names rules that are not loaded and files of metrics that are not read, and site.yml's role puts the rules' folder right",
   async () => {
-    const figures = "/var/lib/prometheus/node-exporter/halo-test.prom";
+    const file = "/var/lib/prometheus/node-exporter/halo-test.prom";
     await on(
       monitoring,
-      `chmod 0700 /etc/prometheus/rules; systemctl reload prometheus; umask 077; echo 'halo_test{a="b"} 1' >${figures}`,
+      `chmod 0700 /etc/prometheus/rules; systemctl reload prometheus; umask 077; echo 'halo_test{a="b"} 1' >${file}`,
     );
     try {
       const unread = async () => (await query("node_textfile_scrape_error > 0")).length > 0;
@@ -330,7 +330,7 @@ atNight(
       expect(said).toMatch(/prometheus: reload/);
       expect(await on(monitoring, "stat -c %a /etc/prometheus/rules")).toBe("755");
     } finally {
-      await on(monitoring, `rm -f ${figures}; chmod 0755 /etc/prometheus/rules; systemctl reload prometheus`);
+      await on(monitoring, `rm -f ${file}; chmod 0755 /etc/prometheus/rules; systemctl reload prometheus`);
     }
     await until(
       "nothing is left of it",
@@ -441,7 +441,7 @@ describe("planned work", () => {
 });
 
 describe("without a monitoring host", () => {
-  atNight("nginx says 503 where the figures were, and an exporter's host runs none", async () => {
+  atNight("nginx says 503 where the metrics were, and an exporter's host runs none", async () => {
     const inventory = unwatched();
     const { code, output } = await render({}, inventory);
     expect([code, output]).toEqual([0, expect.any(String)]);

@@ -4,7 +4,7 @@ import { ansible, backends, explainByJournals, must, on, sh, until, vagrant } fr
 import { visit } from "../lib/http.ts";
 
 // Containers cannot show these: real kernels, real boots, real power cuts. The cluster is up (ops/suite.ts); emulated
-// machines are slow, so the waits are long and the figures are printed.
+// machines are slow, so the waits are long and the times are printed.
 beforeEach(explainByJournals);
 const minutes = 60_000;
 const [first = ""] = backends;

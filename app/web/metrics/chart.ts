@@ -1,6 +1,6 @@
-// The card of a figure: its large value, its curves with bands and marks, a legend, and a summary for screen readers.
+// The card of a metric: its large value, its curves with bands and marks, a legend, and a summary for screen readers.
 import uPlot from "uplot";
-import { exceededLimits, type Figure, formatValue } from "./figures.ts";
+import { exceededLimits, formatValue, type Metric } from "./definitions.ts";
 import type { Curve, Mark, State } from "./prometheus.ts";
 
 const HEIGHT = 168;
@@ -49,7 +49,7 @@ function paint(name: string): string {
 /** Discards the cached colours after a change of the colour scheme. */
 export const forgetPaints = (): void => paints.clear();
 
-/** The hosts in the order of their colours, which are the same in every figure. A curve without a host has the text's colour. */
+/** The hosts in the order of their colours, which are the same in every metric. A curve without a host has the text's colour. */
 const hosts: string[] = [];
 const hue = ({ host }: Curve, i: number): string => {
   if (!host) return i === 0 ? "ink" : "soft";
@@ -57,14 +57,14 @@ const hue = ({ host }: Curve, i: number): string => {
   return `line${hosts.indexOf(host) % 6}`;
 };
 
-const text = (value: number | null | undefined, unit: Figure["unit"]): string =>
+const text = (value: number | null | undefined, unit: Metric["unit"]): string =>
   formatValue(value, unit).join(" ").trim();
 
 const label = ({ host, name }: Curve) => [host, name].filter(Boolean).join(" ");
 
-/** Makes the card of a figure. `choose` is called with the point that a pointer or a key has chosen, null for none. */
-export function card(figure: Figure, choose: (index: number | null) => void): Card {
-  const { id, title, unit, about, limits, low, log } = figure;
+/** Makes the card of a metric. `choose` is called with the point that a pointer or a key has chosen, null for none. */
+export function card(metric: Metric, choose: (index: number | null) => void): Card {
+  const { id, title, unit, about, limits, low, log } = metric;
   const verdict = h("p", { class: "state" });
   const large = h("b");
   const small = h("span");
@@ -102,7 +102,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
 
   /** The limits at one point of time: some are a share of the second curve. */
   const bounds = (at: number | null) =>
-    figure.pick === "first of second" ? limits.map((share) => share * (reading(curves[1], at) ?? Number.NaN)) : limits;
+    metric.pick === "first of second" ? limits.map((share) => share * (reading(curves[1], at) ?? Number.NaN)) : limits;
   const reading = (curve: Curve | undefined, at: number | null) => (at === null ? curve?.now : curve?.values[at]);
 
   function draw(range: number): void {
@@ -110,7 +110,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
       times,
       // A logarithm has no place for 0.
       ...curves.map(({ values }) =>
-        log ? values.map((value) => (value === null ? null : Math.max(value, figure.scale[0]))) : values,
+        log ? values.map((value) => (value === null ? null : Math.max(value, metric.scale[0]))) : values,
       ),
     ];
     const now = curves.map(({ name, host }) => `${name} ${host}`).join();
@@ -138,7 +138,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
           y: {
             distr: log ? 3 : 1,
             range: (_, min, max) => {
-              const [least, most] = figure.scale;
+              const [least, most] = metric.scale;
               if (log) return [least, Math.max(most, 10 ** Math.ceil(Math.log10(max || most)))];
               return [Math.min(least, min ?? 0), Math.max(most, unit === "ratio" && most === 1 ? 1 : (max ?? 0) * 1.1)];
             },
@@ -247,28 +247,28 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
   function standing(at: number | null): [string, string, string] {
     const all = curves.map((curve) => ({ curve, value: reading(curve, at) ?? null }));
     const known = all.flatMap(({ curve, value }) => (value === null ? [] : [{ curve, value }]));
-    if (figure.pick === "both directions") {
+    if (metric.pick === "both directions") {
       const sum = (name: string) =>
         known.filter(({ curve }) => curve.name === name).reduce((total, { value }) => total + value, 0);
       if (known.length === 0) return [...formatValue(null, unit), ""];
       return [text(sum("in"), unit), "in", `${text(sum("out"), unit)} out`];
     }
-    if (figure.pick === "first of second")
+    if (metric.pick === "first of second")
       return [formatValue(all[0]?.value, unit)[0], all[1]?.value ? `of ${formatValue(all[1].value, unit)[0]}` : "", ""];
-    if (figure.pick === "first") {
+    if (metric.pick === "first") {
       const first = all.find(({ curve }) => !curve.host);
       return [...formatValue(first?.value, unit), ""];
     }
-    const order = figure.pick === "least" ? 1 : -1;
+    const order = metric.pick === "least" ? 1 : -1;
     const [extreme] = known.sort((one, other) => order * (one.value - other.value));
     return [...formatValue(extreme?.value, unit), extreme?.curve.host ?? ""];
   }
 
   /** The worst that any curve is at a point. */
   function worst(at: number | null): number | null {
-    const judged = figure.pick === "first of second" ? curves.slice(0, 1) : curves;
+    const judged = metric.pick === "first of second" ? curves.slice(0, 1) : curves;
     const found = judged
-      .map((curve) => exceededLimits({ ...figure, limits: bounds(at) }, reading(curve, at)))
+      .map((curve) => exceededLimits({ ...metric, limits: bounds(at) }, reading(curve, at)))
       .filter((each) => each !== null);
     return found.length === 0 ? null : Math.max(...found);
   }
@@ -287,7 +287,7 @@ export function card(figure: Figure, choose: (index: number | null) => void): Ca
       ...curves.flatMap((curve, i) => {
         const value = (of: Curve | undefined) => h("b", {}, text(reading(of, chosen), unit));
         const swatch = h("i", { "aria-hidden": "true", class: `${hue(curve, i)}${curve.dashed ? " dashed" : ""}` });
-        if (figure.pick !== "both directions") return h("li", {}, swatch, label(curve), value(curve));
+        if (metric.pick !== "both directions") return h("li", {}, swatch, label(curve), value(curve));
         if (curve.name !== "in") return [];
         const out = curves.find(({ host, name }) => host === curve.host && name === "out");
         return h("li", {}, swatch, curve.host, value(curve), "in", value(out), "out");

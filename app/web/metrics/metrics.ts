@@ -1,6 +1,6 @@
 // The page: queries Prometheus while it is visible, and shows when Prometheus does not answer.
 import { card, clock, forgetPaints, h } from "./chart.ts";
-import { figures } from "./figures.ts";
+import { metrics } from "./definitions.ts";
 import { loadState, type Mark, type State } from "./prometheus.ts";
 
 const ranges = [
@@ -14,12 +14,12 @@ const fallback = ranges[1] ?? { hash: "", seconds: 900, name: "", over: "" };
 const byId = (id: string) => document.getElementById(id) as HTMLElement;
 const rank = (severity: string) => ["critical", "warning"].indexOf(severity) + 1 || 3;
 
-const cards = figures.map((figure) =>
-  card(figure, (index) => {
+const cards = metrics.map((metric) =>
+  card(metric, (index) => {
     for (const each of cards) each.point(index);
   }),
 );
-byId("figures").replaceChildren(...cards.map(({ element }) => element));
+byId("metrics").replaceChildren(...cards.map(({ element }) => element));
 byId("ranges").replaceChildren(
   ...ranges.map(({ hash, name }) => h("a", { href: `#${hash}` }, h("span", { class: "unseen" }, "Last "), name)),
 );
@@ -60,7 +60,7 @@ function showOutage({ name, message }: Error): void {
   const why = name === "TimeoutError" ? "no answer within 10 s" : message;
   setVerdict("Prometheus is away", "worse");
   const kept = last ? `The values are as of ${clock(last)}.` : "Nothing was heard of it since this page was opened.";
-  const text = `No figures from Prometheus (${why}). ${kept} It is asked again every few seconds.`;
+  const text = `No metrics from Prometheus (${why}). ${kept} It is asked again every few seconds.`;
   if (byId("lost").textContent !== text) byId("lost").textContent = text;
   byId("asked").textContent = "";
   document.body.classList.add("stale");
@@ -80,7 +80,7 @@ function render({ alerts, down, targets, marks, curves, grafanaPort }: State): v
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
   const urgent = firing.filter(({ severity }) => severity !== "info");
   const known = [...curves.values()].some((each) => each.some(({ now }) => now !== null));
-  if (targets === 0 && !known) setVerdict("Prometheus has no figures yet", "asking");
+  if (targets === 0 && !known) setVerdict("Prometheus has no metrics yet", "asking");
   else if (urgent.length > 0)
     setVerdict(
       urgent.length === 1 ? "1 alert" : `${urgent.length} alerts`,

@@ -1,7 +1,7 @@
 // Queries to Prometheus, and their results in the shape that the page draws.
-import { combinedQuery, figures } from "./figures.ts";
+import { combinedQuery, metrics } from "./definitions.ts";
 
-/** A curve: one line of a figure, of one host where it has hosts; `now` is its newest value, null for none. */
+/** A curve: one line of a metric, of one host where it has hosts; `now` is its newest value, null for none. */
 export type Curve = { name: string; host: string; dashed: boolean; values: (number | null)[]; now: number | null };
 /** Planned work, or the first requests of a release; times in seconds, `to` is null while the work lasts. */
 export type Mark = { kind: string; text: string; from: number; to: number | null };
@@ -77,13 +77,13 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
   const key = ({ metric: { line = "", host = "", release = "" } }: Series) => `${line} ${host} ${release}`;
   const latest = new Map(present.result.map((series) => [key(series), number(series.value?.[1])]));
   const seen = new Map([...present.result, ...past.result].map((series) => [key(series), series]));
-  const curves = new Map<string, Curve[]>(figures.map(({ id }) => [id, []]));
-  for (const [id, series] of [...seen].sort(([one], [other]) => one.localeCompare(other))) {
-    const [figure = "", line] = (series.metric.line ?? "").split(" ");
-    const kind = figures.find((each) => each.id === figure)?.lines[Number(line)];
+  const curves = new Map<string, Curve[]>(metrics.map(({ id }) => [id, []]));
+  for (const [identity, series] of [...seen].sort(([one], [other]) => one.localeCompare(other))) {
+    const [id = "", line] = (series.metric.line ?? "").split(" ");
+    const kind = metrics.find((each) => each.id === id)?.lines[Number(line)];
     if (!kind) continue;
-    const value = latest.get(id) ?? null;
-    curves.get(figure)?.push({
+    const value = latest.get(identity) ?? null;
+    curves.get(id)?.push({
       name: kind.name,
       host: series.metric.host ?? "",
       dashed: kind.dashed ?? false,

@@ -1,7 +1,7 @@
 import { megabytes } from "../format.ts";
 import { limits } from "../limits.ts";
-import { figures, inGroup, isAvailable, last, reportOf, seriesOf } from "../readings.ts";
-import type { Series } from "../snapshot.ts";
+import { inGroup, isAvailable, last, metrics, reportOf, seriesOf } from "../readings.ts";
+import type { TimeSeries } from "../snapshot.ts";
 import type { Cause } from "./types.ts";
 
 export const leak: Cause = {
@@ -16,7 +16,7 @@ export const leak: Cause = {
       const evidence: string[] = [];
       let since: number | undefined;
       for (const name of ["heapNow", "heap"] as const)
-        for (const [key, series] of Object.entries(figures(s)[name] ?? {})) {
+        for (const [key, series] of Object.entries(metrics(s)[name] ?? {})) {
           const [of, worker = "0"] = key.split(" ");
           const grown = floorGrowth(series);
           const span = (series.at(-1)?.[0] ?? 0) - (series[0]?.[0] ?? 0);
@@ -38,7 +38,7 @@ export const leak: Cause = {
 };
 
 /** How far the floor of a series has grown: from third to third its least value has to grow, else it is 0. */
-export function floorGrowth(series: Series): number {
+export function floorGrowth(series: TimeSeries): number {
   if (series.length < 6) return 0;
   const third = series.length / 3;
   const floors = [0, 1, 2].map((i) =>

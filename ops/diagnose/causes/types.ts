@@ -23,7 +23,7 @@ export type CauseName = (typeof causeNames)[number];
 /** A cause that applies, on one host or for all. */
 export type Evidence = {
   host?: string;
-  /** Figures with their bounds, a sentence each. */
+  /** Values with their bounds, a sentence each. */
   evidence: string[];
   /** Since when, in seconds since 1970; undefined where nobody knows. */
   since?: number | undefined;

@@ -115,9 +115,9 @@ it("each list answers within its bound, its first page and all further ones", as
       path = body.next && `${list}${list.includes("?") ? "&" : "?"}after=${encodeURIComponent(body.next)}`;
     }
     while (times.length < 25) times.push((await ask(list)).ms);
-    const figure = p95(times);
-    table.push({ list, rows, "p95 ms": Number(figure.toFixed(1)) });
-    if (figure >= 10 * AIM_MS) slow.push(`${list}: ${figure.toFixed(0)} ms`);
+    const value = p95(times);
+    table.push({ list, rows, "p95 ms": Number(value.toFixed(1)) });
+    if (value >= 10 * AIM_MS) slow.push(`${list}: ${value.toFixed(0)} ms`);
   }
   const sorted = table.toSorted((a, b) => b["p95 ms"] - a["p95 ms"]);
   console.table(sorted);

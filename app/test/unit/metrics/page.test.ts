@@ -6,11 +6,11 @@ import { parse } from "yaml";
 import {
   combinedQuery,
   exceededLimits,
-  type Figure,
-  figures,
   formatValue,
   limits,
-} from "../../../web/metrics/figures.ts";
+  type Metric,
+  metrics,
+} from "../../../web/metrics/definitions.ts";
 import { changes, events, stepOf } from "../../../web/metrics/prometheus.ts";
 
 const roles = fileURLToPath(new URL("../../../../ansible/roles", import.meta.url));
@@ -35,7 +35,7 @@ test.each([
 
 test("every recording rule that the page queries exists", () => {
   const recorded = new Set(rules.map(({ record }) => record));
-  const asked = figures.flatMap(({ lines }) => lines.map(({ rule }) => rule.replace(/\{.*/, "")));
+  const asked = metrics.flatMap(({ lines }) => lines.map(({ rule }) => rule.replace(/\{.*/, "")));
   expect(asked.filter((rule) => rule.includes(":") && !recorded.has(rule))).toEqual([]);
 });
 
@@ -44,7 +44,7 @@ test("one query has every line, and aggregates between two points of a long rang
   expect(combinedQuery(360)).toContain("max(avg_over_time(site:requests:rate1m[360s]))");
   expect(combinedQuery(360)).toContain("min by (host) (min_over_time(disk:free:ratio[360s]))");
   expect(combinedQuery(360)).toContain("max_over_time(service_release_info[360s])");
-  expect(combinedQuery(5).split(" or ").length).toBe(figures.flatMap(({ lines }) => lines).length + 1);
+  expect(combinedQuery(5).split(" or ").length).toBe(metrics.flatMap(({ lines }) => lines).length + 1);
   expect([300, 900, 3600, 86400].map(stepOf)).toEqual([5, 5, 15, 360]);
 });
 
@@ -64,10 +64,10 @@ test.each([
 ] as const)("%s %s is %s", (value, unit, text) => expect(formatValue(value, unit).join(" ")).toBe(text));
 
 test("a value is bad above a limit, or below it for a low limit; without a value it is neither", () => {
-  const figure = (id: string) => figures.find((each) => each.id === id) as Figure;
-  expect([0.01, 0.011, 0.06, null].map((value) => exceededLimits(figure("errors"), value))).toEqual([0, 1, 2, null]);
-  expect([0.5, 0.2, 0.19, 0.05].map((value) => exceededLimits(figure("disk"), value))).toEqual([0, 0, 1, 2]);
-  expect(exceededLimits(figure("requests"), 5)).toBe(null);
+  const metric = (id: string) => metrics.find((each) => each.id === id) as Metric;
+  expect([0.01, 0.011, 0.06, null].map((value) => exceededLimits(metric("errors"), value))).toEqual([0, 1, 2, null]);
+  expect([0.5, 0.2, 0.19, 0.05].map((value) => exceededLimits(metric("disk"), value))).toEqual([0, 0, 1, 2]);
+  expect(exceededLimits(metric("requests"), 5)).toBe(null);
 });
 
 describe("marks", () => {

@@ -1,8 +1,8 @@
-// The figures of the page: their lines as queries over the recording rules, their units and their limits.
+// The metrics of the page: their lines as queries over the recording rules, their units and their limits.
 
 export type Unit = "per second" | "seconds" | "ratio" | "bytes" | "bytes per second" | "connections";
 
-/** A line of a figure, or one for each host; `over` aggregates the samples between two points of a long range. */
+/** A line of a metric, or one for each host; `over` aggregates the samples between two points of a long range. */
 type Line = {
   name: string;
   rule: string;
@@ -11,7 +11,7 @@ type Line = {
   dashed?: boolean;
 };
 
-export type Figure = {
+export type Metric = {
   id: string;
   title: string;
   unit: Unit;
@@ -30,7 +30,7 @@ export type Figure = {
   about: string;
 };
 
-/** The figures' limits: the thresholds of the alerts, see templates/rules.yml in Ansible's roles. */
+/** The metrics' limits: the thresholds of the alerts, see templates/rules.yml in Ansible's roles. */
 export const limits = {
   p95: [0.2],
   errors: [0.01, 0.05],
@@ -53,7 +53,7 @@ const byHost = (rule: string, over: Line["over"]): Line => ({
   query: (value) => `${over === "min" ? "min" : "max"} by (host) (${value})`,
 });
 
-export const figures: Figure[] = [
+export const metrics: Metric[] = [
   {
     id: "requests",
     title: "Requests",
@@ -142,7 +142,7 @@ export const figures: Figure[] = [
     pick: "both directions",
     limits: [],
     scale: [0, 10_000],
-    about: "of all hosts; what goes out is dashed",
+    about: "of all hosts; outgoing traffic is dashed",
   },
   {
     id: "connections",
@@ -159,9 +159,9 @@ export const figures: Figure[] = [
   },
 ];
 
-/** One query for every line of every figure; the label `line` identifies a line. `step` in seconds. */
+/** One query for every line of every metric; the label `line` identifies a line. `step` in seconds. */
 export function combinedQuery(step: number): string {
-  const lines = figures.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
+  const lines = metrics.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
   const releases = { id: "release", rule: "service_release_info", over: "max", query: byRelease };
   return [...lines, releases]
     .map(({ id, rule, over, query }) => {
@@ -192,7 +192,7 @@ export function formatValue(value: number | null | undefined, unit: Unit): [stri
 }
 
 /** How many limits a value exceeds: 0 well, 1 bad, 2 worse; null without a value or a limit. */
-export function exceededLimits({ limits, low }: Figure, value: number | null | undefined): number | null {
+export function exceededLimits({ limits, low }: Metric, value: number | null | undefined): number | null {
   if (value === null || value === undefined || limits.length === 0) return null;
   return limits.filter((limit) => (low ? value < limit : value > limit)).length;
 }
