@@ -9,9 +9,9 @@ import { localPath, root } from "./lib/paths.ts";
 
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
-const kept = ["backups", "reports", "secrets"]; // what a person may still want of .halo/
+const kept = ["backups", "reports", "secrets"]; // the parts of .halo/ that a person may still want
 const typed = ["alert_webhook", "alert_slack", "alert_deadman"]; // the secrets that a person has put there
-const reusable = ["runtimes"]; // with the base image: what package-lock.json alone decides
+const reusable = ["runtimes"]; // with the base image: package-lock.json alone decides its content
 
 const usage = {
   destroy: `removes the hosts, the lab and the generated files

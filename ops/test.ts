@@ -45,7 +45,7 @@ await runCommand(async ([which, ...args]) => {
       "npm run destroy first; or, on these hosts, whose visits and customers it replaces: npm run test:system",
     );
   refuseForeignLab();
-  await step("Install what the tests need", "test-packages", [
+  await step("Install the tests' packages", "test-packages", [
     "ops/install-packages",
     ...packages,
     "vagrant",

@@ -42,7 +42,7 @@ await runCommand(async (args) => {
   nextSteps(choice);
 }, usage);
 
-/** Builds what site.yml would build, while this machine waits for the hosts. A failure here is reported there. */
+/** Builds the archives that site.yml would build, while this machine waits for the hosts. A failure here is reported there. */
 async function build(): Promise<void> {
   const archive = (what: string) => capture([join(root, "ops/run"), "build", what]).catch(() => {});
   await Promise.all([

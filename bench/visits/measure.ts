@@ -24,11 +24,11 @@ const url = `${urlOf(counter, findHost(balancer).address)}/`;
 const servicePort = portOf("app");
 
 const interrupted = new AbortController();
-// Not the interruption's: what is begun is put right.
+// Not the interruption's signal: a run that has begun is undone to its end.
 const session = () => openSession(console.log, AbortSignal.timeout(120_000));
 const on = async (host: string, script: string) => (await session().on(host, script)).output;
 
-/** Runs a script on every backend, to its end on each; then throws what went wrong on one. */
+/** Runs a script on every backend, to its end on each; then throws the first one's failure. */
 async function onEach(script: (name: string) => string): Promise<void> {
   const ends = await Promise.allSettled(backends.map((name) => on(name, script(name))));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
@@ -38,7 +38,7 @@ const side = (action: Side | "start" | "undo", ...args: (string | number)[]) =>
   shellScript(new URL("side.sh", import.meta.url), action, ...args);
 
 /**
- * Starts the bare server beside the service, which stays up too: both keep what their JIT has learned. When nobody has
+ * Starts the bare server beside the service, which stays up too: both keep their compiled code. When nobody has
  * asked for the next side for these seconds, which a load may take, and two minutes, the hosts undo everything.
  */
 async function startBare(seconds: number): Promise<void> {

@@ -10,7 +10,7 @@ export type Store = keyof typeof files;
 
 /**
  * Reads a backup file and proves it whole: a tar with a file for each store, as SHA256SUMS beside them says.
- * Gives when its data were current, its size in bytes and its stores; throws a UserError that says what is wrong with it.
+ * Gives when its data were current, its size in bytes and its stores; throws a UserError that names its problem.
  */
 export function readBackup(file: string): { taken: Date; size: number; stores: Store[] } {
   const wrong = (what: string) => new UserError(`${file} ${what}`, "take another backup; nothing has been changed");
@@ -49,7 +49,7 @@ export function readBackup(file: string): { taken: Date; size: number; stores: S
       return false;
     }
     const sum = createHash("sha256").update(content).digest("hex");
-    if (!sums.includes(`${sum}  ${name}`)) throw wrong(`is damaged: ${name} is not what SHA256SUMS says`);
+    if (!sums.includes(`${sum}  ${name}`)) throw wrong(`is damaged: ${name} differs from SHA256SUMS`);
     return true;
   });
   const [first] = stores;

@@ -13,7 +13,7 @@ export function buildRuntime(arch: string) {
   if (!version) throw new UserError(`there is no Node for ${arch}`, "use x64 or arm64");
   const id = `node-${version}-pm2-${pm2}-linux-${arch}`;
   return pack("runtimes", id, (stage) => {
-    // npm keeps the locked versions and hashes of what these few lines still need, and drops the rest.
+    // npm keeps the locked versions and hashes of the packages that these few lines still need, and drops the rest.
     const needs = { private: true, dependencies: { pm2 }, optionalDependencies: { [node]: version } };
     writeFileSync(join(stage, "package.json"), JSON.stringify(needs));
     cpSync(join(root, "package-lock.json"), join(stage, "package-lock.json"));

@@ -41,7 +41,7 @@ export async function refuseIfAnotherRuns(session: Session): Promise<void> {
   const checks = hosts().map(async (host) => {
     const ask = `date +%s; systemctl list-timers --output=json '${unit("*")}'`;
     const { code, output } = await session.sh(remote(host, "sh", "-c", `"${ask}"`));
-    if (code !== 0) return; // others say what is wrong with it
+    if (code !== 0) return; // other checks report this host
     const [seconds, timers = ""] = output.split("\n");
     for (const { next, activates } of JSON.parse(timers) as { next: number; activates: string }[])
       throw new UserError(

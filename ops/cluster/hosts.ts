@@ -20,7 +20,7 @@ export function rememberLab(inLab: boolean): void {
 }
 
 /**
- * Puts in front of a command what it needs to reach the hosts' addresses: the lab's namespace, or nothing.
+ * Puts the lab's entry in front of a command, which then reaches the hosts' addresses; nothing without a lab.
  * Throws a UserError when there are no such hosts: their lab is not running, or Vagrant has not made them. A machine that answers
  * at their addresses then is somebody else.
  */

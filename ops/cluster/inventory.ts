@@ -22,7 +22,7 @@ type Group = { hosts?: Record<string, Record<string, unknown> | null>; children?
 
 /**
  * Reads an inventory's text into its hosts, in their order; a host in several groups is one host.
- * Throws a UserError that names the host and the key when it cannot be what the Vagrantfile and Ansible need.
+ * Throws a UserError that names the host and the key when the Vagrantfile or Ansible cannot use it.
  */
 export function parseInventory(text: string): Host[] {
   const found = new Map<string, { vars: Record<string, unknown>; groups: Set<string> }>();

@@ -63,7 +63,7 @@ export async function query(expression: string, time?: number): Promise<Labelled
 
 /**
  * The value below which a share q of a histogram's values lie, as PromQL's histogram_quantile has it: linear inside a
- * bucket, and the highest finite bound for what is above it. Counts are cumulative by upper bound; undefined without values.
+ * bucket, and the highest finite bound for values above it. Counts are cumulative by upper bound; undefined without values.
  */
 export function histogramQuantile(q: number, counts: Map<number, number>): number | undefined {
   const bounds = [...counts.keys()].toSorted((a, b) => a - b);

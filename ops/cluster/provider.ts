@@ -71,7 +71,7 @@ export function existingProvider(): Provider | null {
 }
 
 /**
- * Picks what to boot the hosts with: what they were made with, what was asked for by name, a provider of the
+ * Picks the provider that boots the hosts: the one that made them, the one asked for by name, a provider of the
  * machine's own, and else a lab: real VMs where hardware virtualisation works, containers where it does not.
  * Throws a UserError when nothing can be had here, or the name asked for is wrong.
  */

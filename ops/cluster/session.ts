@@ -46,7 +46,7 @@ export function openSession(say: (text: string) => void, signal: AbortSignal): S
     { input = "", started }: { input?: string; started?: (pid: number) => void } = {},
   ) =>
     new Promise<Result & { errors: string }>((resolve, reject) => {
-      // A process group of its own: Ctrl-C reaches this process only, which then undoes what it has done.
+      // A process group of its own: Ctrl-C reaches this process only, which then undoes its changes.
       const child = spawn(file, args, { cwd: root, detached: true, stdio: ["pipe", "pipe", "pipe"] });
       let output = "";
       let errors = "";

@@ -13,7 +13,7 @@ export const boards: Board[] = [
   {
     uid: "halo-overview",
     title: "Halo: overview",
-    about: "How visitors have it, and what is used up",
+    about: "The visitors' view, and the resources in use",
     rows: {
       Visitors: [
         {
@@ -302,7 +302,7 @@ export const boards: Board[] = [
   {
     uid: "halo-hosts",
     title: "Halo: hosts",
-    about: "Each host, and what runs on it",
+    about: "Each host, and the services on it",
     of: "node",
     rows: {
       Host: [

@@ -30,7 +30,7 @@ import { PanelBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
 /** The data source that the role grafana provisions. */
 export const source = { type: "prometheus", uid: "halo" };
 
-/** A panel: what it asks, each with the words of its legend, and from where on it is bad (under it where `low`). */
+/** A panel: its queries, each with the text of its legend, and the limit above which a value is bad (below it where `low`). */
 export type Panel = {
   title: string;
   unit: string;

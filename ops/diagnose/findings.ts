@@ -5,7 +5,7 @@ import { ms, percent } from "./format.ts";
 import { balancerOf, inGroup } from "./readings.ts";
 import type { Snapshot, Unavailable } from "./snapshot.ts";
 
-/** A cause that applies, with all that speaks for it and what it explains. */
+/** A cause that applies, with its evidence and the causes that it explains. */
 export type Finding = {
   cause: CauseName;
   title: string;
@@ -17,7 +17,7 @@ export type Finding = {
   explains: string[];
 };
 
-/** The causes of what a snapshot shows, most likely first: the causes that explain most, then in the order of their names' list. */
+/** The causes of a snapshot's symptoms, most likely first: the causes that explain most, then in the order of their names' list. */
 export function diagnose(s: Snapshot): Finding[] {
   const all = causeNames.flatMap((cause) => causes[cause].detect(s).map((evidence) => ({ cause, ...evidence })));
   type One = (typeof all)[number];

@@ -15,7 +15,7 @@ export const limits = {
   held: 0.1,
   /** Share of the time in which a worker waits for a CPU, and more than it has one: its host is out of CPU, or has a quota. */
   waited: 0.2,
-  /** Share of what its turn would be. Round robin gives each backend the same to within a request. */
+  /** Share of a backend's equal part of the requests. Round robin gives each backend the same to within a request. */
   share: 0.5,
   /** Answers before shares are judged. */
   answers: 50,

@@ -126,7 +126,7 @@ def service():
         return texts
 
     def spent():
-        """Seconds that each worker has run, and that it was kept waiting for a CPU (whoever had it, or whatever quota)."""
+        """Seconds that each worker has run, and that it was kept waiting for a CPU (another process had it, or a quota was used up)."""
         return {pid: [int(of) / 1e9 for of in text.split()[:2]] for pid, text in of_each("schedstat").items()}
 
     begin = time.monotonic()
@@ -234,7 +234,7 @@ def postgres():
         locked = [each for each in active if each["wait"] == "Lock"]
         waiting += bool(locked)
         for pid in {pid for each in locked for pid in each["by"]}:
-            if pid in by_pid and by_pid[pid]["wait"] != "Lock":  # who waits as well only stands in the queue
+            if pid in by_pid and by_pid[pid]["wait"] != "Lock":  # a session that waits itself only stands in the queue
                 held[pid] += 1
                 blockers[pid] = by_pid[pid]
     sessions = collections.Counter((each["app"], each["state"] or "none") for each in samples[-1]) if samples else {}

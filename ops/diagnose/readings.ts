@@ -1,4 +1,4 @@
-/** Reads a snapshot: the hosts of a group, what each reported, and the series of Prometheus. No effects. */
+/** Reads a snapshot: the hosts of a group, the report of each, and the series of Prometheus. No effects. */
 import type {
   Balancer,
   HostReport,
@@ -26,7 +26,7 @@ export const reportOf = (s: Snapshot, host: string): HostReport | undefined => {
   return isAvailable(report) ? (report as HostReport) : undefined;
 };
 type Stores = { redis: Redis; postgres: Postgres };
-/** The hosts with such a store, each with what it shows; without the hosts that reported nothing. */
+/** The hosts with such a store, each with its report; without the hosts that reported nothing. */
 export const storesOf = <Kind extends keyof Stores>(s: Snapshot, kind: Kind): ({ host: string } & Stores[Kind])[] =>
   inGroup(s, kind).flatMap((host) => {
     const store = reportOf(s, host)?.[kind];

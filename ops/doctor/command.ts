@@ -115,7 +115,7 @@ export function doctor(args: string[]) {
     add(
       tryCapture(["nft", "list", "chain", "ip", "filter", "FORWARD"])?.includes("policy drop") !== true,
       "forwarding",
-      "checked for a firewall that drops what it forwards",
+      "checked for a firewall that drops forwarded packets",
       "let 169.254.210.0/30 through this machine's FORWARD chain, or the lab's hosts reach no package mirror",
       "note",
     );

@@ -38,7 +38,7 @@ export const reload: Drill = {
     const broken = [];
     if (pushed.code === 0 || before.output !== after.output) broken.push("the wrong configuration was not refused");
     if (!pushed.output.includes('"client_max_body_size" directive invalid value'))
-      broken.push(`nobody says what is wrong with it\n${tail(pushed.output)}`);
+      broken.push(`no message names its problem\n${tail(pushed.output)}`);
     const patient = atLeast(version, "1.27.4"); // keepalive_min_timeout
     const lost = (sample: Sample) => !patient && !sample.fresh && sample.status === 0 && sample.reused;
     const resets = session.samples().filter((sample) => sample.error && lost(sample)).length;
@@ -72,7 +72,7 @@ export const nginx: Drill = {
     session.say("the nginx master was killed");
     const overAt = await untilAnswered(session, now());
     await pause(session, 2);
-    // For a worker, what was under way at that moment; for the master, two seconds.
+    // For a worker, the requests under way at that moment; for the master, the ones of two seconds.
     const ofWorker = during(first.at, 100);
     const ofMaster = during(at, 2000);
     const lost = session.samples().filter((sample) => !isVisit(sample));

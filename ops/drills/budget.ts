@@ -25,7 +25,7 @@ export type Observation = {
   /** Ids of the requests that the balancer tried at the failed backend, and of those it tried more than once. */
   triedBackend: Set<string>;
   retried: number;
-  /** total_visits before and after, and what others than the samples had acknowledged and attempted meanwhile. */
+  /** total_visits before and after, and the acknowledged and attempted visits of others than the samples meanwhile. */
   before: number;
   after: number;
   others?: { acknowledged: number; attempted: number };
@@ -51,7 +51,7 @@ export type Summary = {
   attempted: number;
 };
 
-/** Sums up what a drill saw. */
+/** Sums up the samples of a drill. */
 export function summarize(seen: Observation): Summary {
   const { samples, failedAt, overAt, others = { acknowledged: 0, attempted: 0 } } = seen;
   const failures = samples.filter((sample) => !isVisit(sample) && !isRefusal(sample));
@@ -160,7 +160,7 @@ export type Written = {
 };
 
 /**
- * Says what was wrong with a load of writes: each acknowledged one is one row, none is two, a refusal comes within 1 s
+ * Names the faults of a load of writes: each acknowledged one is one row, none is two, a refusal comes within 1 s
  * and only while the database is away.
  *
  * @param patient where a machine is emulated: refusals are not judged

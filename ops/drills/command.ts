@@ -58,7 +58,7 @@ function choose(names: string[]): Drill[] {
     const elsewhere = drills.find((each) => each.name === name);
     throw new UserError(
       elsewhere ? `the drill ${name} needs ${elsewhere.providers?.join(" or ")}` : `there is no drill ${name}`,
-      `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list says what they do`,
+      `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list describes them`,
     );
   });
 }

@@ -10,7 +10,7 @@ export type Row = { drill: string; seconds: number; broken: string[]; notes: str
 const ms = (value: number | undefined) => (value === undefined ? "-" : value.toFixed(0));
 const s = (value: number | undefined) => (value === undefined ? "-" : value.toFixed(1));
 
-/** Every row of a run as a Markdown table that can also be read as it is, with what there is to say beneath it. */
+/** Every row of a run as a Markdown table that can also be read as it is, with the notes beneath it. */
 export function table(rows: Row[]): string {
   const cells = rows.map(({ drill, seconds, broken, tally: t }) => [
     drill,
@@ -61,7 +61,7 @@ export function line({ drill, seconds, broken, tally: t }: Row): string {
   return `${drill}: ${broken.length > 0 ? "BROKEN" : "held"} in ${seconds} s: ${result}`;
 }
 
-/** Prints what a person needs to understand a broken budget: the first failures, and the hosts' last log lines. */
+/** Prints the evidence of a broken budget: the first failures, and the hosts' last log lines. */
 export async function explain(
   session: Session,
   broken: string[],

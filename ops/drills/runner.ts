@@ -90,7 +90,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   return row;
 }
 
-/** How long a drill's silence lasts at most, and what it silences. */
+/** How long a drill's silence lasts at most, and the alerts that it silences. */
 const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [
   `${(limit + 60) * slow}`,
   ...(causes ? [`alertname=~"${causes.alerts.join("|")}"`, `host=~"${[...new Set(causes.hosts)].join("|")}"`] : []),
@@ -102,7 +102,7 @@ const markLog = async (session: Session): Promise<string> =>
 const total = async (session: Session): Promise<number> =>
   Number((await session.on(redis, "halo-redis-cli get total_visits")).output);
 
-/** Collects what the drill's requests did on the other side: the counter, and every try of the balancer's log. */
+/** Collects the effects of the drill's requests on the hosts: the counter, and every try of the balancer's log. */
 async function see(
   session: Session,
   outcome: Outcome,

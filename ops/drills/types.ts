@@ -31,7 +31,7 @@ export type Outcome = {
   away?: { from: number; to: number }[];
 };
 
-/** A failure, what must hold meanwhile, and how everything is put back. */
+/** A failure, its budget meanwhile, and the way to undo it. */
 export type Drill = {
   name: string;
   what: string;

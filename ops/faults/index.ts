@@ -12,13 +12,13 @@ export type Fault = {
   /** The name of the cause. */
   name: string;
   what: string;
-  /** Ends with `undo`, which harms nothing where nothing is wrong; for what needs it, after these seconds by itself. */
+  /** Ends with `undo`, which harms nothing where nothing is wrong; for a fault that needs it, after these seconds by itself. */
   make: (session: Session, seconds: number) => Promise<unknown>;
   undo: Undo;
 };
 
 const [backend = ""] = backends;
-const unit = "halo-fault"; // of what runs on a host
+const unit = "halo-fault"; // of the fault's process on a host
 const node = "/opt/halo/runtime/current/bin/node";
 const stopUnit = `systemctl stop ${unit}.service 2>/dev/null || true`;
 
@@ -158,7 +158,7 @@ const uneven: Fault = {
 
 const timeouts: Fault = {
   name: "timeouts",
-  what: "what a balancer sends to a backend's service is dropped on the way",
+  what: "a balancer's packets to a backend's service are dropped on the way",
   make: (session) => session.on(backend, script("drop-requests.sh", findHost(balancer).address, portOf("app"))),
   undo: { on: [backend], script: "nft delete table inet halo_drill 2>/dev/null || true" },
 };

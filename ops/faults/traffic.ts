@@ -20,7 +20,7 @@ export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promi
     startLoad({ ...at(workshop), rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
   ];
   const list = { host, port: workshop.ports[0], path: `${writesPath}?limit=20`, headers: { Host: workshop.domain } };
-  const ignore = () => {}; // what becomes of it is for others to see
+  const ignore = () => {}; // the metrics and the logs show its result
   const read = () =>
     get({ ...list, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume()).on(
       "error",

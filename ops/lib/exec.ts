@@ -21,7 +21,7 @@ export function programVersion(program: string): { version: string } | { without
   return { without: `does not start: ${error?.message || line(stderr) || line(stdout) || `exit status ${status}`}` };
 }
 
-/** Runs a command to its end with a text as its input; resolves with what it printed, throws a UserError with its complaint when it fails. */
+/** Runs a command to its end with a text as its input; resolves with its output, throws a UserError with its complaint when it fails. */
 export function capture(argv: string[], input = ""): Promise<string> {
   const [file = "", ...args] = argv;
   return new Promise((resolve, reject) => {
@@ -37,10 +37,7 @@ export function capture(argv: string[], input = ""): Promise<string> {
       const words = `${unframed(argv, Buffer.concat(errors)).output}`.trim() || `${output}`.trim();
       const ended = `ended by ${signal ?? `exit status ${code}`}`;
       reject(
-        new UserError(
-          `${argv.join(" ")}: ${words || ended}`,
-          "npm run verify shows what is wrong; then run this again",
-        ),
+        new UserError(`${argv.join(" ")}: ${words || ended}`, "npm run verify shows the problem; then run this again"),
       );
     });
     child.stdin.on("error", () => {}); // it ended early; its exit status says so
@@ -49,7 +46,7 @@ export function capture(argv: string[], input = ""): Promise<string> {
 }
 
 /**
- * Runs a command to its end, with a file as its standard input or none; gives what it printed.
+ * Runs a command to its end, with a file as its standard input or none; gives its output.
  * Throws a UserError with its last words when it fails.
  */
 export function captureBytes(argv: string[], input?: string): Buffer {
@@ -65,7 +62,7 @@ export function captureBytes(argv: string[], input?: string): Buffer {
   if (status === 0 && begun) return output;
   if (status === 0) throw notRun(argv, String(output));
   const words = `${output}${unframed(argv, stderr).output}`.trim();
-  throw new UserError(words || `exit status ${status} of ${argv.join(" ")}`, "npm run verify shows what is wrong");
+  throw new UserError(words || `exit status ${status} of ${argv.join(" ")}`, "npm run verify shows the problem");
 }
 
 /**
@@ -75,7 +72,7 @@ export function captureBytes(argv: string[], input?: string): Buffer {
 export function passThrough(argv: string[], options: SpawnOptions = {}): Promise<number> {
   const [file = "", ...args] = argv;
   const ignore = () => {};
-  // Ctrl-C reaches the whole foreground group: the child decides, and we report what it decided.
+  // Ctrl-C reaches the whole foreground group: the child decides, and we report its decision.
   process.on("SIGINT", ignore);
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { stdio: "inherit", ...options });

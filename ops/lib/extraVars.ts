@@ -4,7 +4,7 @@ import { localPath } from "./paths.ts";
 
 /**
  * Variables for Ansible as the text of a YAML file. Ansible takes an extra variable of its command line for a template and runs
- * what stands between braces; `!unsafe` says that this one is none, whatever is in it.
+ * the expression between braces; `!unsafe` says that this one is none, whatever is in it.
  */
 export const extraVars = (vars: Record<string, string | boolean>): string =>
   Object.entries(vars)

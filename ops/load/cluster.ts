@@ -16,7 +16,7 @@ export const removal = `npm run ssh -- ${postgres} "sudo -u postgres psql halo -
 /** Nanoseconds of CPU by process of the workers, for each backend. */
 export type Cpu = Record<string, Map<string, number>>;
 
-/** Asks each backend what its workers have used until now; leaves out one that cannot be asked. */
+/** Asks each backend for the CPU time of its workers until now; leaves out one that cannot be asked. */
 export async function readCpu(session: Session): Promise<Cpu> {
   const script = textOf(new URL("worker-cpu.sh", import.meta.url));
   const used = backends.map(async (host) => {
@@ -53,7 +53,7 @@ export type Snapshot = { counters: Counters } | { none: string };
 
 /**
  * Waits until every worker and every edge was scraped after this moment, and takes the counters. A target that cannot be
- * scraped is not waited for: what it counted is missing then.
+ * scraped is not waited for: its counts are missing then.
  *
  * @param site, before, requests where the edge has to have counted that many since, it is waited for as well: nginx
  *   writes its log once a second, and mtail reads it

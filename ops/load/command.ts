@@ -59,7 +59,7 @@ async function runPlan(plan: Plan): Promise<Report> {
     ports: [port],
   } = site;
   const host = findHost(balancer).address;
-  // Not the interruption's: what is begun is put right.
+  // Not the interruption's signal: a run that has begun is undone to its end.
   const session = () => openSession(console.log, AbortSignal.timeout(120_000));
   const target = { host, port, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
   console.log(`${plan.scenario}: ${plan.what} (${urlOf(site)}${plan.path})`);

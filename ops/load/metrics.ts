@@ -81,7 +81,7 @@ function histogram(series: LabelledValue[], name: string, labels: Record<string,
  *
  * nginx logs whole ms and the buckets are some ms wide, so p95 is known to about 1 ms below 10 ms and to the width of its
  * bucket above: give the client's by p95Like beside it. The counters cover up to two scrapes more than the load. Rate and CPU
- * are per second of the load, so they hold what others asked and what an idle process used in those too.
+ * are per second of the load, so they include other clients' requests and an idle process' CPU time in those scrapes.
  *
  * @param seconds how long the load took
  */

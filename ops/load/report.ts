@@ -126,7 +126,7 @@ export function remarks(report: Report): string[] {
   ];
 }
 
-/** The table, and what there is to say beneath it. */
+/** The table, with the notes beneath it. */
 export const table = (report: Report): string =>
   [markdown(heads(report), rows(report)), "", ...remarks(report).map((note) => `- ${note}`)].join("\n");
 

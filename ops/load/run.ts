@@ -6,12 +6,12 @@ import { latencies, percentile, type Sample } from "../loadgen/sample.ts";
 import { clientMetrics, isFailure } from "./metrics.ts";
 import { bounds, type Plan } from "./scenarios.ts";
 
-/** One step of a search for the knee; `why` says what went out of bounds. */
+/** One step of a search for the knee; `why` names the value out of bounds. */
 export type Step = { rate: number; reached: number; p95: number; errors: number; why?: string };
 
 /**
  * The result of a run: its requests in the order in which they were due, and how long they took in all, in s. `baselineLatency` is
- * the time, in ms, that half of the requests took which nginx answered at once by itself: what lies between it and the client.
+ * the time, in ms, that half of the requests took which nginx answered at once by itself: the latency between it and the client.
  */
 export type Run = { samples: Sample[]; seconds: number; steps: Step[]; baselineLatency?: number };
 
@@ -26,9 +26,9 @@ const wait = (ms: number, ended: AbortSignal) =>
   });
 
 /**
- * Does what a plan says, and shows how it goes. Each load has a thread of its own; an interruption ends them early.
+ * Runs a plan, and shows its progress. Each load has a thread of its own; an interruption ends them early.
  *
- * @param target the balancer, the site and what the names of written rows begin with
+ * @param target the balancer, the site and the prefix of the written rows' names
  */
 export async function runLoad(
   plan: Plan,
@@ -96,7 +96,7 @@ export async function runLoad(
 export const describeStep = ({ rate, reached, p95, errors, why }: Step): string =>
   `${rate}/s: ${reached.toFixed(0)}/s answered, p95 ${p95.toFixed(0)} ms, ${(errors * 100).toFixed(1)} % failed: ${why ?? "in bounds"}`;
 
-/** Says what a step's requests came to, and which bound they broke first. */
+/** Computes a step's result, and names the bound that it broke first. */
 export function judge(rate: number, seconds: number, samples: Sample[]): Step {
   const { p95 = Number.POSITIVE_INFINITY, errors } = clientMetrics(samples, seconds);
   const end = samples.reduce((last, { at, ms }) => Math.max(last, at + ms), 0);
@@ -143,7 +143,7 @@ export function knee(steps: Step[], to: number): string {
   return held > 0 ? `the knee is at ${held}/s: ${above}` : `no rate was in bounds: ${above}`;
 }
 
-/** Shows how a run goes: a terminal sees one line, in place; a pipe sees one every ten seconds. Gives what ends it. */
+/** Shows a run's progress: a terminal sees one line, in place; a pipe sees one every ten seconds. Gives a function that ends it. */
 function show(loads: Load[], plan: Plan, since: number): () => void {
   const live = process.stdout.isTTY;
   if (live) process.stdout.on("error", () => {}); // the terminal is gone; its SIGHUP ends the run

@@ -67,7 +67,7 @@ const scenarios: Record<string, Scenario> = {
     }),
   },
   soak: {
-    what: "a moderate rate for long: what grows, leaks or fills up shows",
+    what: "a moderate rate for long: it shows leaks, growth and full disks",
     path: "/api/vehicles",
     rate: 20,
     seconds: 1800,
@@ -92,19 +92,19 @@ const scenarios: Record<string, Scenario> = {
   },
 };
 
-/** Every scenario with what it does, a line each. */
+/** Every scenario with its description, a line each. */
 export const list = (): string =>
   Object.entries(scenarios)
     .map(([name, { what }]) => `${name.padEnd(7)} ${what}`)
     .join("\n");
 
-/** Makes a plan of a scenario's name and a person's options; throws a UserError for what cannot or must not be. */
+/** Makes a plan of a scenario's name and a person's options; throws a UserError for a value that is impossible or too high. */
 export function makePlan(name: string | undefined, options: Options): Plan {
   const scenario = Object.hasOwn(scenarios, name ?? "") ? scenarios[name ?? ""] : undefined;
   if (!name || !scenario)
     throw new UserError(
       name ? `there is no scenario ${name}` : "no scenario is named",
-      `name one of ${Object.keys(scenarios).join(", ")}; npm run load -- --list says what they do`,
+      `name one of ${Object.keys(scenarios).join(", ")}; npm run load -- --list describes them`,
     );
   const closed = scenario.rate === undefined;
   for (const option of ["rate", "path"] as const)
@@ -130,7 +130,7 @@ export function makePlan(name: string | undefined, options: Options): Plan {
     throw new UserError(`--connections ${options.connections} is not possible`, `a whole number from 1 to ${crowd}`);
   const path = options.path ?? scenario.path;
   if (!/^\/[\x21-\x7e]{0,1000}$/.test(path))
-    throw new UserError(`--path ${path} is no path`, "begin with /, and write what is not ASCII as %XX");
+    throw new UserError(`--path ${path} is no path`, "begin with /, and write other characters than ASCII as %XX");
   const plan: Plan = {
     scenario: name,
     what: scenario.what,

@@ -1,4 +1,4 @@
-/** The thread behind startLoad: sends each request when it is due, whatever became of those before it. */
+/** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
 import { Agent, type IncomingMessage, request } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
@@ -91,7 +91,7 @@ function flush(): void {
   ended = [];
 }
 
-/** Fills in what the answer says; gives what is wrong with it, if anything. */
+/** Fills in the answer's values; gives its problem, if any. */
 function read(sample: Sample, { statusCode = 0, headers }: IncomingMessage, body: string): string | undefined {
   const header = (name: string) => headers[name]?.toString();
   sample.status = statusCode;

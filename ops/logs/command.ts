@@ -95,7 +95,7 @@ async function read({ host, script, parse }: Source): Promise<Line[]> {
   }
 }
 
-/** Prints what comes until Ctrl-C, or until every host has gone; leaves no process behind, here or there. */
+/** Prints new lines until Ctrl-C, or until every host has gone; leaves no process behind, here or there. */
 async function follow(sources: Source[], print: (line: Line) => void): Promise<number> {
   const ended = new AbortController();
   const interrupt = () => ended.abort();

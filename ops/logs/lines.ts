@@ -1,6 +1,6 @@
 /** Reads the logs' lines and prints them for a person. No effects: everything comes in as values. */
 
-/** One line of a log; time in Unix ms. `text` is the line as it was written, `fields` what is in it if it is JSON. */
+/** One line of a log; time in Unix ms. `text` is the line as it was written, `fields` its values if it is JSON. */
 export type Line = { time: number; host: string; service: string; text: string; fields?: Record<string, unknown> };
 
 const services: [RegExp, string][] = [
@@ -26,7 +26,7 @@ function parseFields(text: string): Line["fields"] {
   }
 }
 
-/** Reads a line of `journalctl --output=json`; undefined for what is none. */
+/** Reads a line of `journalctl --output=json`; undefined for any other text. */
 export function parseJournal(host: string, line: string): Line | undefined {
   const entry = parseFields(line);
   if (!entry) return undefined;
@@ -44,7 +44,7 @@ export function parseJournal(host: string, line: string): Line | undefined {
   };
 }
 
-/** Reads a line of nginx's access log (JSON) or error log (in UTC, as its unit says); undefined for what is none. */
+/** Reads a line of nginx's access log (JSON) or error log (in UTC, as its unit says); undefined for any other text. */
 export function parseNginx(host: string, line: string): Line | undefined {
   const text = line.replaceAll("\0", ""); // a power cut leaves NULs
   const fields = parseFields(text);
@@ -123,7 +123,7 @@ export const inOrder = (lines: Line[]): Line[] => lines.toSorted((a, b) => a.tim
 
 const levels: Record<number, string> = { 10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal" };
 
-/** A line as a person reads it: time (UTC), host, service, and what it says with JSON fields as name=value. */
+/** A line as a person reads it: time (UTC), host, service, and its text with JSON fields as name=value. */
 export function render({ time, host, service, text, fields }: Line, widths = { host: 8, service: 5 }): string {
   const clock = new Date(time).toISOString().replace("T", " ").slice(5, 23);
   const head = `${clock} ${host.padEnd(widths.host)} ${service.padEnd(widths.service)} `;

@@ -28,7 +28,7 @@ const files = (host: Host, names: string[], { lines, follow }: Span): Source => 
 const isIn = (host: Host, groups: string[]) => ["all", ...host.groups].some((group) => groups.includes(group));
 
 /**
- * The logs that a name stands for: a host's journal (what of it is Halo's), or a service's on each of its hosts; without a
+ * The logs that a name stands for: a host's journal (Halo's part of it), or a service's on each of its hosts; without a
  * name every host's journal. Throws a UserError with the names that there are.
  */
 export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): Source[] {

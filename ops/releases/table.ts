@@ -38,7 +38,7 @@ const plain = (text: string): string =>
  * Draws the releases as a table, newest first.
  *
  * @param log the log of deploys, oldest line first
- * @param backends what `halo-release list` printed on each: lines "ID serving|kept|failed"; null where it was not asked
+ * @param backends the output of `halo-release list` on each: lines "ID serving|kept|failed"; null where it was not asked
  */
 export function releaseTable(log: LogLine[], backends: { name: string; list: string | null }[]): string {
   const states = new Map<string, Map<string, string[]>>();

@@ -1,4 +1,4 @@
--- Adds what is missing of one batch: customers, vehicles (3 for 2 customers) and services (5 a customer). Each row is a
+-- Adds the missing rows of one batch: customers, vehicles (3 for 2 customers) and services (5 a customer). Each row is a
 -- function of :seed and its number. It needs words.sql, workshop in the search path and the right to insert. Variables:
 --   seed, base     the seed, and the number below the id of its first row
 --   most           customers that a seed may have
@@ -69,7 +69,7 @@ FROM (
     SELECT numbers.*, v.id AS vehicle_id,
       CASE WHEN v.make || ' ' || v.model = ANY (pg_temp.motorcycles()) THEN pg_temp.pick(pg_temp.motorcycle_jobs(), r0)
         ELSE pg_temp.pick(pg_temp.car_jobs(), r0) END AS job,
-      -- Half hours from 8:00 to 16:30 in Jakarta; what falls on a Sunday is done on Monday.
+      -- Half hours from 8:00 to 16:30 in Jakarta; a service on a Sunday is moved to Monday.
       (day + CASE extract(dow FROM day) WHEN 0 THEN 1 ELSE 0 END + make_interval(mins => 60 + 30 * (r3 % 18))) AT TIME ZONE 'UTC' AS at
     FROM (
       SELECT *, (timestamptz :'now' AT TIME ZONE 'UTC')::date - 730 + r6 % 759 AS day, (n - 1) / 5 + 1 AS customer

@@ -8,7 +8,7 @@ import { addScript, countScript, MAX_CUSTOMERS, MAX_SEED, removeScript } from ".
 const BATCH = 10_000; // customers; some seconds' work
 const kinds = ["customers", "vehicles", "services"] as const;
 
-/** Runs statements in one transaction as the owner of the schema; resolves with what psql printed, throws a UserError. */
+/** Runs statements in one transaction as the owner of the schema; resolves with psql's output, throws a UserError. */
 function psql(...statements: string[]): Promise<string> {
   const bounds = "SET statement_timeout = '3min'; SET lock_timeout = '10s'";
   const text = ["SET ROLE halo_owner", "SET search_path = workshop", bounds, ...statements].join(";\n");

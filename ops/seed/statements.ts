@@ -18,7 +18,7 @@ export const MAX_CUSTOMERS = 1_000_000;
 const script = (name: string, variables: Record<string, number | string>) =>
   sqlScript(new URL(name, import.meta.url), variables);
 
-/** SQL that adds what is missing of one batch; its INSERTs are of customers, vehicles and services. */
+/** SQL that adds the missing rows of one batch; its INSERTs are of customers, vehicles and services. */
 export const addScript = ({ seed, from, to, now }: Batch): string =>
   script("words.sql", {}) +
   script("add.sql", { seed, base: seed * IDS, most: MAX_CUSTOMERS, from, to, now: now.toISOString() });

@@ -205,7 +205,7 @@ test("a host gets the entries of its groups, and those of all hosts", () => {
   expect(filter("services", "on_groups", { nginx: ["balancers"], acl: ["all"] }, [])).toEqual({ acl: ["all"] });
 });
 
-test("the roles' parts make one whole, and no role gives what another one has", () => {
+test("the roles' parts make one whole, and no role gives another one's parts", () => {
   const join = (...parts: object[]) => {
     const program = `${import.meta.dirname}/programs/join_parts.py`;
     const options = { input: JSON.stringify(parts), encoding: "utf8" } as const;

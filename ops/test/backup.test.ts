@@ -53,7 +53,7 @@ test.each([
     () => [withDump(), sh("tar -cf backup.tar redis.rdb SHA256SUMS")],
     "it has no postgres.dump",
   ],
-  ["changed in its dump", () => [withDump(), flip(512 + 5120 + 512)()], "postgres.dump is not what SHA256SUMS says"],
+  ["changed in its dump", () => [withDump(), flip(512 + 5120 + 512)()], "postgres.dump differs from SHA256SUMS"],
   ["of nothing", () => sh(": > SHA256SUMS; tar -cf backup.tar SHA256SUMS"), "neither redis.rdb nor postgres.dump"],
 ])("a backup that is %s is refused", (_, spoil, words) => {
   spoil();

@@ -92,7 +92,7 @@ type Given = {
   front?: Partial<HostReport>;
   metrics?: QueryResults | { error: string };
 };
-/** A healthy cluster but for what is given. */
+/** A healthy cluster but for the given parts. */
 const cluster = (given: Given = {}): Snapshot => ({
   at,
   window: 60,
@@ -152,7 +152,7 @@ const notAllowed = 'postgres: role "halo" is not permitted to log in (28000)';
 const climbing: TimeSeries = Array.from({ length: 13 }, (_, i) => [at - 60 + i * 5, (30 + i * 8) * 2 ** 20]);
 const leaking = { heapNow: { "backend1 0": climbing }, collections: { "backend1 0": [[at, 2]] as TimeSeries } };
 
-describe("what is named, and nothing else", () => {
+describe("the causes that are named, and no others", () => {
   test.each<[string, Given, string[]]>([
     ["a healthy cluster", {}, []],
     ["a stopped service", { backend1: down }, ["backend-down backend1"]],
@@ -330,7 +330,7 @@ describe("a symptom is not named beside its cause", () => {
   });
 });
 
-test("two causes are two findings: what one does not explain stays", () => {
+test("two causes are two findings: a symptom that one does not explain stays", () => {
   const disks = [
     { mount: "/", free: 0.5, bytes: 1e9 },
     { mount: "/srv", free: 0.01, bytes: 1e9 },
@@ -346,7 +346,7 @@ test("two causes are two findings: what one does not explain stays", () => {
   ]);
 });
 
-test("Prometheus alone names what the hosts no longer show, and says since when", () => {
+test("Prometheus alone names a problem that the hosts no longer show, and says since when", () => {
   const metrics: QueryResults = { lag: { backend1: turned(0.01, 0.4) } };
   const [finding] = diagnose(cluster({ metrics }));
   expect(finding).toMatchObject({ cause: "starvation", hosts: ["backend1"], since: at - 100 });
@@ -406,7 +406,7 @@ test("a part that could not be inspected is reported, unless a finding reports i
   expect(dark({ redis: { error } })).toEqual([]);
 });
 
-test("what to ask PostgreSQL is asked on its own host, also where a backend is the cause", () => {
+test("the next steps for PostgreSQL run on its own host, also where a backend is the cause", () => {
   const [finding] = diagnose(cluster({ postgres: { ...locked, blockers: [{ ...lock, app: "backend1" }] } }));
   expect(finding).toMatchObject({ cause: "slow-queries", hosts: ["backend1"] });
   for (const each of finding?.next ?? []) expect(each).toMatch(/^npm run ssh -- balancer /);
@@ -455,7 +455,7 @@ test("a floor that rises is a leak; a step, a saw and a fall are not", () => {
   expect(floorGrowth(series([10, 90]))).toBe(0);
 });
 
-test("what visitors notice is said, also without a cause", () => {
+test("the symptoms that visitors notice are printed, also without a cause", () => {
   expect(symptoms(cluster())).toEqual([]);
   expect(symptoms(cluster({ balancer: { failed: 100, p95: 0.5 } }))).toEqual([
     expect.stringContaining("5.0 % of 2000 requests"),

@@ -104,7 +104,7 @@ test.each([
   expect(broken({ samples })).toEqual([words]);
 });
 
-test("a 503 counts for who may give it, and somebody has to", () => {
+test("a 503 counts as refused only from a backend that may give it, and one has to", () => {
   const from = (by?: string) => calm().with(500, sample(5000, { status: 503, retryAfter: true, total: undefined, by }));
   expect(broken({ samples: from("backend1") }, { refusals: "service" })).toEqual([]);
   expect(broken({ samples: from() }, { refusals: "nginx" })).toEqual([]);
@@ -306,7 +306,7 @@ test("the load goes on through a stall, and every request that it held up shows 
   });
 });
 
-test("who comes when too many are waiting is not sent, and counted", async () => {
+test("a request that comes when too many are waiting is not sent, and counted", async () => {
   let answer = false;
   const waiting: ServerResponse[] = [];
   await serve(

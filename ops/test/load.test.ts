@@ -75,7 +75,7 @@ describe("a plan", () => {
     ["normal", { path: "/\r\nX: y" }, /is no path/],
   ])("%s %j is refused", (name, wishes, message) => expect(() => makePlan(name, wishes)).toThrow(message));
 
-  test("npm run load says what is wrong, and which scenarios there are", () => {
+  test("npm run load names the problem, and the scenarios", () => {
     const run = (...args: string[]) =>
       spawnSync(process.execPath, [join(root, "ops/load.ts"), ...args], { encoding: "utf8" });
     const { status, stderr } = run("nonsense");
@@ -100,7 +100,7 @@ describe("metrics", () => {
     expect(clientMetrics([...samples(1), ...failed], 1).errors).toBe(0.75);
   });
 
-  test("what was never sent has failed, and no latency", () => {
+  test("a request that was never sent has failed, and has no latency", () => {
     const unsent = sample(0, { ms: 0, status: 0, error: "not sent", unsent: true });
     expect(clientMetrics([...samples(1), ...Array(99).fill(unsent)], 1)).toMatchObject({ p95: 5, errors: 0.99 });
     expect(judge(1, 1, [unsent]).p95).toBe(Number.POSITIVE_INFINITY);
@@ -138,7 +138,7 @@ describe("metrics", () => {
   });
 
   const le = [0.002, 0.005, 0.01, Number.POSITIVE_INFINITY];
-  test("the client's p95 as logged: from the sending, in whole ms, without what nginx never saw", () => {
+  test("the client's p95 as logged: from the sending, in whole ms, without requests that nginx never saw", () => {
     const all = samples(100, () => 108).map((each) => ({ ...each, late: 100 }));
     expect(p95Like(all, le)).toBeCloseTo(9.75);
     expect(p95Like(all, le, 3.5)).toBeCloseTo(4.85);
@@ -167,7 +167,7 @@ describe("metrics", () => {
     series("postgres_query_duration_seconds_count", 8 + 250 * n, { operation: "select" }),
   ];
 
-  test("Prometheus': what the counters of one site grew by", () => {
+  test("Prometheus': the growth of one site's counters", () => {
     const { p95, ...metrics } = prometheusMetrics(site, 10, counters(at(0)), counters(at(1)));
     expect(metrics).toEqual({
       requests: 105,
@@ -273,7 +273,7 @@ describe("a report", () => {
     ...given,
   });
 
-  test("both sides with their difference, and what is known of the original", () => {
+  test("both sides with their difference, and the known values of the original", () => {
     expect(rows(report())).toEqual([
       ["requests/s", "10.0", "10.0", "+0 %", "-"],
       ["p95", "20.0 ms", "19.0 ms", "-5 %", "-"],
@@ -354,7 +354,7 @@ describe("a run", () => {
     return { ...run, asked, most };
   };
 
-  test("phases send exactly what is due, one above the other", async () => {
+  test("phases send exactly the requests that are due, one above the other", async () => {
     const { samples, asked, seconds } = await against({
       seconds: 1,
       phases: [
@@ -377,7 +377,7 @@ describe("a run", () => {
     expect(new Set(samples.flatMap(({ key }) => key ?? [])).size).toBe(30);
   });
 
-  test("no more connections than may be: who waits for one, waits in the metrics", async () => {
+  test("no more connections than allowed: the wait for one counts in the metrics", async () => {
     const { samples, most } = await against({
       seconds: 1,
       connections: 1,
@@ -390,7 +390,7 @@ describe("a run", () => {
     expect(Math.max(...answering)).toBeLessThan(200);
   });
 
-  test("an interruption ends it with what there is", async () => {
+  test("an interruption ends it with the samples until then", async () => {
     const ended = AbortSignal.timeout(700);
     const { samples, seconds } = await against({ seconds: 60, phases: [{ from: 0, seconds: 60, rate: 50 }] }, ended);
     expect(samples.length).toBeGreaterThan(3);

@@ -66,7 +66,7 @@ test("units have the names that a person uses", () => {
   expect(serviceOf("halo-candidate.service")).toBe("app");
 });
 
-test("a journal's line: its own time counts, bytes are text, what systemd says of a unit is the unit's", () => {
+test("a journal's line: its own time counts, bytes are text, systemd's lines about a unit are the unit's", () => {
   const line = sure(parseJournal("backend1", service()));
   expect(line).toMatchObject({ host: "backend1", service: "app", fields: { id, status: 200 } });
   expect(new Date(line.time).toISOString()).toBe("2026-11-21T12:00:01.249Z");
@@ -146,7 +146,7 @@ test("a line as a person reads it", () => {
   expect(said(parseJournal("balancer", journal("plain words")))).toBe("plain words");
 });
 
-test("what a client sent does not steer the terminal, and makes no second line", () => {
+test("a client's bytes do not control the terminal, and make no second line", () => {
   const line = render(sure(parseNginx("balancer", access({ agent: "\x1b[2Jx\ny\x9b" }))));
   expect(line).toContain("agent=\\x1b[2Jx\\x0ay\\x9b");
 });

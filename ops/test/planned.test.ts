@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Runs the program as a careful host does: an umask that hides everything, no locale. `text` may be what a shell's printf makes bytes of. */
+/** Runs the program as a careful host does: an umask that hides everything, no locale. `text` may have escapes of a shell's printf for bytes. */
 const planned = (text: string, edge = "begin", ...more: string[]) => {
   const line = `umask 077; exec "$0" ${edge} drill "$(printf '${text}')" "$@"`;
   const file = join(root, "ansible/roles/monitoring/files/halo-planned");
@@ -31,8 +31,8 @@ test.each([
   ["one of 36 characters of 3 bytes is whole", "中".repeat(36), "中".repeat(36)],
   ["a long one is cut by characters", "中".repeat(150), "中".repeat(100)],
   ["quotes and backslashes are escaped", String.raw`a "b" \\ c`, String.raw`a \"b\" \\ c`],
-  ["what ends a line is left out", String.raw`a\r\nb\tc`, "abc"],
-  ["what is no UTF-8 is replaced", String.raw`a\377b`, "a\ufffdb"],
+  ["characters that end a line are left out", String.raw`a\r\nb\tc`, "abc"],
+  ["bytes that are no UTF-8 are replaced", String.raw`a\377b`, "a\ufffdb"],
 ])("a mark: %s", (_, given, text) => {
   planned(given);
   expect(lines()).toEqual([

@@ -12,7 +12,7 @@ const bare: Machine = {
   usable: [],
 };
 
-describe("what the hosts are booted with", () => {
+describe("the provider that boots the hosts", () => {
   test.each([
     [
       "a laptop with VirtualBox and Docker",

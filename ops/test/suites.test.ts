@@ -83,7 +83,7 @@ test("a vitest that ends without a report is one failure", async () => {
   expect(await run("suite", "unit")).toEqual({ code: 1, output: expect.stringContaining("\n0 passed, 1 failed") });
 });
 
-test("what failed is printed again at the end: where, which and why", async () => {
+test("each failure is printed again at the end: where, which and why", async () => {
   const report = {
     numPassedTests: 3,
     testResults: [
@@ -145,7 +145,7 @@ test("ten tests are named at most, and the machine's slowness where it has one",
   ).toEqual([11, 10, 9, 8, 7, 6, 5, 4, 3, 2].map((i) => `${i}.0 s  t${i}`));
 });
 
-test("npm run check runs what it can, and fails with the fix for what this machine has not", async () => {
+test("npm run check runs the checks that it can, and fails with the fix for programs that this machine has not", async () => {
   for (const file of ["tsc", "biome"]) stand(`node_modules/.bin/${file}`, "");
   writeFileSync(join(clone, "report.json"), passed("counts", 0));
   stand("node_modules/.bin/vitest", "cp report.json .halo/reports/$3.json");

@@ -38,7 +38,7 @@ async function built(name: string, files: Record<string, string>): Promise<Recor
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(to, path))]));
 }
 
-test("a site is its page, what the page names under a/ with a hash, and a .gz beside each; a folder without a page has its bundles and files under their own names", async () => {
+test("a site is its page, the files that the page names under a/ with a hash, and a .gz beside each; a folder without a page has its bundles and files under their own names", async () => {
   const files = await built("one", source);
   const hashed = Object.keys(files).filter((path) => path.startsWith("desk/a/"));
   expect(hashed.map((path) => path.replace(/\.[0-9A-Z]{8}\./, ".HASH.")).sort()).toEqual(

@@ -59,7 +59,7 @@ async function bundle(from: string, entryPoints: string[], options: BuildOptions
 }
 
 /**
- * Builds a site into `to`: index.html, what it names by href="..." or src="..." as a/NAME.HASH.EXT (scripts with all
+ * Builds a site into `to`: index.html, the files of its href="..." and src="..." as a/NAME.HASH.EXT (scripts with all
  * that they import), and a .gz beside each text. The same source gives the same bytes.
  */
 export async function buildSite(from: string, to: string): Promise<void> {

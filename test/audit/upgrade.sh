@@ -1,6 +1,6 @@
 #!/bin/sh
 # Whether a security update comes by itself, by root: the command of apt's own timer, with all settings of this host, is shown
-# a repository that says what Debian's security repository says. It has a newer version of an installed package, with another
+# a repository with the labels of Debian's security repository. It has a newer version of an installed package, with another
 # configuration file than the one that somebody has changed here. Prints the version before and after, and leaves nothing.
 set -eu
 work=$(mktemp -d)
@@ -48,7 +48,7 @@ Date: $(date --utc --rfc-email)
 SHA256:
  $(sha256sum Packages | cut -d ' ' -f 1) $(stat --format=%s Packages) Packages
 RELEASE
-# Only this source is asked, and what apt keeps of it is apart; all else is the host's.
+# Only this source is asked, and apt keeps its files apart; all else is the host's.
 mkdir -p "$work/lists" "$work/archives/partial"
 echo "deb [trusted=yes] file:$work/repository ./" >"$work/sources.list"
 cat >"$work/apt.conf" <<CONF

@@ -1,5 +1,5 @@
 /**
- * A client without manners, for a host whose address is limited (the controller's is not); prints what became of it as JSON.
+ * A client without manners, for a host whose address is limited (the controller's is not); prints the results as JSON.
  *   flood.ts requests ADDRESS PORT HOST COUNT RATE [METHOD]
  *                                               / one after another on one connection, RATE a second at most;
  *                                               prints [{status, type, retryAfter, by, count}]

@@ -77,7 +77,7 @@ export const answerInTurn = (): Promise<number> =>
     return inTurn(names);
   });
 
-/** Sends these bytes to the counter's port, or another one, as they are; resolves with what comes back until it closes (at most 10 s). */
+/** Sends these bytes to the counter's port, or another one, as they are; resolves with the bytes that come back until it closes (at most 10 s). */
 export function raw(bytes: string | Buffer, to = port): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(to, balancerAddress, () => socket.write(bytes));
@@ -86,7 +86,7 @@ export function raw(bytes: string | Buffer, to = port): Promise<string> {
       text += chunk.toString("latin1");
     });
     socket.setTimeout(10_000, () => socket.destroy());
-    socket.on("error", () => {}); // a reset is a close; what came before it counts
+    socket.on("error", () => {}); // a reset is a close; the bytes before it count
     socket.on("close", () => resolve(text));
   });
 }

@@ -44,7 +44,7 @@ test("each role's rules are a file of their own, and valid (promtool)", async ()
 test("each alert fires at its threshold and not below (promtool)", () =>
   must(["promtool", "test", "rules", ...tests.map(inFolder)]));
 
-describe("each alert is tested, and says what to do", () => {
+describe("each alert is tested, and names its fix", () => {
   const tested = tests.map((file) => readFileSync(file, "utf8")).join("\n");
   const sections = [...readFileSync(join(root, "docs/runbook.md"), "utf8").matchAll(/^### (.+)$/gm)].map(
     ([, title = ""]) => title.toLowerCase(),

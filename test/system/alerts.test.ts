@@ -130,7 +130,7 @@ describe("planned work", () => {
     expect(of(first, before)).toEqual([]);
   });
 
-  atNight("a deploy silences what it causes on the backend at which it is, and nothing else", async () => {
+  atNight("a deploy silences the alerts that it causes on the backend at which it is, and no others", async () => {
     const { code, output } = await sh(["npm", "run", "-s", "deploy"]);
     expect(code, output).toBe(0);
     const release = output.match(/release (\S+) is in service/)?.[1] ?? "no release";

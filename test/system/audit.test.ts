@@ -82,7 +82,7 @@ describe("units", () => {
   });
 });
 
-// Two minutes of CPU for each host; half an hour is ten times what all three take together on two cores.
+// Two minutes of CPU for each host; half an hour is ten times the time of all three together on two cores.
 atNight(
   "lynis gives each host at least the index of the list, and finds nothing that is not accepted there",
   { timeout: 30 * 60_000 },

@@ -94,7 +94,7 @@ const others: Attempt[] = [
 ];
 const attempts = [...echoed, ...heads, ...bodies, ...odd, ...others];
 
-/** Sends half of what it has announced and hangs up. */
+/** Sends half of the bytes that it has announced and hangs up. */
 const giveUp = (text: string) =>
   new Promise<void>((resolve) => {
     const socket = connect(portOfHost(text), balancerAddress, () => socket.write(text, () => socket.destroy()));

@@ -54,7 +54,7 @@ test("a backup holds the visits of its moment; restored, the counter goes on fro
   await on("balancer", "systemctl kill -s KILL redis-server");
   expect(await counted()).toBe(visits + 2);
 
-  // The safety backup holds what the restore replaced.
+  // The safety backup holds the data that the restore replaced.
   const safety = output.match(/^safety backup of (\d+) visits: (\S+)$/m) ?? [];
   expect(Number(safety[1])).toBe(visits + 25);
   expect(await on("balancer", `halo-backup check ${safety[2]}`)).toBe(

@@ -31,7 +31,7 @@ const here = (text: string) => names.reduce((all, [page, own]) => all.replaceAll
 
 afterAll(() => on(backends[0] ?? "", "systemctl start halo"));
 
-test.runIf(backends.length === 2)("the commands of docs/belajar.md print what the page shows", async () => {
+test.runIf(backends.length === 2)("the commands of docs/belajar.md print the output that the page shows", async () => {
   await answerInTurn();
   const all = exercises(readFileSync(join(root, "docs/belajar.md"), "utf8"));
   expect(all.length).toBeGreaterThanOrEqual(9);

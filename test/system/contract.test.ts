@@ -108,7 +108,7 @@ describe("the visit counter", () => {
   });
 });
 
-describe("what the balancer keeps to itself", () => {
+describe("the paths that the balancer does not pass on", () => {
   test.each(["/metrics", "/healthz", "/readyz", "/version"])("%s is not reachable through it", async (path) => {
     expect((await request(path)).status).toBe(404);
   });

@@ -43,7 +43,7 @@ const created = async () => {
   return JSON.parse(answer.body) as { id: number; name: string };
 };
 
-describe("who may do what", () => {
+describe("the rights of each role", () => {
   test("only backends reach it, only with the password, and never as the superuser", async () => {
     const { address = "" } = server ?? {};
     const port = portOf("postgres");
@@ -96,7 +96,7 @@ describe("who may do what", () => {
   });
 });
 
-test("what was acknowledged is on disk, with checksums; a connection for every worker, twice", async () => {
+test("acknowledged writes are on disk, with checksums; a connection for every worker, twice", async () => {
   const ask = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN";
   expect(await sql(`${ask} ('data_checksums','fsync','full_page_writes','synchronous_commit')`)).toBe(
     "data_checksums=on fsync=on full_page_writes=on synchronous_commit=on",
@@ -229,14 +229,14 @@ describe("migrations", () => {
       const release = await migrating(
         "right",
         "9000-test.sql",
-        "CREATE TABLE of_the_test (id bigint GENERATED ALWAYS AS IDENTITY, what text);\n",
+        "CREATE TABLE of_the_test (id bigint GENERATED ALWAYS AS IDENTITY, note text);\n",
       );
       try {
         const { code, output } = await deploy(release);
         expect(code, output).toBe(0);
         expect(await serving()).toEqual(backends.map(() => release.id));
         expect(await applied()).toContain("9000-test.sql");
-        await sql("SET ROLE halo; INSERT INTO workshop.of_the_test (what) VALUES ('row')");
+        await sql("SET ROLE halo; INSERT INTO workshop.of_the_test (note) VALUES ('row')");
         const back = await sh(["npm", "run", "-s", "rollback", "--", before ?? ""]);
         expect(back.code, back.output).toBe(0);
         await created();
@@ -296,35 +296,38 @@ describe("a backup", () => {
     rmSync(file);
   });
 
-  atNight("restored under writes: what was acknowledged is in the restored database or in the kept one", async () => {
-    const { file } = await backup();
-    const names: string[] = [];
-    let running = true;
-    const writer = (async () => {
-      while (running) {
-        const answer = await create();
-        if (answer.status === 201) names.push(JSON.parse(answer.body).name);
-        else expect([answer.status, answer.ms < 1000]).toEqual([503, true]);
-      }
-    })();
-    const { code, output } = await restore(file);
-    const soFar = names.length;
-    await until("writes go on", 5000, async () => names.length > soFar + 5).finally(() => {
-      running = false;
-    });
-    await writer;
-    expect([code, output]).toEqual([0, expect.stringContaining("restored:")]);
-    const kept = output.match(/^safety backup of \d+ rows: (\S+)$/m)?.[1] ?? "";
-    const dumped = await on(
-      host,
-      `tar -xOf ${kept} postgres.dump >/run/test.dump; chmod 644 /run/test.dump; cd /; runuser -u postgres -- pg_restore -f - -a -t customers </run/test.dump; rm /run/test.dump`,
-    );
-    const there = new Set([...dumped.matchAll(new RegExp(`${mark} \\d+`, "g"))].map(([name]) => name));
-    for (const name of (await sql("SELECT name FROM workshop.customers")).split("\n")) there.add(name);
-    expect(names.length).toBeGreaterThan(20);
-    expect(names.filter((name) => !there.has(name))).toEqual([]);
-    rmSync(file);
-  });
+  atNight(
+    "restored under writes: every acknowledged write is in the restored database or in the kept one",
+    async () => {
+      const { file } = await backup();
+      const names: string[] = [];
+      let running = true;
+      const writer = (async () => {
+        while (running) {
+          const answer = await create();
+          if (answer.status === 201) names.push(JSON.parse(answer.body).name);
+          else expect([answer.status, answer.ms < 1000]).toEqual([503, true]);
+        }
+      })();
+      const { code, output } = await restore(file);
+      const soFar = names.length;
+      await until("writes go on", 5000, async () => names.length > soFar + 5).finally(() => {
+        running = false;
+      });
+      await writer;
+      expect([code, output]).toEqual([0, expect.stringContaining("restored:")]);
+      const kept = output.match(/^safety backup of \d+ rows: (\S+)$/m)?.[1] ?? "";
+      const dumped = await on(
+        host,
+        `tar -xOf ${kept} postgres.dump >/run/test.dump; chmod 644 /run/test.dump; cd /; runuser -u postgres -- pg_restore -f - -a -t customers </run/test.dump; rm /run/test.dump`,
+      );
+      const there = new Set([...dumped.matchAll(new RegExp(`${mark} \\d+`, "g"))].map(([name]) => name));
+      for (const name of (await sql("SELECT name FROM workshop.customers")).split("\n")) there.add(name);
+      expect(names.length).toBeGreaterThan(20);
+      expect(names.filter((name) => !there.has(name))).toEqual([]);
+      rmSync(file);
+    },
+  );
 
   test("is refused where the migrations that it should get are not on the host", async () => {
     const migrated = await on(host, "readlink /opt/halo/migrated");
@@ -354,7 +357,7 @@ describe("a backup", () => {
       const old = join(here, "old.tar");
       await must(["sh", "-c", `cd ${here} && sha256sum redis.rdb >SHA256SUMS && tar -cf old.tar redis.rdb SHA256SUMS`]);
       const { code, output } = await restore(old);
-      expect([code, output]).toEqual([0, expect.stringContaining("nothing of PostgreSQL in it")]);
+      expect([code, output]).toEqual([0, expect.stringContaining("no data of PostgreSQL")]);
       expect(await rows()).toBe(before);
       rmSync(file);
     },

@@ -120,7 +120,7 @@ test("without Prometheus the hosts alone are asked, and it says so", async () =>
   }
 });
 
-// The last one: what visitors noticed stays in the window for a while.
+// The last one: failures that visitors noticed stay in the window for a while.
 atNight("a frozen Redis, which its unit calls active", async () => {
   const [{ name = "" } = {}] = inGroup("redis");
   await on(name, "systemctl kill -s STOP redis-server");

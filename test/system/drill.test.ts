@@ -8,7 +8,7 @@ import { wholeNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 
-test("beside one that was killed none starts, and what it says puts that right", async () => {
+test("beside one that was killed none starts, and the command that it prints undoes that", async () => {
   const healed = "/run/halo-test-healed";
   const undo = { on: ["backend1"], script: `touch ${healed}` };
   await armUndo(openSession(console.log, AbortSignal.timeout(30_000)), { name: "killed", undo, limit: 60 }, 1);

@@ -25,7 +25,7 @@ test("npm run verify is green, also where a host's login shell has words of its 
   const user = (...command: string[]) => must(remote(findHost(first), ...command));
   await user("sed", "-i.kept", "'1i echo hi'", ".bashrc");
   try {
-    // Ansible and the other commands read what a host prints each in their own way.
+    // Ansible and the other commands read a host's output each in their own way.
     await must(["npm", "run", "-s", "verify"]);
     expect(await must(["npm", "run", "-s", "releases"])).toMatch(new RegExp(`serving on .*${first}`));
   } finally {
@@ -41,7 +41,7 @@ test("npm run verify is green, also where a host's login shell has words of its 
 describe("the firewall", () => {
   // One run of site.yml for both: another takes half a minute.
   atNight(
-    "is loaded again where a run was cut short before it kept the rules, and dpkg finishes what was cut short",
+    "is loaded again where a run was cut short before it kept the rules, and dpkg finishes an installation that was cut short",
     async () => {
       // dpkg is killed while it configures a package.
       await on(first, shellScript(new URL("programs/cut-installation.sh", import.meta.url)));
@@ -119,7 +119,7 @@ describe("the hosts", () => {
     }
   });
 
-  test("the pm2 command shows the real processes, whoever asks", async () => {
+  test("the pm2 command shows the real processes to every user", async () => {
     for (const line of ["pm2 ls", "sudo -u halo pm2 ls"])
       expect(await on(first, line)).toMatch(/halo.*cluster.*online/);
   });

@@ -24,7 +24,7 @@ const {
 } = yaml("roles/nginx/defaults/main.yml");
 const perAddress = firewallServices().http?.connections_per_address ?? 0;
 
-/** Runs test/lib/flood.ts on a host, whose address is limited; resolves with what it prints. */
+/** Runs test/lib/flood.ts on a host, whose address is limited; resolves with its output. */
 async function flood<T>(host: string, mode: string, name: string, ...words: (number | string)[]): Promise<T> {
   const program = readFileSync(join(root, "test/lib/flood.ts")).toString("base64");
   const node = "/opt/halo/runtime/current/bin/node --input-type=module-typescript -";
@@ -89,7 +89,7 @@ describe("requests a second", () => {
   });
 
   atNight(
-    "what nginx refuses before it counts does not fill the log, and what a client searches for is not in it",
+    "refusals that nginx does not count do not fill the log, and a client's search texts are not in it",
     async () => {
       const log = "/var/log/nginx/access.log";
       const logged = async (what: string) => Number(await on("balancer", `grep -c '${what}' ${log} || true`));
@@ -138,7 +138,7 @@ test("one address cannot take all connections of a worker", () => {
   expect(perAddress + underWay).toBeLessThan(nginx_connections);
 });
 
-describe("what is sent again to another backend", () => {
+describe("requests that are sent again to another backend", () => {
   /** Sends requests to a path of this test's own until the condition holds; resolves with their statuses. */
   async function send(method: string, path: string, what: string, done: () => Promise<boolean>): Promise<number[]> {
     const statuses: number[] = [];
@@ -208,7 +208,7 @@ describe("nginx's configuration with other settings", () => {
     const installed = await on("balancer", "nginx -v 2>&1 | tr -dc 0-9.");
     const older = installed.localeCompare("1.27.4", undefined, { numeric: true }) < 0;
     const { output } = await render({ host_facts: { nginx: "1.27.4" } });
-    expect(output.includes("keepalive_min_timeout")).toBe(older); // nginx names what it does not know
+    expect(output.includes("keepalive_min_timeout")).toBe(older); // nginx names a directive that it does not know
     expect((await render({ host_facts: { nginx: "1.27.3" } })).code).toBe(0);
   });
 });

@@ -38,7 +38,7 @@ function unmonitored(): NodeJS.ProcessEnv {
 
 let normal = "";
 
-test("normal: the client and Prometheus have counted the same, and both say what they can", async () => {
+test("normal: the client and Prometheus have counted the same, and the report has the metrics of both", async () => {
   const { code, output } = await sh(["ops/run", "load", "normal", "--duration", "6s", "--rate", "5"]);
   console.log(output);
   expect(code, output).toBe(0);
@@ -104,7 +104,7 @@ test("without monitoring the client's metrics stand alone; stress says where its
   expect(read(output).steps.map(({ rate }) => rate)).toEqual([50, 60]);
 });
 
-test("Ctrl-C in the midst: the table is of what was done, and the rows are gone", async () => {
+test("Ctrl-C in the midst: the table has the requests until then, and the rows are gone", async () => {
   const { child, ended, output } = start("ops/load.ts", ["high", "--connections", "1"], unmonitored());
   await until("rows are written", 20_000, async () => (await rows()) > 20);
   child.kill("SIGINT");
@@ -117,7 +117,7 @@ test("Ctrl-C in the midst: the table is of what was done, and the rows are gone"
   expect(client.errors).toBe(0);
 });
 
-test("rows that cannot be taken out: the table all the same, and what takes them out", async () => {
+test("rows that cannot be taken out: the table all the same, and the command that removes them", async () => {
   const { child, ended, output } = start("ops/load.ts", ["high", "--connections", "1"], unmonitored());
   await until("rows are written", 20_000, async () => (await rows()) > 20);
   await on("balancer", "mv /usr/bin/psql /usr/bin/psql.away");
@@ -181,7 +181,7 @@ test("logs: a note where --lines cut something, and none where it was --since", 
   await until("a second without a request has no note", 20_000, async () => !(await noted("1s")));
 });
 
-test("logs --follow: what comes is shown, and nothing is left running after Ctrl-C", async () => {
+test("logs --follow: new lines are shown, and nothing is left running after Ctrl-C", async () => {
   const { child, ended, output } = start("ops/logs.ts", ["nginx", "--follow", "--lines", "0"]);
   let asked = "";
   await until("a request of now is shown", 20_000, async () => {

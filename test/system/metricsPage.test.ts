@@ -41,7 +41,7 @@ afterAll(async () => {
   await stop?.();
 });
 
-/** Opens the page; what it asks of others, and what its policy forbids it, is in `wrong`. */
+/** Opens the page; its requests to other sites, and the errors of its policy, are in `wrong`. */
 async function open(options: BrowserContextOptions = {}, hash = ""): Promise<{ page: Page; wrong: string[] }> {
   const page = await browser.newPage({ viewport: desktop, httpCredentials: metricsLogin(), ...options });
   page.setDefaultTimeout(20_000);
@@ -138,7 +138,7 @@ test("a deploy and a drill are marked and listed, with the time that they took",
   await page.close();
 });
 
-test("Prometheus away is said, with what was known kept; and all goes on by itself when it is back", async () => {
+test("the page reports Prometheus away and keeps the last values; all goes on by itself when it is back", async () => {
   const { page } = await open({}, "#5m");
   await curves(page);
   const known = await page.textContent("#disk .now b");

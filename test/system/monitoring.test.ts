@@ -105,7 +105,7 @@ describe("targets", () => {
   });
 });
 
-describe("what the edge sees", () => {
+describe("the balancer's metrics", () => {
   test("is counted from nginx's log, by site, status and backend", async () => {
     const count = async (what: string) => (await query(`sum(${what}) or vector(0)`))[0]?.value ?? 0;
     const refused = `edge_requests_total{site="${domain}",method="DELETE",status="404"}`;
@@ -159,7 +159,7 @@ describe("what the edge sees", () => {
 });
 
 describe("access", () => {
-  test("what only an administrator on the host needs is closed, and no other page may frame what is answered", async () => {
+  test("paths that only an administrator on the host needs are closed, and no other page may frame an answer", async () => {
     for (const name of ["prometheus", "alertmanager"]) {
       for (const path of [
         "debug/pprof/",
@@ -247,7 +247,7 @@ describe("it must not take from the site", () => {
     }
   });
 
-  test("what it takes is printed, and with it every host's processes fit the memory that the inventory says", async () => {
+  test("its CPU and memory are printed, and with them every host's processes fit the memory that the inventory says", async () => {
     const cpu = await query(
       'sum by (host) (rate(namedprocess_namegroup_cpu_seconds_total{groupname=~"exporters|prometheus|alertmanager"}[2m]))',
     );
@@ -340,7 +340,7 @@ atNight(
   },
 );
 
-atNight("site.yml --check --diff shows exactly what would change on a host, and changes nothing", async () => {
+atNight("site.yml --check --diff shows exactly the changes of a host, and makes none", async () => {
   const rules = "/etc/prometheus/rules/monitoring.yml";
   const state = () =>
     on(
@@ -376,7 +376,7 @@ atNight("site.yml --check --diff shows exactly what would change on a host, and 
   expect(shown(await check({}))).toEqual([]);
 });
 
-atNight("of what a run that was cut short has left to restart, each role does its own", async () => {
+atNight("each role restarts its own of the units that a run that was cut short has left", async () => {
   const pending = "/run/halo-config.json";
   const left = () => on(monitoring, `cat ${pending} 2>/dev/null || true`);
   await on(monitoring, `echo '{"restart": ["prometheus-node-exporter"], "reload": ["prometheus"]}' >${pending}`);
@@ -400,7 +400,7 @@ describe("planned work", () => {
   };
   const silences = async (): Promise<Silence[]> => JSON.parse((await ask("/alertmanager/api/v2/silences")).body);
 
-  test("silences what it names until it ends, and is marked", async () => {
+  test("silences the alerts that it names until it ends, and is marked", async () => {
     const text = `a "test" of ${Date.now()}`;
     const id = await on(monitoring, `halo-planned begin drill '${text}' 600 alertname=NoSuchAlert host=~"backend.*"`);
     const mine = async () => (await silences()).find((each) => each.id === id);

@@ -35,7 +35,7 @@ const ask = (path: string, headers: Record<string, string> = {}, port = named, m
 /** The paths under a/ that a page names. */
 const parts = (page: string) => [...page.matchAll(/\s(?:href|src)="(a\/[^"#]+)/g)].map((match) => `/${match[1]}`);
 
-describe("who answers where", () => {
+describe("the site that answers by name and port", () => {
   test.each([
     ...workshopPorts.map((port): [string, string, number] => ["the workshop's page", workshop, port]),
     ["the workshop's page, by the balancer's address,", balancerAddress, open],
@@ -118,7 +118,7 @@ describe("the workshop's files", () => {
     expect([again.status, again.body]).toEqual([304, ""]);
   });
 
-  test("what it names is cached for ever and comes compressed as it lies on the disk", async () => {
+  test("the files that it names are cached for ever and come compressed as on the disk", async () => {
     const page = await ask("/");
     const packed = await ask("/", { "Accept-Encoding": "gzip" });
     expect(gunzipSync(packed.bytes)).toEqual(page.bytes);
@@ -146,7 +146,7 @@ describe("the workshop's files", () => {
     expect(transferred).toBeLessThan(100 * 1024);
   });
 
-  test("what is not there is a problem, or a page for a browser, and nobody keeps it", async () => {
+  test("a missing path is a problem, or a page for a browser, and nobody keeps it", async () => {
     for (const path of ["/nowhere", "/a/lost.00000000.js"]) {
       const problem = await ask(path);
       expect([problem.status, problem.headers["content-type"]]).toEqual([404, "application/problem+json"]);

@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "halo-topology-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const committed = readFileSync(inventoryFile, "utf8");
 
-/** Writes the committed inventory, changed; resolves to what makes every command use it. */
+/** Writes the committed inventory, changed; resolves to the environment by which every command uses it. */
 function inventory(name: string, change: (text: string) => string): { HALO_INVENTORY: string } {
   const file = join(folder, `${name}.yml`);
   const text = change(committed);
@@ -159,7 +159,7 @@ test("a wrong nginx configuration: the play fails with nginx's message, the old 
   expect((await visit()).status).toBe(200);
 });
 
-test("what a run that was cut short had written is in service after the next one, which is the last to change anything", async () => {
+test("files that a run that was cut short had written are in service after the next one, which is the last to change anything", async () => {
   await on("balancer", shellScript(new URL("programs/cut-run.sh", import.meta.url)));
   await until("nginx has no backend", 5000, async () => (await request()).headers["x-served-by"] === undefined);
   const started = () => on("balancer", "systemctl show -P ActiveEnterTimestampMonotonic 'postgresql@*'");

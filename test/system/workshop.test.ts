@@ -42,7 +42,7 @@ const p = (values: number[], part: number) =>
 
 const remove = (path: string) => api("DELETE", path, undefined, { "If-Match": "*" });
 
-/** Removes what this run made. */
+/** Removes the rows that this run made. */
 afterAll(async () => {
   const mine = async (): Promise<Row[]> =>
     (await api("GET", `/customers?limit=100&sort=-id&q=${encodeURIComponent(mark)}`)).json.items;
@@ -64,7 +64,7 @@ test("the API names its backend, its release and its document", async () => {
   expect(answer.headers["x-release"]).toBeTruthy();
 });
 
-test("what one backend made the other one reads, changes and removes at once", async () => {
+test("a row that one backend made the other one reads, changes and removes at once", async () => {
   const by = new Set<unknown>();
   let crossed = 0;
   for (let i = 0; i < 10; i++) {

@@ -89,7 +89,7 @@ const focusedKey = (page: Page) =>
   );
 const card = (page: Page, plate: string) => page.locator(".card:visible", { hasText: plate });
 
-/** Presses Tab until the focus is where it is wanted: what a keyboard cannot reach is never found. */
+/** Presses Tab until the focus is where it is wanted: an element that a keyboard cannot reach is never found. */
 async function tabTo(page: Page, key: string): Promise<void> {
   for (let i = 0; i < 300; i++) {
     if ((await focusedKey(page)) === key) return;
@@ -178,7 +178,7 @@ test.each([
     await page.getByText("sri@contoh.id").waitFor();
     await expect.poll(() => focusedKey(page)).toBe("edit-customer");
 
-    // A customer with a vehicle stays: the dialog says what still belongs to it.
+    // A customer with a vehicle stays: the dialog names the records that still belong to it.
     const erase = async (key: string) => {
       await tabTo(page, key);
       await page.keyboard.press("Enter");
@@ -265,7 +265,7 @@ test("a plate that is taken is offered with its owner, and an owner is found whi
   await page.close();
 });
 
-test("a draft gives way to what is asked for now, and outlives the customer that it was for", async () => {
+test("a draft gives way to the present request, and outlives the customer that it was for", async () => {
   const { customer } = await make();
   const page = await open({}, `#/new?customer=${customer.id}`);
   const picked = page.locator(".picked:visible", { hasText: run });
@@ -310,7 +310,7 @@ test("a customer who comes late does not come back after somebody said another o
   await page.close();
 });
 
-test("Enter opens what was found for the present text, not for the one before it", async () => {
+test("Enter opens the match of the present text, not for the one before it", async () => {
   const [before, wanted] = [await make(), await make()];
   const page = await open({}, `#/customers?q=${encodeURIComponent(before.vehicle.plate)}`);
   await page.locator("#found a").waitFor();
@@ -459,7 +459,7 @@ test("an answer that is lost, a 503 and a 429 are waited out, and the retried jo
   await page.close();
 });
 
-test("what is gone, or fails for good, is said with a way on", async () => {
+test("a record that is gone, or a request that fails for good, is reported with a way on", async () => {
   const page = await open({}, "#/customers/999999999");
   expect(await page.textContent("main")).toBe("Data ini tidak ada, atau sudah dihapus.Coba lagiKe hari ini");
   await page.route("**/api/services?*", (route) => route.fulfill({ status: 500, body: "oops" }));
@@ -473,7 +473,7 @@ test("what is gone, or fails for good, is said with a way on", async () => {
   await page.close();
 });
 
-atNight("what another desk adds appears by itself, marked when it is late, under nobody's hands", async () => {
+atNight("another desk's records appear by themselves, marked when it is late, under nobody's hands", async () => {
   const own = await make();
   const page = await open({}, "#/today");
   const key = `job-${own.service.id}-move0`;

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-// biome-ignore-start lint/suspicious/noControlCharactersInRegex: NUL is what PostgreSQL cannot keep
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: PostgreSQL cannot store NUL
 const PLAIN = /^[^\u0000]*$/;
 const NOT_BLANK = /^\s*[^\s\u0000][^\u0000]*$/;
-// biome-ignore-end lint/suspicious/noControlCharactersInRegex: NUL is what PostgreSQL cannot keep
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: PostgreSQL cannot store NUL
 const NOT_TEXT = "No NUL and no half of a surrogate pair.";
 
 /** A trimmed text in NFC. Lengths count code points, as JSON Schema and PostgreSQL do; zod's own bounds count UTF-16 units. */

@@ -54,7 +54,7 @@ it("a service that was frozen drops the requests that waited, uncounted, then co
   expect((await timed()).status).toBe(200);
   service.signal("SIGSTOP");
   const waiting = Array.from({ length: 8 }, () => timed().then(({ status }) => status, String));
-  await new Promise((resolve) => setTimeout(resolve, 8500)); // that this much time passes is what is tested
+  await new Promise((resolve) => setTimeout(resolve, 8500)); // the test is that this much time passes
   service.signal("SIGCONT");
   expect(new Set(await Promise.all(waiting))).toEqual(new Set(["TypeError: fetch failed"]));
   expect(await redis.total()).toBe(1);

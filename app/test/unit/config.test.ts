@@ -65,7 +65,7 @@ describe("readConfig", () => {
     ["LAME_DUCK_MS", "0.5"],
     ["HALO_WORKERS", "0"],
     ["HALO_METRICS_PORT", "65500"],
-  ])("refuses %s=%s with its name, the value and what is expected", (name, value) => {
+  ])("refuses %s=%s with its name, the value and the expected values", (name, value) => {
     expect(failure({ [name]: value })).toMatch(new RegExp(`${name}: expected .+, got ${JSON.stringify(value)}$`));
   });
 

@@ -1,4 +1,4 @@
-// Modal dialogs, and the question before what cannot be undone.
+// Modal dialogs, and the question before an action that cannot be undone.
 import { focusKey, h, icon, type Text } from "./dom.ts";
 import type { Input } from "./fields.ts";
 import { t } from "./language.ts";

@@ -1,4 +1,4 @@
-// The texts of what the API refused, and their places at the fields.
+// The texts of the API's refusals, and their places at the fields.
 import type { Refused } from "./api.ts";
 import type { Field, Group, Input } from "./fields.ts";
 import { t, textFor } from "./language.ts";

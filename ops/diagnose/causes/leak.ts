@@ -20,7 +20,7 @@ export const leak: Cause = {
           const [of, worker = "0"] = key.split(" ");
           const grown = floorGrowth(series);
           const span = (series.at(-1)?.[0] ?? 0) - (series[0]?.[0] ?? 0);
-          // A heap that was not collected has not shown what it keeps; the hour has seen collections enough.
+          // A heap that was not collected has not shown how much it keeps; the hour has seen collections enough.
           const collected = name === "heap" ? span >= 1800 : (last(seriesOf(s, "collections", key)) ?? 0) > 0;
           if (of !== host || !collected || grown < limits.leak) continue;
           since ??= series[0]?.[0];

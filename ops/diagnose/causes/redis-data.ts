@@ -49,7 +49,7 @@ function damageOf({ words, files, folder }: Redis): { evidence: string[]; next: 
       evidence: [`the end of ${aof}/${file} is damaged`, ...said],
       next: [
         ...keep,
-        `npm run ssh -- HOST "yes | sudo redis-check-aof --fix ${aof}/${file}" # says what it cuts off`,
+        `npm run ssh -- HOST "yes | sudo redis-check-aof --fix ${aof}/${file}" # names the part that it cuts off`,
         ...start,
       ],
     };

@@ -15,7 +15,7 @@ export const slowQueries: Cause = {
   detect: (s) => [...inPostgres(s), ...inService(s)],
 };
 
-/** Statements that run long in PostgreSQL's own eyes, and who keeps them waiting. */
+/** Statements that run long by PostgreSQL's own count, and the sessions that block them. */
 function inPostgres(s: Snapshot): Evidence[] {
   return storesOf(s, "postgres").flatMap(({ host, long, samples, longest, blockers, waiting }) => {
     if (samples === 0 || long < limits.samples * samples) return [];

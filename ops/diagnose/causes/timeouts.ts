@@ -19,7 +19,7 @@ export const timeouts: Cause = {
     inRotation(s).flatMap((host) => {
       const peer = balancerOf(s)?.peers[host];
       if (!peer || peer.lastTimeout === null) return [];
-      // nginx tries a banned backend every 3 s: what lasts shows itself.
+      // nginx tries a banned backend every 3 s, so a fault that lasts gives a new timeout soon.
       const lasts = s.at - peer.lastTimeout <= Math.max(10, s.window / 4);
       if (!lasts || peer.timeouts < 2 || peer.timeouts < limits.timeouts * peer.tries) return [];
       const service = reportOf(s, host)?.service;

@@ -33,7 +33,7 @@ export type Evidence = {
   next?: string[];
 };
 
-/** A cause: what it is called, what to do about it, and when it is only the consequence of another one. */
+/** A cause: its name, its fix, and the causes of which it is only the consequence. */
 export type Cause = {
   title: string;
   /** Section of docs/runbook.md. */

@@ -10,7 +10,7 @@ declare module "vitest" {
   }
 }
 
-/** Makes once for all files what each of them would make again. */
+/** Makes the database's folder and fills the compile cache once; each test file would do it again. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Tests kill most services, and only a process that exits by itself fills the compile cache. This one ends with a wrong setting.
   const warm = new Promise((resolve) => {

@@ -65,7 +65,7 @@ function startWriting(): () => Promise<Map<string, Reply>> {
   };
 }
 
-/** No acknowledged write is lost, none came twice, and what was not acknowledged was refused as promised. */
+/** No acknowledged write is lost, none came twice, and every other write was refused as promised. */
 async function expectHonest(sent: Map<string, Reply>): Promise<void> {
   const rows = await postgres.rows("SELECT id, name FROM customers WHERE name LIKE 'Tulis %'");
   const names = rows.map(({ name }) => name as string);

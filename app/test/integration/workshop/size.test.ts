@@ -46,7 +46,7 @@ afterAll(async () => {
 
 const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
 
-/** Each list, order, filter and kind of search; what a search finds is common, rare or nothing. */
+/** Each list, order, filter and kind of search; a search's matches are many, few or none. */
 const lists = [
   ...["id", "name", "created_at"].flatMap((sort) => [`customers?sort=${sort}`, `customers?sort=-${sort}`]),
   ...[
