@@ -1,4 +1,6 @@
 import { run } from "./cluster/hosts.ts";
+import { inGroup } from "./cluster/inventory.ts";
+import { counterSite, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 
 const usage = {
@@ -7,12 +9,15 @@ const usage = {
 Usage: npm run exec -- COMMAND [ARGUMENT ...]
 Input, output and exit status are the command's own. With npm run -s, npm prints nothing besides.
 
-Example: npm run exec -- curl http://192.168.56.10/`,
+Example: npm run exec -- curl http://ADDRESS/`,
 };
 
 await runCommand(
   (args) => {
-    if (args.length === 0) throw new UserError("no command is given", "npm run exec -- curl http://192.168.56.10/");
+    if (args.length === 0) {
+      const url = urlOf(counterSite(), inGroup("balancers")[0]?.address);
+      throw new UserError("no command is given", `npm run exec -- curl ${url}/`);
+    }
     return run(args);
   },
   usage,

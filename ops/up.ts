@@ -64,6 +64,7 @@ function needCommands(commands: string[]): void {
 
 function nextSteps(choice: Choice): void {
   const [balancer] = inGroup("balancers");
+  const [backend] = inGroup("backends");
   const counter = counterSite();
   const metrics = inGroup("monitoring").length > 0 && siteOf("metrics");
   console.log(`
@@ -75,5 +76,5 @@ Up in ${elapsed()}.
       ", ",
     )} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
   Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
-  Break it:  npm run exec -- vagrant halt backend1, then refresh`);
+  Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }
