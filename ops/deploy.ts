@@ -2,7 +2,7 @@ import { runCommand } from "./lib/cli.ts";
 import { deploy } from "./releases/rollout.ts";
 
 const usage = {
-  deploy: `builds a release and takes it into service, backend by backend
+  deploy: `builds a release and serves it: one backend first, then half at a time
 
 Options:
   -m, --message TEXT   why, for npm run releases
