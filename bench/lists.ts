@@ -1,8 +1,3 @@
-/**
- * The workshop's lists with many customers' data: `npm run bench:lists -- --customers 100000 --clients 20 --seconds 8`.
- * Each client asks again as soon as it has its answer. The example data go in first (seed 79) and out again at the end,
- * also after Ctrl-C.
- */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,8 +1,4 @@
-/**
- * GET / of the deployed cluster beside a bare node:http server on the same hosts behind the same nginx, in turns,
- * and redis-benchmark's INCR: what every later change is judged by. `npm run bench -- --rounds 8 --seconds 5`
- * Ctrl-C ends it early. Should nobody be left to end it, the hosts put themselves right.
- */
+/** Every later change is judged by these results. The two servers take turns, so that a busy machine slows both. */
 import { runCommand } from "../ops/lib/cli.ts";
 
 const usage = {

@@ -1,7 +1,3 @@
-/**
- * Failures under constant load, each with its budget: `npm run drill`, `npm run drill -- NAME ...`, `-- --list`,
- * `-- --rate 200`. Exit status 0 only if every budget held. Reports: .halo/reports/drills.json and drills.md.
- */
 import { runCommand } from "./lib/cli.ts";
 
 const usage = {

@@ -1,8 +1,3 @@
-/**
- * Load on purpose: `npm run load -- SCENARIO [--rate N --duration 90s --connections N --path /api/...] [--compare FILE]`,
- * `-- --list`. Prints the client's figures and Prometheus' beside them; JSON and a page with plots in .halo/reports/.
- * It takes the rows that it writes out again, also after Ctrl-C.
- */
 import { runCommand } from "./lib/cli.ts";
 
 const usage = {

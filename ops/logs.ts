@@ -1,8 +1,3 @@
-/**
- * The cluster's logs, of several hosts in one: `npm run logs -- [HOST|SERVICE] [--follow] [--since 10m] [--lines 1000]`,
- * and `--request ID`: what nginx and the backends wrote about one request. `--json`: an object for each line.
- */
-
 import { runCommand } from "./lib/cli.ts";
 import { logs } from "./logs/command.ts";
 
