@@ -10,7 +10,7 @@ import { nextRelease } from "./id.ts";
 import { madeOnce } from "./madeOnce.ts";
 import { npm, packageJson, UNLOADED } from "./npm.ts";
 
-const kept = 5; // releases, as on the hosts
+const kept = 5; // releases, as on the hosts; test/lint/copies.test.ts compares them
 
 /**
  * Builds the service with its production packages, and in web/ the files that the balancers serve.

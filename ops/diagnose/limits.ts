@@ -1,4 +1,4 @@
-/** The bound beyond which a value is bad: an alert's threshold where an alert exists. */
+/** The bound beyond which a value is bad. Where a comment names an alert, it is the alert's threshold; a test compares them. */
 export const limits = {
   /** Share of PostgreSQL's sessions (alert PoolExhausted). */
   sessions: 0.9,

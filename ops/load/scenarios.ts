@@ -21,7 +21,10 @@ export type Plan = {
 /** The values that a person may give instead of the scenario's own; as typed. */
 export type Options = { rate?: string; duration?: string; connections?: string; path?: string };
 
-/** The bounds of a stress step, and how far the search for the knee goes. p95 as the alert SiteSlow, errors as SiteErrors. */
+/**
+ * The bounds of a stress step, and how far the search for the knee goes. p95 (in ms) is the threshold of the alert SiteSlow,
+ * `errors` of SiteErrors; a test compares them.
+ */
 export const bounds = { p95: 200, errors: 0.01, growth: 1.5, near: 1.1 };
 
 const LIMITS = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 20 };

@@ -4,10 +4,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { thresholdOf } from "../../test/lib/alerts.ts";
 import { causes } from "../diagnose/causes/index.ts";
 import { floorGrowth } from "../diagnose/causes/leak.ts";
 import { causeNames } from "../diagnose/causes/types.ts";
 import { diagnose, symptoms, unseen } from "../diagnose/findings.ts";
+import { limits } from "../diagnose/limits.ts";
 import { since } from "../diagnose/readings.ts";
 import type {
   Balancer,
@@ -461,6 +463,25 @@ test("the symptoms that visitors notice are printed, also without a cause", () =
     expect.stringContaining("5.0 % of 2000 requests"),
     expect.stringContaining("500 ms"),
   ]);
+});
+
+test.each([
+  ["PoolExhausted", limits.sessions],
+  ["DatabaseSlow", limits.statement],
+  ["DiskLow", limits.disk],
+  ["CpuThrottled", limits.held],
+  ["CpuSteal", limits.held],
+])("the bound of a cause is the threshold of %s: %s", (alert, limit) => {
+  expect(limit).toBe(thresholdOf(alert));
+});
+
+test.each([
+  ["SiteErrors", (share: number) => ({ failed: share * balancer().requests })],
+  ["SiteSlow", (p95: number) => ({ p95 })],
+])("visitors notice a value above the threshold of %s", (alert, of) => {
+  const threshold = thresholdOf(alert);
+  expect(symptoms(cluster({ balancer: of(threshold) }))).toEqual([]);
+  expect(symptoms(cluster({ balancer: of(1.01 * threshold) }))).toHaveLength(1);
 });
 
 test("every cause has a section in the runbook, and each but two a fault", () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { thresholdOf } from "../../test/lib/alerts.ts";
 import { histogramQuantile, type LabelledValue } from "../cluster/prometheus.ts";
 import type { Session } from "../cluster/session.ts";
 import { backends } from "../cluster/topology.ts";
@@ -14,7 +15,7 @@ import { cores, readCpu } from "../load/cluster.ts";
 import { bySecond, clientMetrics, counters, disagree, p95Like, prometheusMetrics } from "../load/metrics.ts";
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
 import { findKnee, judge, knee, runLoad, type Step } from "../load/run.ts";
-import { list, makePlan, type Plan } from "../load/scenarios.ts";
+import { bounds, list, makePlan, type Plan } from "../load/scenarios.ts";
 import type { Sample } from "../loadgen/sample.ts";
 
 const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
@@ -238,6 +239,13 @@ describe("the knee", () => {
     expect(knee(await search(1000, 200), 200)).toBe("the knee is above 200/s, where the search was to end");
     expect(knee(await search(0, 200), 200)).toMatch(/^no rate was in bounds: at .* p95 is over 200 ms/);
     expect(knee([], 200)).toBe("the search was cut short");
+  });
+
+  test.each([
+    ["SiteSlow", bounds.p95 / 1000],
+    ["SiteErrors", bounds.errors],
+  ])("a step's bound is the threshold of %s: %s", (alert, bound) => {
+    expect(bound).toBe(thresholdOf(alert));
   });
 
   test("a step is judged by its failures and by p95", () => {

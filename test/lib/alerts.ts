@@ -29,3 +29,9 @@ export function metricsOf(expr: string): string[] {
   const names = [...bare.matchAll(/(?<![\w.:])[a-z][\w:]*(?!\w| *\()/gi)].map(([name]) => name);
   return [...new Set(names)].filter((name) => !/^(and|or|unless|bool|offset|by|on)$/.test(name));
 }
+
+/** The threshold of an alert that compares a recorded value, or a rate over 5 minutes. */
+export function thresholdOf(name: string): number {
+  const expr = alerts.find(({ alert }) => alert === name)?.expr ?? "";
+  return Number(expr.match(/(?:ratio1m|p95_1m|mean1m|ratio|\[5m\]\)\)) [<>] ([\d.]+)/)?.[1]);
+}

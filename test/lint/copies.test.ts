@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "../../ops/lib/paths.ts";
+
+// Values that stand in two languages, where neither file can read the other one.
+
+/** The numbers that a pattern's group finds in a file. */
+const numbers = (file: string, pattern: RegExp): number[] =>
+  [...readFileSync(join(root, file), "utf8").matchAll(pattern)].map(([, value]) => Number(value));
+
+test("the controller keeps as many releases as a host", () => {
+  const [kept, ...others] = numbers("ops/build/release.ts", /^const kept = (\d+);/gm);
+  expect([kept, others]).toEqual([expect.any(Number), []]);
+  expect(numbers("ansible/roles/release/files/halo-release", /^keep=(\d+)$/gm)).toEqual([kept]);
+});
+
+test("the metrics read every try that nginx makes of a request", () => {
+  const [tries, ...others] = numbers("nginx/partials/upstreams.conf.j2", /^\s*proxy_next_upstream_tries (\d+);/gm);
+  expect([tries, others]).toEqual([expect.any(Number), []]);
+  const each = Array.from({ length: tries ?? 0 }, (_, i) => i + 1);
+  const mtail = "ansible/roles/nginx/files/halo-edge.mtail";
+  expect(numbers(mtail, /\(\?P<u(\d+)>/g)).toEqual(each);
+  expect(numbers(mtail, /\(\?P<s(\d+)>/g)).toEqual(each);
+  for (const status of [504, 502]) expect(numbers(mtail, new RegExp(`\\$s(\\d+) == "${status}"`, "g"))).toEqual(each);
+});
