@@ -1,6 +1,6 @@
 import { test } from "vitest";
 
-/** Whether everything is to be proved, as `npm run test:all` does; `npm test` has 20 minutes. */
+/** Whether everything is to be proved, as `npm run test:all` does; `npm test` has a budget of time (ops/suites/suites.ts). */
 export const wholeNight = Boolean(process.env.HALO_TEST_ALL);
 
 /** A test that `npm run test:all` alone runs: it takes long, and a cheaper one in `npm test` sees most of its faults. */
