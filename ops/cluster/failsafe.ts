@@ -20,13 +20,13 @@ const unit = (name: string) => `halo-drill-${name}`; // the timer and service by
  */
 export async function announce(
   session: Session,
-  edge: "begin" | "end",
+  action: "begin" | "end",
   { name }: { name: string },
   ...args: string[]
 ): Promise<string> {
   if (!monitoring) return "";
   const quoted = args.filter(Boolean).map(quote);
-  const line = `halo-planned ${edge} drill ${name} ${quoted.join(" ")}`;
+  const line = `halo-planned ${action} drill ${name} ${quoted.join(" ")}`;
   return session.on(monitoring, line).then(
     ({ output }) => output.match(/^[0-9a-f-]{36}$/m)?.[0] ?? "",
     (error) => {

@@ -17,8 +17,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /** Runs the program as a careful host does: an umask that hides everything, no locale. `text` may have escapes of a shell's printf for bytes. */
-const planned = (text: string, edge = "begin", ...more: string[]) => {
-  const line = `umask 077; exec "$0" ${edge} drill "$(printf '${text}')" "$@"`;
+const planned = (text: string, action = "begin", ...more: string[]) => {
+  const line = `umask 077; exec "$0" ${action} drill "$(printf '${text}')" "$@"`;
   const file = join(root, "ansible/roles/monitoring/files/halo-planned");
   const env = { PATH: `${folder}/bin:${process.env.PATH}`, HALO_PLANNED_ROOT: folder, LC_ALL: "C" };
   const done = spawnSync("sh", ["-c", line, file, ...more], { env, encoding: "utf8" });

@@ -25,8 +25,8 @@ let stop: () => Promise<void>;
 beforeAll(async () => {
   mkdirSync(screenshots, { recursive: true });
   stop = traffic();
-  const planned = (edge: string) =>
-    on(monitor, `for kind in deploy drill; do halo-planned ${edge} $kind "${work}" 60; done`);
+  const planned = (action: string) =>
+    on(monitor, `for kind in deploy drill; do halo-planned ${action} $kind "${work}" 60; done`);
   await planned("begin");
   browser = await openBrowser(metricsSite, balancerAddress);
   await until(

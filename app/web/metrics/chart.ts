@@ -197,15 +197,15 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
   /** The bad parts of the scale, tinted, with a line where they begin. */
   function bands(u: uPlot): void {
     const { left, top, width, height } = u.bbox;
-    const edges = bounds(null).filter(Number.isFinite);
+    const starts = bounds(null).filter(Number.isFinite);
     u.ctx.save();
     u.ctx.beginPath();
     u.ctx.rect(left, top, width, height);
     u.ctx.clip();
     const place = (value: number) => u.valToPos(value, "y", true);
-    for (const [i, edge] of edges.entries()) {
-      const from = place(edge);
-      const to = edges[i + 1] === undefined ? (low ? top + height : top) : place(Number(edges[i + 1]));
+    for (const [i, start] of starts.entries()) {
+      const from = place(start);
+      const to = starts[i + 1] === undefined ? (low ? top + height : top) : place(Number(starts[i + 1]));
       const worse = i === limits.length - 1;
       u.ctx.fillStyle = paint(worse ? "worse-tint" : "bad-tint");
       u.ctx.fillRect(left, Math.min(from, to), width, Math.abs(to - from));
@@ -281,8 +281,8 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
     const bad = worst(chosen);
     element.dataset.state = bad === null ? "" : String(verdicts[bad]);
     const limit = bounds(chosen)[Math.max(0, (bad ?? 0) - 1)];
-    const edge = limit === undefined ? "" : `${low ? "under" : "over"} ${text(limit, unit)}`;
-    verdict.textContent = bad === null ? "" : bad === 0 ? "healthy" : edge;
+    const exceeded = limit === undefined ? "" : `${low ? "under" : "over"} ${text(limit, unit)}`;
+    verdict.textContent = bad === null ? "" : bad === 0 ? "healthy" : exceeded;
     legend.replaceChildren(
       ...curves.flatMap((curve, i) => {
         const value = (of: Curve | undefined) => h("b", {}, text(reading(of, chosen), unit));

@@ -135,13 +135,18 @@ export function changes(times: number[], releases: { name: string; serves: (numb
 
 /** Pairs the beginnings and ends of planned work; an end belongs to the last beginning of its kind and text before it. */
 export function events(series: Series[]): Mark[] {
-  const edges = series
-    .map(({ metric: { kind = "", text = "", edge }, value }) => ({ kind, text, edge, at: number(value?.[1]) ?? 0 }))
+  const moments = series
+    .map(({ metric: { kind = "", text = "", edge }, value }) => ({
+      kind,
+      text,
+      ends: edge === "end",
+      at: number(value?.[1]) ?? 0,
+    }))
     .sort((one, other) => one.at - other.at);
   const marks: Mark[] = [];
-  for (const { kind, text, edge, at } of edges) {
+  for (const { kind, text, ends, at } of moments) {
     const open = marks.findLast((mark) => mark.kind === kind && mark.text === text && mark.to === null);
-    if (edge === "end" && open) open.to = at;
+    if (ends && open) open.to = at;
     else marks.push({ kind, text, from: at, to: null });
   }
   return marks;

@@ -62,7 +62,7 @@ test("a value is bad above a limit, or below it for a low limit; without a value
 });
 
 describe("marks", () => {
-  const edge = (kind: string, text: string, edge: string, at: number) => ({
+  const moment = (kind: string, text: string, edge: string, at: number) => ({
     metric: { kind, text, edge },
     value: [0, String(at)] as [number, string],
   });
@@ -70,10 +70,10 @@ describe("marks", () => {
   test("a beginning and its end are one mark; so is one without an end, and one without a beginning", () => {
     expect(
       events([
-        edge("drill", "halt", "end", 160),
-        edge("deploy", "r2", "begin", 200),
-        edge("drill", "halt", "begin", 100),
-        edge("deploy", "r1", "end", 50),
+        moment("drill", "halt", "end", 160),
+        moment("deploy", "r2", "begin", 200),
+        moment("drill", "halt", "begin", 100),
+        moment("deploy", "r1", "end", 50),
       ]),
     ).toEqual([
       { kind: "deploy", text: "r1", from: 50, to: null },
