@@ -23,8 +23,8 @@ export async function restore(args: string[]) {
       .toString()
       .matchAll(/^(visits|rows) in it: (\d+), now: (\S+)$/gm))
       console.log(`It has ${inside} ${what}, which replace the ${now} of now (a backup of them is kept)`);
-  if (!stores.includes("postgres")) console.log("It has no data of PostgreSQL, and the present ones stay");
-  if (!stores.includes("redis")) console.log("It has no data of Redis, and the present ones stay");
+  if (!stores.includes("postgres")) console.log("It has no data of PostgreSQL; the present data stay");
+  if (!stores.includes("redis")) console.log("It has no data of Redis; the present data stay");
   if (!values.yes && !(await confirmed()))
     throw new UserError("not restored", "answer yes, or: npm run restore -- FILE --yes");
   for (const { host } of hosts) {
