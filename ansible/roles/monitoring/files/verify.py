@@ -38,9 +38,9 @@ try:
     unread = ask("query?" + urllib.parse.urlencode({"query": "node_textfile_scrape_error > 0"}))["result"]
     if unread:
         hosts = ", ".join(sorted(each["metric"].get("host", "?") for each in unread))
-        print(f"WRONG|node exporters read the files of figures|not on {hosts}: a file in /var/lib/prometheus/node-exporter has a bad line or a mode below 0644; "
+        print(f"WRONG|node exporters read the metrics files|not on {hosts}: a file in /var/lib/prometheus/node-exporter has a bad line or a mode below 0644; "
               "chmod 0644 or remove it there; see: journalctl -u prometheus-node-exporter")
     else:
-        print("ok|node exporters read the files of figures")
+        print("ok|node exporters read the metrics files")
 except OSError as error:
     print(f"WRONG|prometheus answers ({error})|see: journalctl -u prometheus")

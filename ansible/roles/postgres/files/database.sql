@@ -35,7 +35,7 @@ ALTER ROLE halo SET search_path = workshop;
 ALTER ROLE halo SET statement_timeout = :statement_timeout;
 ALTER ROLE halo SET idle_in_transaction_session_timeout = :idle_timeout;
 
--- The exporter's: it logs in by the socket, and reads figures, no rows.
+-- The exporter's: it logs in by the socket, and reads statistics, no rows.
 ALTER ROLE prometheus LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 5;
 GRANT pg_monitor TO prometheus;
 
