@@ -1,15 +1,15 @@
 #!/bin/sh
-# Prints what Ansible wants to know of a host, a key=value line each. The roles' files/facts.sh follow, and use these functions.
+# Prints the facts of a host that Ansible needs, a key=value line each. The roles' files/facts.sh follow, and use these functions.
 export LC_ALL=C.UTF-8 LANGUAGE=
 
-# there PATH ...: a line for each that exists.
-there() {
+# present PATH ...: a line for each path that exists.
+present() {
   for path in "$@"; do
-    [ ! -e "$path" ] || echo "$path=there"
+    [ ! -e "$path" ] || echo "$path=present"
   done
 }
 
-# unread UNIT PATH ...: a service that has not read what was written for it: the run that wrote it was cut short. Any rename is a new ctime.
+# unread UNIT PATH ...: whether the service has not read one of its files, because the run that wrote it was cut short. Any rename is a new ctime.
 unread() {
   since=$(systemctl show --property=StateChangeTimestamp --value --timestamp=us+utc "$1" 2>/dev/null)
   [ -n "$since" ] && shift && [ -n "$(find "$@" -newerct "$since" 2>/dev/null)" ]

@@ -31,7 +31,7 @@ const prometheus = async (path: string) => JSON.parse((await ask(`/prometheus/ap
 /** Runs a role on a host, with other variables or another inventory. */
 const role = async (name: string, host: string, settings: object = {}, inventory = inventoryFile): Promise<Result> => {
   const container = await on(host, "systemd-detect-virt --container || true");
-  const seen = { host_facts: { container, "/usr/bin/prometheus-node-exporter": "there" } };
+  const seen = { host_facts: { container, "/usr/bin/prometheus-node-exporter": "present" } };
   return sh(
     viaLab([
       ...["env", `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`, "ansible", host, "--become"],

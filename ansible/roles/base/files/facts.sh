@@ -7,4 +7,4 @@ echo "packages=$(echo "$packages" | sed -n 's/^.i *//p' | tr '\n' ' ')"
 nft list table inet halo >/dev/null 2>&1 && ! systemctl is-active --quiet halo-firewall-undo.timer \
   && ! unread halo-firewall /etc/halo/firewall.nft /etc/systemd/system/halo-firewall.service \
   && ! unread ssh /etc/ssh/sshd_config.d/00-halo.conf && echo reach=loaded
-there /etc/halo /etc/ssh/sshd_config.d/00-halo.conf
+present /etc/halo /etc/ssh/sshd_config.d/00-halo.conf

@@ -1,2 +1,2 @@
 # shellcheck shell=sh
-there /usr/bin/prometheus-node-exporter
+present /usr/bin/prometheus-node-exporter

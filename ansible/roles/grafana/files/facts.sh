@@ -1,2 +1,2 @@
 # shellcheck shell=sh
-there /usr/share/grafana
+present /usr/share/grafana

@@ -3,4 +3,4 @@ echo "web=$(readlink /var/www/halo/current | cut -d / -f 5)"
 # An earlier version kept it in a folder that may be the service's.
 echo "drained=$(cat /var/lib/halo-cluster/drained 2>/dev/null || find /var/lib/halo/drained -maxdepth 0 -type f -user root -exec cat {} + 2>/dev/null)"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
-there /etc/nginx
+present /etc/nginx

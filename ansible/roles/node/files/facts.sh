@@ -1,3 +1,3 @@
 # shellcheck shell=sh
 echo "runtime=$(basename "$(readlink /opt/halo/runtime/current)")"
-there /opt/halo/runtime/*
+present /opt/halo/runtime/*

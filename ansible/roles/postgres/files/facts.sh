@@ -1,2 +1,2 @@
 # shellcheck shell=sh
-there /etc/postgresql
+present /etc/postgresql
