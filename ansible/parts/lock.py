@@ -12,21 +12,21 @@ here = "/var/lib/halo-cluster"  # root's alone: /var/lib/halo is the service's w
 before = "/var/lib/halo"  # where they were in earlier versions
 lock, log = f"{here}/deploy.lock", f"{here}/deploys.log"
 fields = ("what", "release", "by", "message", "since", "process")
-patience = 60  # seconds; whoever is at it needs milliseconds
+wait_seconds = 60  # the lock is held for milliseconds
 
 
 def alone():
     """Nobody else is at it as long as this process lives."""
     os.makedirs("/run/halo-locks", mode=0o700, exist_ok=True)
     handle = os.open("/run/halo-locks/deploys", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    until = time.monotonic() + patience
+    until = time.monotonic() + wait_seconds
     while True:
         try:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > until:
                 sys.exit(
-                    f"another process has held /run/halo-locks/deploys for {patience} s. Fix: end it (lslocks shows who), then run this again"
+                    f"another process has held /run/halo-locks/deploys for {wait_seconds} s. Fix: end it (lslocks names it), then run this again"
                 )
             time.sleep(0.1)
 
@@ -53,7 +53,7 @@ def keep(path, text, flags):
         os.close(handle)
 
 
-def there():
+def read_lock():
     try:
         with open(lock, "rb") as file:
             return file.read().strip(b"\n")
@@ -82,17 +82,17 @@ def note(line):
             file.seek(-1, os.SEEK_END)
             torn = file.read() != b"\n"
     except OSError:
-        torn = False  # there is none, or it is empty
-    said = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **json.loads(line)}
+        torn = False  # the log is missing or empty
+    entry = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **json.loads(line)}
     # A line that a crash has torn stays one line of its own.
-    keep(log, "\n" * torn + json.dumps(said) + "\n", os.O_APPEND)
+    keep(log, "\n" * torn + json.dumps(entry) + "\n", os.O_APPEND)
 
 
-def main(what, first, second=None):
+def main(action, first, second=None):
     alone()
     move()
-    if what == "take":
-        data = there()
+    if action == "take":
+        data = read_lock()
         if data is not None and mark(data) != second:
             print(json.dumps(owner(data)))
             sys.exit(3)
@@ -100,11 +100,11 @@ def main(what, first, second=None):
         os.replace(f"{lock}.new", lock)
         folder = os.open(here, os.O_RDONLY)
         os.fsync(folder)
-    elif what == "log":
+    elif action == "log":
         note(first)
-    elif what == "give":
+    elif action == "give":
         note(second)
-        if there() == first.encode():
+        if read_lock() == first.encode():
             os.remove(lock)
     else:
         sys.exit(__doc__)

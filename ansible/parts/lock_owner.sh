@@ -1,5 +1,5 @@
 #!/bin/sh
-# lock_owner.sh                     prints who this ansible-playbook is, the same in every language and time zone: PID IDENTITY
+# lock_owner.sh                     prints this ansible-playbook's PID and IDENTITY, the same in every language and time zone
 # lock_owner.sh lives PID IDENTITY  checks that it still lives
 # IDENTITY is the boot and the kernel's start time (field 22 of /proc/PID/stat); on a Mac, which has no /proc, ps' date in UTC.
 set -eu
@@ -21,13 +21,13 @@ if [ "${1:-}" = lives ]; then
   [ "$(identity "$pid")" = "$*" ]
   exit
 fi
-# Each task has a process of its own, a copy of the playbook's with the same words; a command that has them among others
+# Each task has a process of its own, a copy of the playbook's with the same command line; a command with it as a part
 # (env, nsenter, sh -c) is another process.
-at=$$ words=
+at=$$ line=
 while [ "${at:-0}" -gt 1 ]; do
   seen=$(ps -ww -o args= -p "$at")
-  case $seen in *lock_owner.sh*) ;; *ansible-playbook*) words=${words:-$seen} ;; esac
-  [ -z "$words" ] || { [ "$seen" = "$words" ] && playbook=$at; } || break
+  case $seen in *lock_owner.sh*) ;; *ansible-playbook*) line=${line:-$seen} ;; esac
+  [ -z "$line" ] || { [ "$seen" = "$line" ] && playbook=$at; } || break
   at=$(ps -o ppid= -p "$at" | xargs)
 done
 echo "$playbook $(identity "$playbook")"

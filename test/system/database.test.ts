@@ -151,7 +151,7 @@ describe("migrations", () => {
       "CREATE TABLE half_done ();\nSELECT nothing;\n",
       /9999-wrong\.sql: ERROR: +column "nothing" does not exist\s+LINE 2: SELECT nothing;/,
     ],
-    ["was changed after it was applied", "0001-workshop.sql", "SELECT 1;\n", /0001-workshop\.sql is not what release/],
+    ["was changed after it was applied", "0001-workshop.sql", "SELECT 1;\n", /0001-workshop\.sql differs from the text that release/],
   ];
 
   test.each(wrong)("halo-migrate refuses one that %s, and the database is as before", async (_, file, text, words) => {
@@ -214,7 +214,7 @@ describe("migrations", () => {
         10_000,
         async () => (await on(host, "cat /run/halo-migrate-halo.lock")) === "somebody",
       );
-      const said = await migrate("HALO_MIGRATE_PATIENCE=2");
+      const said = await migrate("HALO_MIGRATE_WAIT_SECONDS=2");
       expect(said).toMatch(/another halo-migrate has been at work for 2 s: somebody\n.*Fix: /);
     } finally {
       await on(host, "systemctl stop halo-test-lock");
