@@ -5,9 +5,9 @@ DOCUMENTATION = r"""
 module: halo_config
 short_description: Files that belong together, validated together, and the units that read them
 description:
-  - Writes a set of files, but only when all of them pass the validation. Then restarts or reloads the units that read what has changed.
+  - Writes a set of files, but only when all of them pass the validation. Then restarts or reloads the units that read a changed file.
   - One call instead of a task for each file and unit, because a module call costs 2 to 4 s on an emulated VM.
-  - Each file and folder gets its mode whatever the umask of the host is.
+  - Each file and folder gets its mode with every umask of the host.
   - A unit that has not read its files since they were written is restarted or reloaded as well. Another run was cut short then.
   - A run that is cut short after it has written leaves a note in O(runtime_dir). The next run restarts the units that the note names.
   - In check mode it validates as well, in a temporary folder, and changes nothing.
@@ -150,7 +150,7 @@ folders:
   type: list
   returned: success
 units:
-  description: Each unit to which something was done, and what (stop, enable, start, restart or reload).
+  description: Each unit that was changed, and the action (stop, enable, start, restart or reload).
   type: dict
   returned: success
 """
@@ -204,7 +204,7 @@ ARGUMENTS = {
 
 class Module(AnsibleModule):
     def _log_invocation(self):
-        """Says nothing: whole files are no line of a host's journal."""
+        """Logs nothing: whole files are no line of a host's journal."""
 
 
 class Config:
@@ -243,7 +243,7 @@ class Config:
 
     @staticmethod
     def attributes(path):
-        """Mode, owner and group as strings; nothing where there is nothing."""
+        """Mode, owner and group as strings; empty where nothing exists."""
         try:
             state = os.lstat(path)
         except FileNotFoundError:
@@ -287,7 +287,7 @@ class Config:
         if secret:
             texts = [re.sub(file["hide"], "********", text) if file["hide"] else "********\n" for text in texts]
         if secret and texts[0] == texts[1]:
-            self.diff.append({"prepared": f"{path}: what differs in it is secret\n"})
+            self.diff.append({"prepared": f"{path}: only secret parts of it differ\n"})
             return
         headers = {"before_header": path if before is not None else "/dev/null", "after_header": path if after is not None else "/dev/null"}
         self.diff.append({"before": texts[0], "after": texts[1], **headers})
@@ -400,7 +400,7 @@ class Config:
                     waiting.append(unit)
 
     def serve(self, left):
-        """Stops, enables, starts, restarts and reloads; returns what is another call's to do."""
+        """Stops, enables, starts, restarts and reloads; returns the units that are left to another call."""
         running, stopped = self.module.params["running"], self.module.params["stopped"]
         state = self.states(running + stopped)
         self.add_unread(left, {unit: state[unit] for unit in running})

@@ -8,7 +8,7 @@ keep="--force-confdef --force-confold" # as for security updates: a file that Ha
 
 die() {
   echo "$1" >&2
-  echo "Fix: on the host: sudo dpkg --configure -a, then sudo apt-get --fix-broken install; correct what they name, then run the playbook again" >&2
+  echo "Fix: on the host: sudo dpkg --configure -a, then sudo apt-get --fix-broken install; correct the faults that they name, then run the playbook again" >&2
   exit 1
 }
 # No service starts yet: Redis must have its append-only file from the first write.
@@ -21,13 +21,13 @@ chmod 0755 $policy
 # The broken state may be an update that is under way: dpkg does not wait for its lock by itself.
 waited=0
 # shellcheck disable=SC2086 # two words
-until said=$(dpkg $keep --configure --pending 2>&1); do
-  case $said in
-    *lock*) [ $waited -lt 300 ] || die "Another process has held dpkg's lock for $waited s: $said" ;;
-    *) break ;; # apt may have what is missing
+until output=$(dpkg $keep --configure --pending 2>&1); do
+  case $output in
+    *lock*) [ $waited -lt 300 ] || die "Another process has held dpkg's lock for $waited s: $output" ;;
+    *) break ;; # apt may have the missing package
   esac
   sleep 5
   waited=$((waited + 5))
 done
-said=$(apt-get --quiet=2 --yes --option DPkg::Lock::Timeout=300 --option Dpkg::Options::=--force-confdef \
-  --option Dpkg::Options::=--force-confold --fix-broken install 2>&1) || die "An installation was interrupted here, and could not be finished: $said"
+output=$(apt-get --quiet=2 --yes --option DPkg::Lock::Timeout=300 --option Dpkg::Options::=--force-confdef \
+  --option Dpkg::Options::=--force-confold --fix-broken install 2>&1) || die "An installation was interrupted here, and could not be finished: $output"

@@ -15,7 +15,7 @@ give_up() {
   exit 1
 }
 
-# Modes are said, whatever the umask: apt reads these as a user of its own.
+# Explicit modes, because a umask may forbid reading: apt reads these as a user of its own.
 install -d -m 0755 /etc/apt/keyrings
 # apt's own helper: it knows the host's proxy.
 timeout "$3" /usr/lib/apt/apt-helper -o Acquire::Retries=0 -o APT::Sandbox::User=root download-file "$2" "$key" >"$log" 2>&1 ||

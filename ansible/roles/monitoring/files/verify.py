@@ -3,8 +3,8 @@
 import glob, json, os, re, time, urllib.parse, urllib.request
 
 
-def ask(what):
-    with urllib.request.urlopen(os.environ["PROMETHEUS"] + "/prometheus/api/v1/" + what, timeout=10) as answer:
+def ask(path):
+    with urllib.request.urlopen(os.environ["PROMETHEUS"] + "/prometheus/api/v1/" + path, timeout=10) as answer:
         return json.load(answer)["data"]
 
 
@@ -26,7 +26,7 @@ try:
         print(f"ok|all {count} targets answer prometheus")
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
     wrong = [rule["name"] + " fails" for rule in rules if rule["health"] == "err"]
-    # A folder that it may not read is no error to Prometheus: no rule is loaded, and nobody says so.
+    # A folder that it may not read is no error to Prometheus: no rule is loaded, and no message says so.
     texts = [open(path).read() for path in glob.glob("/etc/prometheus/rules/*.yml")]
     written = {name for text in texts for name in re.findall(r"^ *(?:- )?(?:alert|record): *['\"]?([\w:]+)", text, re.M)}
     wrong += [f"{name} is not loaded" for name in sorted(written - {rule["name"] for rule in rules})]

@@ -15,8 +15,8 @@ def ask(path, host=first, port=ports[first][0], method="GET"):
     return answer.status, answer.getheader("X-Served-By")
 
 
-def say(right, what, fix):
-    print(f"ok|{what}" if right else f"WRONG|{what}|{fix}")
+def say(right, name, fix):
+    print(f"ok|{name}" if right else f"WRONG|{name}|{fix}")
 
 
 def drained():
@@ -43,7 +43,7 @@ try:
             continue
         if site["domain"] in os.environ["LOGINS"].split():
             status = ask("/", site["domain"], ports[site["domain"]][0])[0]
-            say(status == 401, f"{site['domain']} asks who it is ({status})", "see group_vars/all/sites.yml, and nginx' log")
+            say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue
         # A service of somebody else's may have no page there.
         last = 499 if "service" in site["paths"]["/"] else 399

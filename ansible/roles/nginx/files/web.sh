@@ -1,5 +1,5 @@
 #!/bin/sh
-# Serves the web files of a release that is on this balancer; prints what it changed.
+# Serves the web files of a release that is on this balancer; prints each change.
 #   web.sh add ID      its hashed files can be had, beside those of the other releases
 #   web.sh switch ID   all of it is served, from one request to the next
 set -eu

@@ -1,6 +1,6 @@
--- Makes what the service and its migrations need, or puts it right; a second run changes nothing. As the superuser:
+-- Makes or corrects the roles, schema and rights that the service and its migrations need; a second run changes nothing. As the superuser:
 --   psql --no-psqlrc -v database=halo -v statement_timeout=5000 -v idle_timeout=5000 --file=database.sql
--- Prints a line for what it changed.
+-- Prints a line where it changed something.
 \set ON_ERROR_STOP on
 \pset tuples_only on
 \pset format unaligned
@@ -9,7 +9,7 @@ SET client_min_messages = warning;
 SELECT 'CREATE ROLE halo_owner' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'halo_owner') \gexec
 SELECT 'CREATE ROLE prometheus LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'prometheus') \gexec
 SELECT 'CREATE ROLE halo LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'halo') \gexec
--- Compared by code point: what an index is sorted by must not change with the next version of Debian.
+-- Compared by code point: the order of an index must not change with the next version of Debian.
 SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', :'database')
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 \set QUIET on

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts or reloads PostgreSQL with its present settings, and corrects database, roles and rights: serve.sh VERSION STATEMENT_TIMEOUT IDLE_TIMEOUT
-# The service's password is the standard input. Prints a line for what it changed.
+# The service's password is the standard input. Prints a line for each change.
 set -eu
 export LC_ALL=C.UTF-8 LANGUAGE=
 cd /
@@ -26,8 +26,8 @@ if ! "/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | grep -q '^Data 
   # A server that was in service is so again, also after an error from here on.
   [ "$stopped" != active ] || trap 'systemctl start "$unit"' EXIT
   systemctl stop "$unit"
-  said=$(runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" 2>&1) ||
-    die "the checksums could not be switched on, and PostgreSQL runs without: $said. Fix: correct the cause, then run the playbook again"
+  output=$(runuser -u postgres -- "/usr/lib/postgresql/$version/bin/pg_checksums" --enable --pgdata "$data" 2>&1) ||
+    die "the checksums could not be switched on, and PostgreSQL runs without: $output. Fix: correct the cause, then run the playbook again"
   trap - EXIT
   echo "checksums are on"
 fi
@@ -63,6 +63,6 @@ if ! login >/dev/null; then
 \getenv password HALO_PASSWORD
 ALTER ROLE halo PASSWORD :'password';
 SQL
-  said=$(login) || die "role halo cannot log in: $said. Fix: correct the rules in pg_hba.conf.j2, then run the playbook again"
+  output=$(login) || die "role halo cannot log in: $output. Fix: correct the rules in pg_hba.conf.j2, then run the playbook again"
   echo "the password of role halo is new"
 fi

@@ -1,6 +1,6 @@
 // Managed by Ansible (role release). Waits until the service at HOST PORT is ready and is release ID; halo-release runs it as nobody.
 //   halo-gate.mjs HOST PORT ID SECONDS [PID]   gives up early if the process PID is gone, or another release answers in its place
-// Exit status: 0 it is; 1 it is not, and the reason is said; 2 it is not, because another release answers there.
+// Exit status: 0 it is; 1 it is not, and the reason is printed; 2 it is not, because another release answers there.
 const [host, port, id, seconds, pid] = process.argv.slice(2);
 const end = Date.now() + seconds * 1000;
 const get = (path) => fetch(`http://${host}:${port}${path}`, { signal: AbortSignal.timeout(3000) });
