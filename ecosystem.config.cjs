@@ -8,7 +8,10 @@ let settings;
 try {
   settings = { ...parseEnv(readFileSync(envFile, "utf8")), ...process.env };
 } catch (error) {
-  throw new Error(`Halo cannot start: its environment file ${envFile} is not readable (${error.code}).`);
+  throw new Error(
+    `Halo cannot start: its environment file ${envFile} is not readable (${error.code}). ` +
+      "Fix: npm run up (your own servers: ansible-playbook site.yml), which writes it and starts the service",
+  );
 }
 const number = (name, fallback) => Number.parseInt(settings[name] || "", 10) || fallback;
 
