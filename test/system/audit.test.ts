@@ -125,7 +125,7 @@ atNight("npm run verify names a service whose program was replaced under it", as
     expect(await must(["npm", "run", "-s", "verify"])).not.toContain("halo-old");
     await on(host, "cp /usr/bin/sleep /usr/local/bin/halo-new && mv /usr/local/bin/halo-new /usr/local/bin/halo-old");
     expect(await must(["npm", "run", "-s", "verify"])).toMatch(
-      new RegExp(`note +${host} +an update has replaced what these run: halo-old`),
+      new RegExp(`note +${host} +services run the version from before an update: halo-old`),
     );
   } finally {
     await on(host, "systemctl stop halo-old; rm -f /usr/local/bin/halo-old");

@@ -8,7 +8,7 @@ backup_due() {
 
 if in_group redis || in_group postgres; then
   if backup_due; then
-    check "last backup is younger than 26 h" "npm run backup; see: journalctl -u halo-backup" recent_backup
+    check "last backup is younger than 26 h" "npm run backup; see journalctl -u halo-backup" recent_backup
   else
     echo "note|last backup is younger than 26 h|none yet, or the host was off; the timer makes one: systemctl list-timers halo-backup"
   fi

@@ -12,12 +12,12 @@ check "firewall is loaded" "$AGAIN" nft list table inet halo
 if systemd-detect-virt --quiet --container; then
   echo "ok|clock is the machine's"
 else
-  check "clock is being kept" "see: timedatectl timesync-status" systemctl is-active systemd-timesyncd
+  check "clock is being kept" "see timedatectl timesync-status" systemctl is-active systemd-timesyncd
   contains yes timedatectl show --property=NTPSynchronized --value ||
-    echo "note|clock is not synchronised yet|no time server has answered; without a network none can"
+    echo "note|clock is not synchronised yet|no time server has answered. Fix: let the host reach one (UDP port 123), and wait"
 fi
 check "ssh lets in by keys alone" "$AGAIN" contains "passwordauthentication no" sshd -T
 old=$(outdated)
-[ -z "$old" ] || echo "note|an update has replaced what these run: $old|on the host: systemctl restart $old"
-[ ! -e /run/reboot-required ] || echo "note|an update waits for a reboot|sudo reboot, one host after the other"
-check "disk has room" "a tenth of / has to be free: Redis stops when it cannot write" disk_has_room
+[ -z "$old" ] || echo "note|services run the version from before an update: $old|Fix: on the host: systemctl restart $old"
+[ ! -e /run/reboot-required ] || echo "note|an update waits for a reboot|Fix: sudo reboot, one host after the other"
+check "disk has room" "free a tenth of /: Redis stops when it cannot write" disk_has_room

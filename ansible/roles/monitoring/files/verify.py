@@ -21,7 +21,7 @@ try:
         time.sleep(0.5)
     count, silent = state
     if silent:
-        print(f"WRONG|{count - len(silent)} of {count} targets answer prometheus|not: {', '.join(silent)}; see: systemctl list-units 'prometheus*' mtail halo")
+        print(f"WRONG|{count - len(silent)} of {count} targets answer prometheus|not: {', '.join(silent)}. Fix: see, on that host, systemctl list-units 'prometheus*' mtail halo")
     else:
         print(f"ok|all {count} targets answer prometheus")
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]
@@ -34,13 +34,13 @@ try:
         print(f"ok|prometheus evaluates {len(rules)} rules")
     else:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        print(f"WRONG|prometheus evaluates its rules|{', '.join(wrong[:3]) or 'there are none'}{more}; npm run up (your own servers: site.yml); see: journalctl -u prometheus")
+        print(f"WRONG|prometheus evaluates its rules|{', '.join(wrong[:3]) or 'there are none'}{more}. Fix: npm run up (your own servers: site.yml); see journalctl -u prometheus")
     unread = ask("query?" + urllib.parse.urlencode({"query": "node_textfile_scrape_error > 0"}))["result"]
     if unread:
         hosts = ", ".join(sorted(each["metric"].get("host", "?") for each in unread))
-        print(f"WRONG|node exporters read the metrics files|not on {hosts}: a file in /var/lib/prometheus/node-exporter has a bad line or a mode below 0644; "
-              "chmod 0644 or remove it there; see: journalctl -u prometheus-node-exporter")
+        print(f"WRONG|node exporters read the metrics files|not on {hosts}: a file in /var/lib/prometheus/node-exporter has a bad line or a mode below 0644. "
+              "Fix: chmod 0644 or remove it there; see journalctl -u prometheus-node-exporter")
     else:
         print("ok|node exporters read the metrics files")
 except OSError as error:
-    print(f"WRONG|prometheus answers ({error})|see: journalctl -u prometheus")
+    print(f"WRONG|prometheus answers ({error})|Fix: see journalctl -u prometheus")

@@ -16,7 +16,7 @@ def ask(path, host=first, port=ports[first][0], method="GET"):
 
 
 def say(right, name, fix):
-    print(f"ok|{name}" if right else f"WRONG|{name}|{fix}")
+    print(f"ok|{name}" if right else f"WRONG|{name}|Fix: {fix}")
 
 
 def drained():
@@ -54,4 +54,4 @@ try:
             "see group_vars/all/sites.yml, and nginx' log",
         )
 except OSError as error:
-    say(False, f"nginx answers ({error})", "see: journalctl -u nginx")
+    say(False, f"nginx answers ({error})", "see journalctl -u nginx")

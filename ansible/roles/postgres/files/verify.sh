@@ -12,12 +12,12 @@ migrated() {
 }
 
 if in_group postgres; then
-  check "postgresql answers, and the service's role can read" "see: journalctl -u 'postgresql@*'" sql "SET ROLE halo; SELECT count(*) FROM workshop.migrations"
+  check "postgresql answers, and the service's role can read" "see journalctl -u 'postgresql@*'" sql "SET ROLE halo; SELECT count(*) FROM workshop.migrations"
   check "postgresql's role for the service makes and owns nothing" "$AGAIN" contains f sql "SELECT has_schema_privilege('halo', 'workshop', 'CREATE') OR has_database_privilege('halo', 'halo', 'CREATE')
     OR has_function_privilege('halo', 'lo_create(oid)', 'EXECUTE') OR EXISTS (SELECT FROM pg_class WHERE relowner = 'halo'::regrole)"
   check "postgresql has checksums, and none was wrong" "restore a backup: docs/operations/backup.md" contains on/0 sql "SELECT current_setting('data_checksums') || '/' || sum(checksum_failures) FROM pg_stat_database"
   check "postgresql flushes each write that it acknowledges" "$AGAIN" contains on/on sql "SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')"
   left=$(sql "SELECT string_agg(datname, ', ') FROM pg_database WHERE datname LIKE 'halo\_%'" 2>/dev/null || true)
-  [ -z "$left" ] || echo "note|postgresql also has the database $left|a restore that was interrupted left it. Fix: check what it holds, then on the host: sudo -u postgres dropdb NAME"
+  [ -z "$left" ] || echo "note|postgresql also has the database $left|a restore that was interrupted left it. Fix: check its rows, then on the host: sudo -u postgres dropdb NAME"
   echo "ok|migrations are applied of release $(migrated)"
 fi
