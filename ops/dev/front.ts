@@ -14,7 +14,7 @@ const types: Record<string, string> = {
   ".svg": "image/svg+xml",
 };
 /** How long a request waits for a service that is being restarted, in ms. */
-const PATIENCE_MS = 10_000;
+const WAIT_MS = 10_000;
 
 /** The target that answers a path, or everything below it where it ends with a slash: a folder, or the service. The first route counts. */
 type Route = { path: string; folder?: string };
@@ -66,7 +66,7 @@ async function file(res: ServerResponse, folder: string, asked: string): Promise
 async function proxy(req: IncomingMessage, res: ServerResponse, port: number): Promise<void> {
   const headers = { ...req.headers, "x-request-id": randomBytes(16).toString("hex") };
   const bare = req.method === "GET" || req.method === "HEAD";
-  for (const until = performance.now() + PATIENCE_MS; ; await pause(100)) {
+  for (const until = performance.now() + WAIT_MS; ; await pause(100)) {
     const outgoing = request({ host: "127.0.0.1", port, method: req.method, path: req.url, headers });
     const answered = once(outgoing, "response") as Promise<[IncomingMessage]>;
     if (bare) outgoing.end();

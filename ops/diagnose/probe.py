@@ -11,7 +11,7 @@ asked = json.loads(sys.argv[1])
 os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="")
 SECONDS = 2
 SAMPLES = 20
-PATIENCE = 1  # seconds for one probe
+PROBE_SECONDS = 1  # seconds for one probe
 
 
 def run(*argv, timeout=20):
@@ -43,7 +43,7 @@ def probe(address, port):
     """Seconds that /healthz takes, or why there is no answer."""
     since = time.monotonic()
     try:
-        connection = http.client.HTTPConnection(address, port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(address, port, timeout=PROBE_SECONDS)
         connection.request("GET", "/healthz")
         connection.getresponse().read()
         return round(time.monotonic() - since, 4)
@@ -59,7 +59,7 @@ def probe(address, port):
 
 def readiness(address, port):
     """Why the service is not ready, in its own words; None where it is, and where it gives no reason."""
-    connection = http.client.HTTPConnection(address, port, timeout=3 * PATIENCE)
+    connection = http.client.HTTPConnection(address, port, timeout=3 * PROBE_SECONDS)
     try:
         connection.request("GET", "/readyz")
         return json.loads(connection.getresponse().read()).get("reason")

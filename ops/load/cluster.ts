@@ -46,7 +46,7 @@ export const cores = (before: Cpu, after: Cpu, seconds: number): Record<string, 
     }),
   );
 
-const patience = 60_000; // ms for a scrape to come, six of its intervals
+const waitMs = 60_000; // ms for a scrape to come, six of its intervals
 
 /** Prometheus' counters at a moment after this call (a scrape of every target of ours), or why there are none. */
 export type Snapshot = { counters: Counters } | { none: string };
@@ -67,7 +67,7 @@ export async function snapshot(
   const hosts = inGroup("balancers").length + backends.length; // a target each, or more
   try {
     const since = (await query("vector(time())"))[0]?.value ?? 0; // the hosts' clock, not ours
-    for (const end = performance.now() + patience; performance.now() < end && !signal.aborted; ) {
+    for (const end = performance.now() + waitMs; performance.now() < end && !signal.aborted; ) {
       const times = (await query(`timestamp(up{${all}})`)).map(({ value }) => value);
       // A Prometheus that has just begun has asked some of the hosts only.
       const oldest = times.length < hosts ? 0 : Math.min(...times);
@@ -83,7 +83,7 @@ or {__name__=~"process_cpu_seconds_total|postgres_query_duration_seconds_(sum|co
       }
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
-    return { none: signal.aborted ? "interrupted" : `no scrape of every target within ${patience / 1000} s` };
+    return { none: signal.aborted ? "interrupted" : `no scrape of every target within ${waitMs / 1000} s` };
   } catch (error) {
     if (error instanceof UserError) return { none: error.message };
     throw error;

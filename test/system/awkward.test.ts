@@ -167,5 +167,5 @@ test("awkward requests of one client cost another nothing: no failure, no backen
   expect(visits.map(({ status, count }) => [status, count])).toContainEqual([200, expect.any(Number)]);
   expect(visits.filter(({ status }) => status !== 200)).toEqual([]);
   expect(served).toBe(300);
-  expect(slowest).toBeLessThan(2); // nginx's patience with a backend (nginx_read_timeout)
+  expect(slowest).toBeLessThan(2); // nginx_read_timeout
 });

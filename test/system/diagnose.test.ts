@@ -17,7 +17,7 @@ import { atNight, wholeNight } from "../lib/night.ts";
 beforeEach(explainByJournals);
 
 const session = (seconds = 120) => openSession(console.log, AbortSignal.timeout(seconds * 1000));
-const patience = 90_000; // ms
+const waitMs = 90_000;
 const window = 20; // s, the least
 const scrape = 5; // s, of the service
 
@@ -42,7 +42,7 @@ async function diagnoseUntil(name: string | undefined) {
     others.push(...seen.findings.filter(({ cause }) => cause !== name).map((each) => JSON.stringify(each)));
     if (name === undefined ? names.length === 0 : names.includes(name))
       return { seen, others, ms: performance.now() - since };
-    if (performance.now() - since > patience)
+    if (performance.now() - since > waitMs)
       throw new Error(`${name ?? "nothing"} was not named: ${JSON.stringify(seen)}`);
   }
 }
