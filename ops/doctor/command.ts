@@ -101,12 +101,7 @@ export function doctor(args: string[]) {
   }
   const free = (availableMemory() ?? freemem()) / GiB;
   const { needed, hint } = memoryFor(choice?.provider, wanted);
-  add(
-    up !== null || free > needed,
-    "memory",
-    `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`,
-    hint,
-  );
+  add(up !== null || free > needed, "memory", `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`, hint);
   const disk = statfsSync(root);
   const room = (disk.bavail * disk.bsize) / GiB;
   add(room > 10, "disk", `${room.toFixed(0)} GiB free`, "free 10 GiB: images, three disks and releases take 4 to 8");

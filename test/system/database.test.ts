@@ -151,7 +151,12 @@ describe("migrations", () => {
       "CREATE TABLE half_done ();\nSELECT nothing;\n",
       /9999-wrong\.sql: ERROR: +column "nothing" does not exist\s+LINE 2: SELECT nothing;/,
     ],
-    ["was changed after it was applied", "0001-workshop.sql", "SELECT 1;\n", /0001-workshop\.sql differs from the text that release/],
+    [
+      "was changed after it was applied",
+      "0001-workshop.sql",
+      "SELECT 1;\n",
+      /0001-workshop\.sql differs from the text that release/,
+    ],
   ];
 
   test.each(wrong)("halo-migrate refuses one that %s, and the database is as before", async (_, file, text, words) => {
