@@ -32,7 +32,10 @@ async function diagnose(): Promise<Diagnosis> {
   }
 }
 
-/** Diagnoses until this is named, or nothing; resolves with that result, its ms and all else that was named meanwhile. */
+/**
+ * Diagnoses until this is named or, for undefined, nothing is wrong, not even for visitors; resolves with that result, its
+ * ms and all else that was named meanwhile.
+ */
 async function diagnoseUntil(name: string | undefined) {
   const since = performance.now();
   const others: string[] = [];
@@ -40,7 +43,7 @@ async function diagnoseUntil(name: string | undefined) {
     const seen = await diagnose();
     const names = seen.findings.map(({ cause }) => cause as string);
     others.push(...seen.findings.filter(({ cause }) => cause !== name).map((each) => JSON.stringify(each)));
-    if (name === undefined ? names.length === 0 : names.includes(name))
+    if (name === undefined ? seen.code === 0 : names.includes(name))
       return { seen, others, ms: performance.now() - since };
     if (performance.now() - since > waitMs)
       throw new Error(`${name ?? "nothing"} was not named: ${JSON.stringify(seen)}`);
@@ -113,8 +116,9 @@ test("without Prometheus the hosts alone are asked, and it says so", async () =>
   const [{ name = "" } = {}] = inGroup("monitoring");
   await on(name, "systemctl stop prometheus");
   try {
-    const { code, prometheus, unseen, findings } = await diagnose();
-    expect([code, prometheus, unseen, findings]).toEqual([0, expect.stringMatching(/refused/), [], []]);
+    // Visitors may still notice the fault before this one: it stays in nginx's log for the window.
+    const { seen, others } = await diagnoseUntil(undefined);
+    expect([seen.prometheus, others]).toEqual([expect.stringMatching(/refused/), []]);
   } finally {
     await on(name, "systemctl start prometheus");
   }
