@@ -38,7 +38,7 @@ export default defineConfig({
           ...oneAtATime,
         },
       },
-      { test: { name: "vm", include: ["test/vm/**/*.test.ts"], ...oneAtATime, testTimeout: 3_600_000 } },
+      { test: { name: "vm", include: ["test/vm/**/*.test.ts"], ...oneAtATime, testTimeout: 5_400_000 } },
     ],
   },
 });

@@ -149,19 +149,23 @@ function judgeOverload(samples: Sample[], from: number, to: number, wrk: string,
 export const powerOfBalancer: Drill = {
   name: "balancer",
   what: "power cut of the balancer, then vagrant up (VMs only)",
-  limit: 120,
+  limit: 240,
   budget: {},
   writes: true,
   providers: ["libvirt", "virtualbox"],
   run: async (session) => {
     const { at: failedAt } = await cutPower(session, balancer);
+    session.say("the balancer has no power");
     await vagrant(session, "up", balancer);
+    session.say("vagrant up has ended");
     const overAt = await untilAnswered(session, now());
     await Promise.all(backends.map((name) => untilAnswered(session, overAt, name)));
-    await session.until("each row that had to wait is written", () => {
+    const waiting = () => {
       const written = new Set(session.writes().flatMap((sample) => (isWritten(sample) ? [sample.key] : [])));
-      return session.writes().every(({ at, key }) => at > overAt || written.has(key));
-    });
+      return new Set(session.writes().flatMap(({ at, key }) => (at <= overAt && !written.has(key) ? [key] : []))).size;
+    };
+    session.say(`every backend answers, and ${waiting()} rows wait`);
+    await session.until("each row that had to wait is written", () => waiting() === 0);
     return { failedAt, overAt, mayLose: (sample) => sample.at + sample.ms >= failedAt && sample.at < overAt };
   },
   restore: (session) => vagrant(session, "up", balancer),

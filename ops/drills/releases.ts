@@ -41,10 +41,13 @@ async function changes(session: DrillSession, ...runs: [string, ...string[]][]):
 
 export const deploy: Drill = {
   name: "deploy",
-  what: "three deploys in a row",
-  limit: 900, // a slow machine has needed 240 s; emulated VMs, which get five times as long, have needed 1,118 s for the three
+  what: "three deploys in a row (one on VMs)",
+  limit: 900, // a slow machine has needed 240 s; emulated VMs, which get five times as long, have needed 713 s for one
   budget: {},
-  run: (session) => changes(session, ...Array<[string, ...string[]]>(3).fill(["deploy.yml", ...message])),
+  run: (session) => {
+    const times = session.slow > 1 ? 1 : 3;
+    return changes(session, ...Array<[string, ...string[]]>(times).fill(["deploy.yml", ...message]));
+  },
 };
 
 export const rollback: Drill = {

@@ -9,7 +9,7 @@ import { shellScript } from "../lib/script.ts";
 import { type Load, startLoad } from "../loadgen/load.ts";
 import { writesPath } from "../loadgen/options.ts";
 import { drillRows, removeRows, rowsOf } from "../loadgen/rows.ts";
-import { describeWrites, judge, judgeWrites, type Observation, summarize } from "./budget.ts";
+import { type Budget, describeWrites, judge, judgeWrites, type Observation, summarize } from "./budget.ts";
 import { explain, type Row } from "./report.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
@@ -33,7 +33,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   const writes = () => writing?.samples ?? [];
   const limited = (seconds: number, ...others: AbortSignal[]): DrillSession => {
     const signal = AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]);
-    return { ...openSession(say, signal), samples, writes };
+    return { ...openSession(say, signal), samples, writes, slow };
   };
   const session = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
@@ -58,8 +58,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
     await Promise.all([...loads, writing].map((load) => load?.stop()));
     seen = await see(session, outcome, mark, before, samples());
     row.tally = summarize(seen);
-    // Where a machine is emulated, the service's own second for Redis can run out: its 503 is counted, not judged.
-    const budget = slow > 1 ? { refusals: "anybody" as const, ...drill.budget } : drill.budget;
+    const budget = budgetFor(drill, slow);
     row.broken = [...judge(budget, seen, row.tally), ...(outcome.broken ?? [])];
     row.notes = outcome.notes ?? [];
     if (drill.writes) {
@@ -89,6 +88,13 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   row.seconds = Math.round((performance.now() - started) / 1000);
   return row;
 }
+
+/** A drill's budget; where machines are emulated, the service's own second for Redis can run out: its 503 is counted, not judged. */
+const budgetFor = ({ budget }: Drill, slow: number): Budget => ({
+  ...(slow > 1 && { refusals: "anybody" }),
+  ...budget,
+  ...(budget.slowest !== undefined && { slowest: budget.slowest * slow }),
+});
 
 /** How long a drill's silence lasts at most, and the alerts that it silences. */
 const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [

@@ -56,7 +56,7 @@ test("vagrant halt of a backend: the site answers; vagrant up: both answer, with
   say(`${first} in rotation after that`, await everyBackendAnswers());
 });
 
-test("failures and releases under load: kill -9, power cuts of a backend and of the balancer, Redis, three deploys", async () => {
+test("failures and releases under load: kill -9, power cuts of a backend and of the balancer, Redis, PostgreSQL, a deploy", async () => {
   // An emulated CPU is about twenty times slower than a container's, for which 200 requests a second are the rule. At 10 a slow
   // day leaves nothing of two cores to the deploys.
   const names = ["worker", "power", "redis", "postgres", "deploy", "balancer"];
