@@ -106,7 +106,7 @@ describe("targets", () => {
 });
 
 describe("the balancer's metrics", () => {
-  test("is counted from nginx's log, by site, status and backend", async () => {
+  test("count requests from nginx's log, by site, status and backend", async () => {
     const count = async (what: string) => (await query(`sum(${what}) or vector(0)`))[0]?.value ?? 0;
     const refused = `edge_requests_total{site="${domain}",method="DELETE",status="404"}`;
     const answers = `edge_answers_total{backend=~"${backends.join("|")}"}`;
