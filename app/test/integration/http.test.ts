@@ -202,7 +202,7 @@ describe("a response before the end of the body reaches a client that still send
   });
 
   it("also while the service stops", async () => {
-    const leaving = await Service.startConnected(redis, { LAME_DUCK_MS: "3000" });
+    const leaving = await Service.startConnected(redis, { LAME_DUCK_MS: "1500" });
     leaving.signal("SIGTERM");
     await until("the lame duck", () => leaving.log().some((line) => line.msg === "stopping"));
     expect(await upload(leaving.port, "GET /healthz HTTP/1.1")).toMatch(/^HTTP\/1.1 200 /);

@@ -1,10 +1,8 @@
-import { connect } from "node:net";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisServer, SERVICE_LOGIN } from "../../../ops/loopback/redis.ts";
 import { until } from "../../../ops/loopback/until.ts";
 import { COUNT_LIBRARY } from "../../src/visits/function.ts";
-import { RECONNECT_MS } from "../../src/visits/store.ts";
 import { type Results, startLoad } from "./support/load.ts";
 import { Service } from "./support/service.ts";
 
@@ -47,28 +45,6 @@ async function expectHonest({ answers, requests, failed }: Results): Promise<voi
   expect(counted).toBeLessThanOrEqual(requests + asked);
   expect(Math.max(...answers.map((a) => a.ms))).toBeLessThan(1000);
 }
-
-it("a service that was frozen drops the requests that waited, uncounted, then counts again", async () => {
-  await redis.start();
-  service = await Service.startConnected(redis);
-  expect((await timed()).status).toBe(200);
-  service.signal("SIGSTOP");
-  const waiting = Array.from({ length: 8 }, () => timed().then(({ status }) => status, String));
-  await new Promise((resolve) => setTimeout(resolve, 8500)); // the test is that this much time passes
-  service.signal("SIGCONT");
-  expect(new Set(await Promise.all(waiting))).toEqual(new Set(["TypeError: fetch failed"]));
-  expect(await redis.total()).toBe(1);
-  await until(
-    "a counted visit",
-    () =>
-      timed().then(
-        ({ status }) => status === 200,
-        () => false,
-      ),
-    3000,
-  );
-  expect(await redis.total()).toBe(2);
-});
 
 describe("Redis is unavailable at the start", () => {
   it("listens at once, refuses as in the contract, and counts as soon as Redis is available", async () => {
@@ -150,23 +126,6 @@ describe("Redis becomes unavailable", () => {
     await redis.signal("SIGCONT");
     await expectBackWithin2s();
     await expectHonest(await stop());
-  });
-
-  it("no answer: a visit waits for the next attempt to connect, and is counted if that succeeds", async () => {
-    await redis.signal("SIGTERM");
-    await redis.start({ "tcp-backlog": 1 });
-    await expectBackWithin2s();
-    for (let i = 0; i < 3; i++) {
-      await redis.signal("SIGSTOP");
-      const queue = Array.from({ length: 4 }, () => connect(redis.port, "127.0.0.1").on("error", () => {})); // fills the backlog: no SYN is answered
-      expect((await timed()).status).toBe(503); // opens the breaker; the connection is given up later
-      await until("silence", async () => (await timed()).ms >= RECONNECT_MS, 5000);
-      const { status, ms } = await timed();
-      expect([status, ms >= RECONNECT_MS, ms < 1000]).toEqual([503, true, true]);
-      for (const socket of queue) socket.destroy();
-      await redis.signal("SIGCONT");
-      expect((await timed()).status).toBe(200);
-    }
   });
 
   it("hung and idle: /readyz reports it within a second", async () => {

@@ -293,6 +293,12 @@ describe("PostgreSQL", () => {
 });
 
 describe("the process", () => {
+  let refused: Service;
+  beforeAll(async () => {
+    refused = await Service.startWorkshop(postgres, { HALO_NAME: "refused" });
+  });
+  afterAll(() => refused?.kill());
+
   it("has no workshop without PGHOST", async () => {
     const bare = await Service.launch();
     await until("the service to listen", () => bare.ready);
@@ -317,8 +323,7 @@ describe("the process", () => {
   ])(
     "is not ready where PostgreSQL refuses the service (%s: %s), and is so again after it",
     async (state, harm, undo) => {
-      const other = await Service.startWorkshop(postgres, { HALO_NAME: "refused" });
-      const reason = async () => String(((await (await other.get("/readyz")).json()) as { reason?: string }).reason);
+      const reason = async () => String(((await (await refused.get("/readyz")).json()) as { reason?: string }).reason);
       // A setting or a password counts for the next login.
       const apply = (statement: string) =>
         postgres.rows(
@@ -333,7 +338,6 @@ describe("the process", () => {
         await apply(undo);
       }
       await until("readiness", async () => !(await reason()).includes("postgres"), 5000);
-      await other.kill();
     },
   );
 
