@@ -9,14 +9,15 @@ const usage = {
 Usage: npm run exec -- COMMAND [ARGUMENT ...]
 Input, output and exit status are the command's own. With npm run -s, npm prints nothing besides.
 
-Example: npm run exec -- curl http://ADDRESS/`,
+Example: npm run exec -- curl -H "Host: DOMAIN" http://ADDRESS/`,
 };
 
 await runCommand(
   (args) => {
     if (args.length === 0) {
-      const url = urlOf(counterSite(), inGroup("balancers")[0]?.address);
-      throw new UserError("no command is given", `npm run exec -- curl ${url}/`);
+      const site = counterSite();
+      const url = urlOf(site, inGroup("balancers")[0]?.address);
+      throw new UserError("no command is given", `npm run exec -- curl -H 'Host: ${site.domain}' ${url}/`);
     }
     return run(args);
   },

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks one host and changes nothing. Arguments: the host's groups. Environment: verify_environment. The roles' files/verify.sh follow, and
 # use these functions; a role's files/verify.py is the function ROLE_checks.
-# Prints a line for each check: ok|check, WRONG|check|[reason. ]Fix: ..., or note|check|reason.
+# Prints a line for each check: ok|check, WRONG|check|[reason. ]Fix: ..., or note|check|[reason. ][Fix: ...].
 set -u
 export LC_ALL=C.UTF-8 LANGUAGE=
 groups=" $* "

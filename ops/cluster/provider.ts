@@ -70,6 +70,9 @@ export function existingProvider(): Provider | null {
   }
 }
 
+/** Whether this project's hosts are VMs whose CPUs are emulated, as they may be in a lab (lab/lab). */
+export const emulated = (): boolean => Boolean(process.env.HALO_EMULATED) && existingProvider() !== "docker";
+
 /**
  * Picks the provider that boots the hosts: the one that made them, the one asked for by name, a provider of the
  * machine's own, and else a lab: real VMs where hardware virtualisation works, containers where it does not.

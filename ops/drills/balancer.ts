@@ -38,7 +38,7 @@ export const reload: Drill = {
     const broken = [];
     if (pushed.code === 0 || before.output !== after.output) broken.push("the wrong configuration was not refused");
     if (!pushed.output.includes('"client_max_body_size" directive invalid value'))
-      broken.push(`no message names its problem\n${tail(pushed.output)}`);
+      broken.push(`no message names the problem of the wrong configuration\n${tail(pushed.output)}`);
     const patient = atLeast(version, "1.27.4"); // keepalive_min_timeout
     const lost = (sample: Sample) => !patient && !sample.fresh && sample.status === 0 && sample.reused;
     const resets = session.samples().filter((sample) => sample.error && lost(sample)).length;

@@ -160,7 +160,7 @@ export type Written = {
 };
 
 /**
- * Names the faults of a load of writes: each acknowledged one is one row, none is two, a refusal comes within 1 s
+ * Names the broken rules of a load of writes: each acknowledged one is one row, none is two, a refusal comes within 1 s
  * and only while the database is away.
  *
  * @param patient where a machine is emulated: refusals are not judged

@@ -1,5 +1,6 @@
 import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
+import { emulated } from "../cluster/provider.ts";
 import { openSession, pause, type Session } from "../cluster/session.ts";
 import { counterSite, type Site, siteFor } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
@@ -33,7 +34,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   const writes = () => writing?.samples ?? [];
   const limited = (seconds: number, ...others: AbortSignal[]): DrillSession => {
     const signal = AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]);
-    return { ...openSession(say, signal), samples, writes, slow };
+    return { ...openSession(say, signal), samples, writes };
   };
   const session = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
@@ -58,7 +59,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
     await Promise.all([...loads, writing].map((load) => load?.stop()));
     seen = await see(session, outcome, mark, before, samples());
     row.tally = summarize(seen);
-    const budget = budgetFor(drill, slow);
+    const budget = budgetFor(drill);
     row.broken = [...judge(budget, seen, row.tally), ...(outcome.broken ?? [])];
     row.notes = outcome.notes ?? [];
     if (drill.writes) {
@@ -68,7 +69,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
         away: outcome.away ?? [],
         mayLose: outcome.mayLose,
       };
-      row.broken.push(...judgeWrites(written, slow > 1));
+      row.broken.push(...judgeWrites(written, emulated()));
       row.notes.push(describeWrites(written));
     }
     if (row.tally.late > 50) row.notes.push(`requests were sent up to ${row.tally.late.toFixed(0)} ms late`);
@@ -89,12 +90,14 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   return row;
 }
 
-/** A drill's budget; where machines are emulated, the service's own second for Redis can run out: its 503 is counted, not judged. */
-const budgetFor = ({ budget }: Drill, slow: number): Budget => ({
-  ...(slow > 1 && { refusals: "anybody" }),
-  ...budget,
-  ...(budget.slowest !== undefined && { slowest: budget.slowest * slow }),
-});
+/**
+ * A drill's budget. Where CPUs are emulated a request may take five times as long, and the service's own second for Redis can run
+ * out: its 503 is counted, not judged.
+ */
+const budgetFor = ({ budget }: Drill): Budget =>
+  emulated()
+    ? { refusals: "anybody", ...budget, ...(budget.slowest !== undefined && { slowest: 5 * budget.slowest }) }
+    : budget;
 
 /** How long a drill's silence lasts at most, and the alerts that it silences. */
 const silenceOf = ({ causes, limit }: Drill, slow: number): string[] => [

@@ -10,8 +10,6 @@ export type DrillSession = Session & {
   samples(): Sample[];
   /** The same of the load of writes. */
   writes(): Sample[];
-  /** How many times longer than a container these hosts may take: 1 for containers. */
-  slow: number;
 };
 
 /** A drill's observations of the failure that it caused. Times are of the loads' clock. */

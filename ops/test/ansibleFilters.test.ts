@@ -225,7 +225,7 @@ test("a rollback can go to a release that every backend has, none has marked, an
   mkdirSync(join(folder, "r1.tar.gz")); // no file
   writeFileSync(join(folder, "r4.tar.gz"), "");
   const facts = (...names: string[]) =>
-    Object.fromEntries([["os", "debian 13"], ...names.map((name) => [`/opt/halo/releases/${name}`, "there"])]);
+    Object.fromEntries([["os", "debian 13"], ...names.map((name) => [`/opt/halo/releases/${name}`, "present"])]);
   try {
     const backends = [facts("r1", "r2", "r3", "r4", "r5"), facts("r1", "r3", "r3.failed", "r4", "r5")];
     const balancers = [facts("r2", "r3", "r5")];

@@ -104,7 +104,7 @@ test.each([
   expect(broken({ samples })).toEqual([words]);
 });
 
-test("a 503 counts as refused only from a backend that may give it, and one has to", () => {
+test("a 503 is in the budget only from the program that may give it, and one has to come", () => {
   const from = (by?: string) => calm().with(500, sample(5000, { status: 503, retryAfter: true, total: undefined, by }));
   expect(broken({ samples: from("backend1") }, { refusals: "service" })).toEqual([]);
   expect(broken({ samples: from() }, { refusals: "nginx" })).toEqual([]);

@@ -54,7 +54,12 @@ test("a deploy takes every backend to one new release, which each answer names; 
   const after = one(await serving());
   expect(after > before).toBe(true);
   // Node loads none of these; with them a release has twice the files.
-  expect(await on(first, "find -L /opt/halo/current/node_modules -name '*.ts' -o -name '*.map'")).toBe("");
+  expect(
+    await on(
+      first,
+      `find -L /opt/halo/current/node_modules -type f -regextype posix-extended -regex '.*[.](ts|mts|cts|map)'`,
+    ),
+  ).toBe("");
   for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(after);
   expect((await request("/nothing")).headers["x-release"]).toBe(after);
   expect((await log()).at(-1)).toMatchObject({

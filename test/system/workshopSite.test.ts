@@ -310,7 +310,7 @@ test("a customer who comes late does not come back after somebody said another o
   await page.close();
 });
 
-test("Enter opens the match of the present text, not for the one before it", async () => {
+test("Enter opens the match of the present text, not of the one before it", async () => {
   const [before, wanted] = [await make(), await make()];
   const page = await open({}, `#/customers?q=${encodeURIComponent(before.vehicle.plate)}`);
   await page.locator("#found a").waitFor();

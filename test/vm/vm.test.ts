@@ -58,7 +58,7 @@ test("vagrant halt of a backend: the site answers; vagrant up: both answer, with
 
 test("failures and releases under load: kill -9, power cuts of a backend and of the balancer, Redis, PostgreSQL, a deploy", async () => {
   // An emulated CPU is about twenty times slower than a container's, for which 200 requests a second are the rule. At 10 a slow
-  // day leaves nothing of two cores to the deploys.
+  // day leaves nothing of two cores to the deploy.
   const names = ["worker", "power", "redis", "postgres", "deploy", "balancer"];
   const { code, output } = await sh(["npm", "run", "-s", "drill", "--", "--rate", "5", ...names]);
   console.log(output.slice(output.lastIndexOf("\n| drill")));

@@ -8,7 +8,7 @@ keep="--force-confdef --force-confold" # as for security updates: a file that Ha
 
 die() {
   echo "$1" >&2
-  echo "Fix: on the host: sudo dpkg --configure -a, then sudo apt-get --fix-broken install; correct the faults that they name, then run the playbook again" >&2
+  echo "Fix: on the host: sudo dpkg --configure -a, then sudo apt-get --fix-broken install; correct the causes that they name, then run the playbook again" >&2
   exit 1
 }
 # No service starts yet: Redis must have its append-only file from the first write.

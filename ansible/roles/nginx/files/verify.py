@@ -5,7 +5,7 @@ import collections, http.client, json, os
 sites = json.loads(os.environ["SITES"])
 any_name = [port for site in sites for port in site.get("any_name_ports", [])]
 ports = {site["domain"]: sorted({*site.get("ports", []), *site.get("any_name_ports", [])}) for site in sites}
-first = sites[0]["domain"]
+first = next((site for site in sites if site.get("role") == "counter"), sites[0])["domain"]
 
 
 def ask(path, host=first, port=ports[first][0], method="GET"):
@@ -28,7 +28,7 @@ def drained():
 
 
 for name in drained():
-    print(f"note|{name} is drained|npm run undrain -- {name} puts it back")
+    print(f"note|{name} is drained|Fix: npm run undrain -- {name}")
 backends = set(os.environ["BACKENDS"].split()) - set(drained())
 try:
     # A path that the service does not have: answered by a backend like any other, and no visit.
