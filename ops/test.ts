@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { existingProvider } from "./cluster/provider.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
-import { capture, elapsed, passThrough, step } from "./lib/exec.ts";
+import { elapsed, passThrough, step } from "./lib/exec.ts";
 import {
   add,
   overBudget,
@@ -53,10 +53,7 @@ await runCommand(async ([which, ...args]) => {
   ]);
   const slow = slowness();
   console.log(`\nWithout hosts (${elapsed()})`);
-  // Where it fails, `lab up` in the life suite tries again and says why.
-  const image = capture(["nice", "-n", "19", "lab/lab", "image", "docker"]).catch(() => {});
   const all = await runChecks(slow);
-  await image;
   try {
     for (const suite of suites) {
       console.log(`\n${suite} (${elapsed()})`);
