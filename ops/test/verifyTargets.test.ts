@@ -6,12 +6,12 @@ import { capture } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
 
 // As a busy host makes it: one scrape of a target comes too late, and the next one does not.
-const late = 'Get "http://192.168.56.10:9256/metrics": context deadline exceeded';
+const late = 'Get "http://exporter.invalid/metrics": context deadline exceeded';
 let asked = 0;
 const prometheus = createServer(({ url = "" }, response) => {
   asked += url.includes("/targets") ? 1 : 0;
   const target = (job: string, lastError: string) => ({
-    scrapeUrl: `http://192.168.56.10/${job}`,
+    scrapeUrl: `http://${job}.invalid/metrics`,
     labels: { job, instance: "balancer" },
     health: lastError ? "down" : "up",
     lastError,
