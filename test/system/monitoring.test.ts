@@ -345,7 +345,7 @@ test("site.yml --check --diff shows exactly the changes of a host, and makes non
   const state = () =>
     on(
       monitoring,
-      "find /etc /usr/local /opt/halo/current /var/lib/halo -xdev -type f -printf '%p %m %u %C@\\n' | sort | sha256sum; systemctl show -p ActiveEnterTimestamp prometheus prometheus-node-exporter nginx",
+      "find /etc /usr/local /opt -xdev -type f -printf '%p %m %u %C@\\n' | sort | sha256sum; systemctl show -p ActiveEnterTimestamp prometheus prometheus-node-exporter nginx",
     );
   const check = async (settings: object) => {
     const { code, output } = await ansible(
