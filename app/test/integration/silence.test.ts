@@ -19,26 +19,19 @@ async function withServers(work: (redis: RedisServer, service: Service) => Promi
   }
 }
 
-async function timed(service: Service): Promise<{ status: number; ms: number }> {
-  const started = performance.now();
-  const response = await service.get("/");
-  await response.text();
-  return { status: response.status, ms: performance.now() - started };
-}
-
 // Both mostly wait, so they wait together.
 describe.concurrent("silence", () => {
   it("a service that was frozen drops the requests that waited, uncounted, then counts again", () =>
     withServers(async (redis, service) => {
-      expect((await timed(service)).status).toBe(200);
+      expect((await service.visit()).status).toBe(200);
       service.signal("SIGSTOP");
-      const waiting = Array.from({ length: 8 }, () => timed(service).then(({ status }) => status, String));
+      const waiting = Array.from({ length: 8 }, () => service.visit().then(({ status }) => status, String));
       await new Promise((resolve) => setTimeout(resolve, 8500)); // the test is that this much time passes
       service.signal("SIGCONT");
       expect(new Set(await Promise.all(waiting))).toEqual(new Set(["TypeError: fetch failed"]));
       expect(await redis.total()).toBe(1);
       const counted = () =>
-        timed(service).then(
+        service.visit().then(
           ({ status }) => status === 200,
           () => false,
         );
@@ -50,17 +43,17 @@ describe.concurrent("silence", () => {
     withServers(async (redis, service) => {
       await redis.signal("SIGTERM");
       await redis.start({ "tcp-backlog": 1 });
-      await until("a counted visit", async () => (await timed(service)).status === 200, 2000);
+      await until("a counted visit", async () => (await service.visit()).status === 200, 2000);
       for (let i = 0; i < 3; i++) {
         await redis.signal("SIGSTOP");
         const queue = Array.from({ length: 4 }, () => connect(redis.port, "127.0.0.1").on("error", () => {})); // fills the backlog: no SYN is answered
-        expect((await timed(service)).status).toBe(503); // opens the breaker; the connection is given up later
-        await until("silence", async () => (await timed(service)).ms >= RECONNECT_MS, 5000);
-        const { status, ms } = await timed(service);
+        expect((await service.visit()).status).toBe(503); // opens the breaker; the connection is given up later
+        await until("silence", async () => (await service.visit()).ms >= RECONNECT_MS, 5000);
+        const { status, ms } = await service.visit();
         expect([status, ms >= RECONNECT_MS, ms < 1000]).toEqual([503, true, true]);
         for (const socket of queue) socket.destroy();
         await redis.signal("SIGCONT");
-        expect((await timed(service)).status).toBe(200);
+        expect((await service.visit()).status).toBe(200);
       }
     }));
 });

@@ -16,6 +16,8 @@ export const NODE_ENVIRONMENT = {
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? "",
 };
 
+type TimedVisit = { status: number; ms: number; response: Response; body: Record<string, unknown> };
+
 /** The real service as a process of its own. */
 export class Service {
   readonly port: number;
@@ -90,6 +92,14 @@ export class Service {
 
   get(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(this.url + path, init);
+  }
+
+  /** Visits the page; gives the answer with the ms until its body was read. */
+  async visit(): Promise<TimedVisit> {
+    const started = performance.now();
+    const response = await this.get("/");
+    const body = (await response.json()) as Record<string, unknown>;
+    return { status: response.status, ms: performance.now() - started, response, body };
   }
 
   signal(name: NodeJS.Signals): void {
