@@ -25,7 +25,7 @@ test("beside one that was killed none starts, and the command that it prints und
   expect(await on("backend1", left)).toBe("");
 });
 
-const chosen = ["worker", "redis", ...(wholeNight ? ["blackhole", "postgres", "nginx"] : [])];
+const chosen = ["worker", ...(wholeNight ? ["redis", "blackhole", "postgres", "nginx"] : [])];
 
 test("a chosen set of drills: every budget holds, and a table says so", async () => {
   const { code, output } = await sh(["ops/run", "drill", ...chosen]);

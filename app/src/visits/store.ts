@@ -4,7 +4,7 @@ import type { RedisMeter } from "../metrics/redis.ts";
 import { COUNT_FUNCTION, idInRedis, TOTAL_KEY } from "./function.ts";
 
 /** A visit waits for Redis at most this long, in ms; with one tick and the response that stays below the promised second. */
-export const REQUEST_TIMEOUT_MS = 800;
+export const REQUEST_TIMEOUT_MS = 900;
 /**
  * While attempts to connect time out, a visit waits this long for the next attempt, in ms: a request that reaches a backend
  * after a network failure shows that the failure is over. A little above one attempt and the pause before it (redis.ts).
