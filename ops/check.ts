@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { runCommand } from "./lib/cli.ts";
-import { overBudget, runChecks, slowness, total, totals } from "./suites/suites.ts";
+import { overBudget, reportSlowness, runChecks, slowness, total, totals } from "./suites/suites.ts";
 
 const usage = {
   check: `runs every check that needs no root and no hosts
@@ -18,7 +18,7 @@ Example: npm run check`,
 await runCommand(async (args) => {
   parseArgs({ args, options: {} });
   const slow = slowness();
-  if (slow > 1) console.log(`This machine takes ${slow.toFixed(1)} times as long now as the one that set the budgets`);
+  reportSlowness(slow);
   const all = await runChecks(slow);
   all.failures.push(...overBudget("npm run check", performance.now() / 1000, totals.check, slow, all.tests));
   console.log(total(all));

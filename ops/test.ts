@@ -7,6 +7,7 @@ import {
   add,
   overBudget,
   refuseForeignLab,
+  reportSlowness,
   runChecks,
   runSuite,
   type SuiteName,
@@ -52,6 +53,7 @@ await runCommand(async ([which, ...args]) => {
     "ansible-core",
   ]);
   const slow = slowness();
+  reportSlowness(slow);
   console.log(`\nWithout hosts (${elapsed()})`);
   const all = await runChecks(slow);
   try {
