@@ -12,7 +12,8 @@ COUNTER = "v:drill"
 
 
 def redis(*command, **options):
-    run = subprocess.run(["halo-redis-cli", "-e", *command], capture_output=True, check=True, timeout=60, **options)
+    # 60,000 ids take an emulated CPU minutes.
+    run = subprocess.run(["halo-redis-cli", "-e", *command], capture_output=True, check=True, timeout=300, **options)
     return run.stdout.decode().replace("\r", "")
 
 
