@@ -128,7 +128,8 @@ export class PostgresServer {
     const server = this.#process;
     if (!server || !this.#running) return;
     const gone = once(server, "exit");
-    // First the one that would make others.
+    // A stopped server makes no process that the list would lack.
+    if (name !== "SIGINT") server.kill("SIGSTOP");
     const pids = [server.pid as number, ...(name === "SIGINT" ? [] : children(server.pid as number))];
     for (const pid of pids) {
       try {
