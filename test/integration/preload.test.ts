@@ -48,11 +48,18 @@ async function postInFlight(each: App): Promise<{ finish: () => void; response: 
   return { finish, response };
 }
 
-const refused = (port: number) => () =>
-  once(connect(port, "127.0.0.1"), "connect").then(
-    ([socket]) => socket?.destroy() && false,
-    (error) => error.code === "ECONNREFUSED",
-  );
+/** Whether the port refuses new connections. */
+const refused = (port: number) => async () => {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
+  } finally {
+    socket.destroy();
+  }
+};
 
 describe("an app that knows nothing of Halo", () => {
   it.each<[string, (app: App) => void]>([
@@ -236,7 +243,7 @@ describe("the preload", () => {
   });
 
   it("leaves helpers as they are: their first messages, their end by a signal, and their end without work", async () => {
-    const child = spawnNode(["parent.cjs"], {}, new URL("programs", import.meta.url).pathname);
+    const child = spawnNode(["parent.cjs"], {}, new URL("programs", import.meta.url).pathname, "pipe");
     let output = "";
     child.stdout?.on("data", (chunk) => {
       output += chunk;
