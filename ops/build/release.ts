@@ -4,13 +4,11 @@ import { basename, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { pack } from "../lib/pack.ts";
 import { localPath, root } from "../lib/paths.ts";
+import { kept, nextRelease } from "../lib/releases.ts";
 import { copyFiles, revision, sourceFiles } from "../lib/source.ts";
 import { buildWeb } from "../web/build.ts";
-import { nextRelease } from "./id.ts";
 import { madeOnce } from "./madeOnce.ts";
 import { npm, packageJson, UNLOADED } from "./npm.ts";
-
-const kept = 5; // releases, as on the hosts; test/lint/copies.test.ts compares them
 
 /**
  * Builds the service with its production packages, and in web/ the files that the balancers serve.
