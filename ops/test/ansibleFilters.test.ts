@@ -3,19 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-
-const plugins = join(import.meta.dirname, "../../ansible/filter_plugins");
-
-/** Calls a filter with arguments as JSON. */
-function filter<T>(file: string, name: string, ...args: unknown[]): T {
-  const program = join(import.meta.dirname, "programs/filter.py");
-  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-I", "-S", program, plugins, file, name], {
-    input: JSON.stringify(args),
-    encoding: "utf8",
-  });
-  expect(stderr).toBe("");
-  return JSON.parse(stdout);
-}
+import { filter, plugins } from "./support/filter.ts";
 
 const groups: Record<string, string[]> = {
   all: ["front", "app1", "app2"],
@@ -178,7 +166,7 @@ test("Ansible prints each problem on a line of its own", () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-filters-"));
   try {
     const tasks = join(plugins, "../parts/check_inventory.yml");
-    const vars = { sites: [{ domain: "docs.test" }], firewall_services: services, halo_root: "/" };
+    const vars = { sites: [{ domain: "docs.test" }], apps: { shop: {} }, firewall_services: services, halo_root: "/" };
     const play = { hosts: "localhost", gather_facts: false, vars, tasks: [{ import_tasks: tasks }] };
     writeFileSync(join(folder, "play.yml"), JSON.stringify([play]));
     const { stdout } = spawnSync("ansible-playbook", ["--inventory", "localhost,", join(folder, "play.yml")], {
@@ -191,6 +179,7 @@ test("Ansible prints each problem on a line of its own", () => {
       },
     });
     expect(stdout).toMatch(/docs\.test needs ports or any_name_ports\n *sites\.yml: docs\.test needs paths\n/);
+    expect(stdout).toMatch(/\n *apps\.yml: shop: source: is missing; give a folder or a git address\n *Fix: /);
   } finally {
     rmSync(folder, { recursive: true });
   }
