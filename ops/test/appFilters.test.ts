@@ -39,7 +39,7 @@ test("a map with every key, and none, has no problem", () => {
     source: "git@git.test:you/shop.git",
     ref: "v1.2/next",
     path: "packages/api",
-    build: "npm run build",
+    build: "vite build",
     build_env: { API: "/api", CI: true, LEVEL: 3 },
     scripts: ["bcrypt", "@prisma/engines"],
     start: "node server.js",
