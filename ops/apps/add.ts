@@ -9,7 +9,7 @@ import { counterSite, sites } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { type Detected, detect, keysOf } from "./detect.ts";
-import { entryText, nameFor, portFor, refuseTaken, type Taken, withEntry } from "./entry.ts";
+import { entryText, nameFor, portFor, refuseTaken, reservedNames, type Taken, withEntry } from "./entry.ts";
 import { readProject } from "./project.ts";
 import { fetchSource, isAddress } from "./source.ts";
 import { printable } from "./text.ts";
@@ -77,10 +77,7 @@ function sourceFor(given: string): string {
 
 /** Names and domains that no app can have. */
 function taken(): Taken {
-  const names = new Map([
-    ["all", "every host's"],
-    ["runtime", "Halo's own"],
-  ]);
+  const names = new Map(reservedNames.map((name) => [name, "Halo's own"]));
   for (const service of Object.keys(firewallServices())) names.set(service, "a service's");
   for (const host of hosts())
     for (const each of [host.name, ...host.groups]) names.set(each, "a host's or a group's in the inventory");

@@ -45,7 +45,7 @@ export async function buildApp(
   return inWorkshop(name, bounds, async (shop, cache) => {
     const since = performance.now();
     say(`${name}: fetching ${entry.source}`);
-    const { revision, notes } = await fetchSource(entry, shop.app);
+    const { revision, notes } = await named(name, () => fetchSource(entry, shop.app));
     for (const file of OWN)
       if (lstatSync(join(shop.app, file), { throwIfNoEntry: false }))
         throw new UserError(
@@ -58,10 +58,10 @@ export async function buildApp(
     const id = `${time}-${revision}`;
     const project = await makeApp(name, entry, shop, cache, say);
     let size: Size = { bytes: 0, files: 0 };
-    const built = await pack(join("releases", name), id, (stage) => {
+    const built = await pack(join("releases", name), id, async (stage) => {
       const fill = entry.static ? copyStatic : copyRelease;
-      size = named(name, () => fill(entry, project, stage));
-      if (arch !== process.arch || process.platform !== "linux") named(name, () => refuseNative(stage, arch));
+      size = await named(name, () => fill(entry, project, stage));
+      if (arch !== process.arch || process.platform !== "linux") await named(name, () => refuseNative(stage, arch));
       writeFileSync(join(stage, "RELEASE"), `${id}\n`);
     });
     for (const old of releases().slice(0, -kept)) rmSync(localPath("releases", name, old));
@@ -71,9 +71,9 @@ export async function buildApp(
 }
 
 /** Runs a step whose UserErrors do not know the app's name. */
-function named<T>(name: string, step: () => T): T {
+async function named<T>(name: string, step: () => T | Promise<T>): Promise<T> {
   try {
-    return step();
+    return await step();
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${name}: ${error.message}`, error.hint) : error;
   }
@@ -87,7 +87,7 @@ async function makeApp(
   cache: string,
   say: (line: string) => void,
 ): Promise<Project> {
-  const project = named(name, () => readProject(shop.app, entry.path));
+  const project = await named(name, () => readProject(shop.app, entry.path));
   const { lock, manifest } = project;
   if (lock) say(`${name}: installing the packages of a lock with ${Object.keys(lock.packages).length - 1}`);
   await installPackages(name, project, entry.scripts ?? [], shop, cache);

@@ -9,7 +9,7 @@
  * install and build the app in a clone of it with the same rights. Its environment is clean all the same, and its
  * home is the build's folder, so nothing finds the caller's settings or tokens by the usual ways.
  */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import {
   accessSync,
   chmodSync,
@@ -61,6 +61,16 @@ export type Workshop = {
    */
   run(title: string, argv: string[], cwd: string, env?: Record<string, string>): Promise<void>;
 };
+
+/** A command with all of its environment. */
+type Command = { argv: string[]; env: Record<string, string> };
+type Attempt = Pick<SpawnSyncReturns<string>, "status" | "stdout" | "stderr" | "error">;
+
+/**
+ * The environment of root's part, unshare to setpriv. The build's own begins behind it: a package's program named mount, or a
+ * library that a variable of the build preloads, must not be root's.
+ */
+const ofRoot = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };
 
 const isRoot = () => process.getuid?.() === 0;
 const confine = fileURLToPath(new URL("confine.sh", import.meta.url));
@@ -179,17 +189,21 @@ export async function inWorkshop<T>(
       npm_config_audit: "false",
       ...settings,
     };
-    const wrapped = (argv: string[]): string[] => {
-      if (!user) return argv;
+    const wrapped = (argv: string[], more: Record<string, string> = {}): Command => {
+      const all = { ...env, ...more };
+      if (!user) return { argv, env: all };
       const limits = [user.uid, user.gid, bounds.fileMebibytes << 20].map(String);
       const namespaces = ["--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL", "--mount-proc"];
-      return ["unshare", ...namespaces, "sh", confine, ...limits, ...hidden(top), "--", ...argv];
+      const variables = Object.entries(all).map(([key, value]) => `${key}=${value}`);
+      const inside = ["env", "-i", ...variables, ...argv];
+      return { argv: ["unshare", ...namespaces, "sh", confine, ...limits, ...hidden(top), "--", ...inside], env: ofRoot };
     };
-    if (user) refuseWithoutNamespaces(wrapped(["true"]), home);
-    const npmVersion = placeTools(tools, program, (argv) => {
-      const [file = "", ...args] = wrapped(argv);
-      return spawnSync(file, args, { cwd: home, env, encoding: "utf8" });
-    });
+    const attempt = (argv: string[]) => {
+      const { argv: [file = "", ...args], env: variables } = wrapped(argv);
+      return spawnSync(file, args, { cwd: home, env: variables, encoding: "utf8" });
+    };
+    if (user) refuseWithoutNamespaces(attempt(["true"]));
+    const npmVersion = placeTools(tools, program, attempt);
     const log = localPath("logs", `build-${name}.log`);
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, "");
@@ -206,7 +220,7 @@ export async function inWorkshop<T>(
         own(home);
       },
       run: async (title, argv, cwd, more = {}) => {
-        const problem = await bounded(wrapped(argv), { cwd, env: { ...env, ...more }, log, until, top, bounds });
+        const problem = await bounded(wrapped(argv, more), { cwd, log, until, top, bounds });
         if (!problem) return;
         throw new UserError(
           `${name}: ${title} ${problem}\n${lastLines(log)}`,
@@ -220,8 +234,7 @@ export async function inWorkshop<T>(
   }
 }
 
-function refuseWithoutNamespaces([file = "", ...args]: string[], cwd: string): void {
-  const { status, stderr, error } = spawnSync(file, args, { cwd, encoding: "utf8" });
+function refuseWithoutNamespaces({ status, stderr, error }: Attempt): void {
   if (status !== 0)
     throw new UserError(
       `root cannot run foreign code apart from everything else on this machine: ${error?.message ?? stderr.trim()}`,
@@ -236,7 +249,7 @@ function refuseWithoutNamespaces([file = "", ...args]: string[], cwd: string): v
 function placeTools(
   tools: string,
   program: string,
-  run: (argv: string[]) => { status: number | null; stdout: string; stderr: string },
+  run: (argv: string[]) => Attempt,
 ): string {
   const bin = join(tools, "bin");
   let [node, npm] = [process.execPath, program];
@@ -268,10 +281,8 @@ function placeTools(
 type Bounded = { cwd: string; env: Record<string, string>; log: string; until: number; top: string; bounds: Bounds };
 
 /** Runs a command within the bounds, its output into the log; resolves with the problem, or undefined when all went well. */
-async function bounded(
-  [file = "", ...args]: string[],
-  { cwd, env, log, until, top, bounds }: Bounded,
-): Promise<string | undefined> {
+async function bounded({ argv, env }: Command, { cwd, log, until, top, bounds }: Bounded): Promise<string | undefined> {
+  const [file = "", ...args] = argv;
   const out = openSync(log, "a");
   // A group of its own, so that what an ordinary user's build leaves behind can be ended as well.
   const child = spawn(file, args, { cwd, env, stdio: ["ignore", out, out], detached: true });

@@ -10,6 +10,9 @@ const HEAD = ` Your own apps: a map from names to keys. ansible/filter_plugins/a
    migrate   a command that runs once before the first switch
    env, secrets      variables, and the ones that are generated once`;
 
+/** Names that no app can have, as ansible/filter_plugins/apps.py has them. */
+export const reservedNames = ["all", "runtime", "backup", "exporters", "pm2", "compile-cache", "current", "a"];
+
 /** A name as it can be a user's, a unit's and a folder's. */
 const nameRule = /^[a-z][a-z0-9-]{0,20}$/;
 const domainRule = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;

@@ -29,7 +29,7 @@ const flags = [
 
 /**
  * Installs a project's packages in the workshop, with devDependencies and optional ones, and runs the install scripts of the
- * packages that `scripts` names, and no others. The result is kept in .halo/packages/NAME for the next build with the same lock.
+ * packages that `scripts` names, and no others. The result is kept in .halo/installed/NAME for the next build with the same lock.
  *
  * @param cache the caller's npm cache: the archives that the lock names are taken from there by their hashes
  * @throws {UserError} for a name in `scripts` that the lock does not have, and where npm fails
@@ -52,7 +52,7 @@ export async function installPackages(
       "take it out of scripts in apps.yml, or correct its name",
     );
   const folder = join(shop.app, install);
-  const kept = localPath("packages", name, keyOf(project, scripts, shop));
+  const kept = localPath("installed", name, keyOf(project, scripts, shop));
   if (existsSync(kept)) {
     for (const path of nodeModules(kept)) {
       rmSync(join(shop.app, path), { recursive: true, force: true });
@@ -68,7 +68,7 @@ export async function installPackages(
   shop.handOver();
   await shop.run("npm ci", ["npm", "ci", "--prefer-offline", ...flags], folder);
   // By the build's user: what is at this path now may be a link to anywhere.
-  await shop.run("cp package-lock.json", ["cp", "--remove-destination", original, lockFile], folder);
+  await shop.run("cp package-lock.json", ["sh", "-c", 'rm -f "$2" && cp "$1" "$2"', "sh", original, lockFile], folder);
   if (scripts.length > 0)
     await shop.run(
       "npm rebuild",

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { add } from "../apps/add.ts";
-import { nameFor, portFor, withEntry } from "../apps/entry.ts";
+import { nameFor, portFor, reservedNames, withEntry } from "../apps/entry.ts";
 import { appsFile, defaultPort, parseApps } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
@@ -150,6 +150,13 @@ test.each([
   [".", "app"],
 ])("the name for %s is %s", (from, name) => {
   expect(nameFor(from)).toBe(name);
+});
+
+test("the reserved names are the ones that the playbooks refuse", () => {
+  for (const name of reservedNames)
+    expect(filter("apps", "app_problems", { [name]: { source: "x" } }, {}, {}, [], {})).toEqual([
+      `apps.yml: ${name}: the name ${name} is Halo's own; choose another one`,
+    ]);
 });
 
 test("a port is written where the one of the name is another app's", () => {

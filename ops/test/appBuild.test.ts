@@ -111,7 +111,7 @@ test("store: packages of the lock are in the release, and a second build with th
     expect(files).toContain(path);
   expect(text(first, "package-lock.json")).toBe(readFileSync(join(store.folder, "package-lock.json"), "utf8"));
   expect(text(first, "RELEASE.env")).toContain("HALO_START=src/server.js\n");
-  const [mark = ""] = globSync("packages/store/*/node_modules/pg", { cwd: local() });
+  const [mark = ""] = globSync("installed/store/*/node_modules/pg", { cwd: local() });
   writeFileSync(local(mark, "mark"), "");
   const second = await build("store", { source: store.address }, first.id);
   expect(inArchive(second)).toContain("node_modules/pg/mark");
@@ -129,7 +129,7 @@ test("store: packages of the lock are in the release, and a second build with th
   });
   store.commit();
   expect(inArchive(await build("store", { source: store.address }))).not.toContain("node_modules/pg/mark");
-  expect(readdirSync(local("packages/store"))).toHaveLength(1);
+  expect(readdirSync(local("installed/store"))).toHaveLength(1);
 });
 
 test("spa: the build has devDependencies and its variables; the release has the folder that is served, and nothing else", async () => {
@@ -338,6 +338,18 @@ describe("foreign code", () => {
     expect(found.written).toEqual(["EACCES", null]);
     expect(read).toEqual(["ENOENT", [], [], []]);
     expect(existsSync("/etc/halo-intruder")).toBe(false);
+  });
+
+  test.runIf(process.getuid?.() === 0)("runs no program of its own as root, whatever the program's name is", async () => {
+    const owned = local("owned");
+    const made = repository({}, { scripts: { start: "node server.js" } });
+    for (const name of ["mount", "prlimit", "setpriv", "sh", "env"]) {
+      made.put({ [`node_modules/.bin/${name}`]: `#!/bin/sh\nid -u >>${owned}\nexec /usr/bin/${name} "$@"\n` });
+      chmodSync(join(made.folder, "node_modules/.bin", name), 0o755);
+    }
+    made.commit();
+    await build("intruder", { source: made.address, build: "mount || true" });
+    expect(existsSync(owned)).toBe(false);
   });
 
   test("a link in the source cannot make the build's reader read elsewhere", async () => {
