@@ -60,7 +60,7 @@ export async function buildApp(
     let size: Size = { bytes: 0, files: 0 };
     const built = await pack(join("releases", name), id, async (stage) => {
       const fill = entry.static ? copyStatic : copyRelease;
-      size = await named(name, () => fill(entry, project, stage));
+      size = await named(name, () => fill(entry, project, stage, shop.owner));
       if (arch !== process.arch || process.platform !== "linux") await named(name, () => refuseNative(stage, arch));
       writeFileSync(join(stage, "RELEASE"), `${id}\n`);
     });
@@ -91,10 +91,10 @@ async function makeApp(
   const { lock, manifest } = project;
   if (lock) say(`${name}: installing the packages of a lock with ${Object.keys(lock.packages).length - 1}`);
   await installPackages(name, project, entry.scripts ?? [], shop, cache);
+  shop.handOver();
   const script = entry.build === undefined && manifest?.scripts.build !== undefined;
   if (script || entry.build) {
     say(`${name}: building (${entry.build || `the script build: ${printable(manifest?.scripts.build ?? "")}`})`);
-    shop.handOver();
     const env = Object.fromEntries(Object.entries(entry.build_env ?? {}).map(([key, value]) => [key, String(value)]));
     // The programs of the packages, nearest first, as npm finds them for a script.
     const bins = folders(project.path).map((path) => join(shop.app, path, "node_modules/.bin"));
@@ -112,9 +112,10 @@ async function makeApp(
 const folders = (path: string): string[] => (path === "." ? ["."] : [path, ...folders(dirname(path))]);
 
 /** Copies all that the app has when it runs, and writes how it starts. */
-function copyRelease(entry: Entry, project: Project, stage: string): Size {
+function copyRelease(entry: Entry, project: Project, stage: string, owner: number | undefined): Size {
   const caches = /(^|\/)(node_modules\/\.cache|\.git)$/;
-  const size = copyTree(project.folder, stage, { skip: (path) => caches.test(path) || OWN.includes(path), most: MOST });
+  const skip = (path: string) => caches.test(path) || OWN.includes(path);
+  const size = copyTree(project.folder, stage, { skip, owner, most: MOST });
   const path = normalize(entry.path ?? ".").replace(/\/$/, "");
   const place = join(stage, path);
   if (!existsSync(place))
@@ -201,7 +202,7 @@ function firstLine(file: string): string {
 }
 
 /** Copies the folder that the balancers serve as web/; files whose names begin with a dot stay out, .well-known apart. */
-function copyStatic(entry: Entry, project: Project, stage: string): Size {
+function copyStatic(entry: Entry, project: Project, stage: string, owner: number | undefined): Size {
   const folder = typeof entry.static === "object" ? entry.static.folder : (entry.static ?? ".");
   const from = join(project.folder, entry.path ?? ".", folder);
   if (!existsSync(from) || !lstatSync(realPath(from)).isDirectory())
@@ -211,7 +212,7 @@ function copyStatic(entry: Entry, project: Project, stage: string): Size {
     );
   const web = join(stage, "web");
   const left = /(^|\/)(\.(?!well-known$)[^/]*|node_modules)$/;
-  const size = copyTree(from, web, { within: project.folder, skip: (path) => left.test(path), most: MOST });
+  const size = copyTree(from, web, { within: project.folder, skip: (path) => left.test(path), owner, most: MOST });
   refuseLinks(web);
   if (size.files === 0)
     throw new UserError(`static: the folder ${folder} is empty`, "name the folder that the build writes in apps.yml");

@@ -53,7 +53,12 @@ export type Workshop = {
   npmVersion: string;
   /** The registry of the caller's npm. */
   registry: string;
-  /** Gives all of the app's files, and the home, to the build's user. */
+  /** The user whose files the build writes; undefined where it is the caller. */
+  owner: number | undefined;
+  /**
+   * Gives all of the app's files, and the home, to the build's user, once: later, one of them may be another name of a file
+   * elsewhere.
+   */
   handOver(): void;
   /**
    * Runs a command in a folder of the app to its end. Throws a UserError with its last lines when it fails, takes too long or
@@ -208,6 +213,7 @@ export async function inWorkshop<T>(
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, "");
     const until = Date.now() + bounds.minutes * 60_000;
+    let handed = false;
     const shop: Workshop = {
       app,
       tools,
@@ -215,7 +221,10 @@ export async function inWorkshop<T>(
       path,
       npmVersion,
       registry: settings.npm_config_registry ?? "",
+      owner: user?.uid,
       handOver: () => {
+        if (handed) return;
+        handed = true;
         own(app);
         own(home);
       },
@@ -278,7 +287,7 @@ function placeTools(
   return tried.stdout.trim();
 }
 
-type Bounded = { cwd: string; env: Record<string, string>; log: string; until: number; top: string; bounds: Bounds };
+type Bounded = { cwd: string; log: string; until: number; top: string; bounds: Bounds };
 
 /** Runs a command within the bounds, its output into the log; resolves with the problem, or undefined when all went well. */
 async function bounded({ argv, env }: Command, { cwd, log, until, top, bounds }: Bounded): Promise<string | undefined> {

@@ -76,9 +76,9 @@ export async function installPackages(
       folder,
     );
   keep(
-    shop.app,
+    shop,
     kept,
-    nodeModules(folder, "").map((path) => join(install, path)),
+    nodeModules(folder).map((path) => join(install, path)),
   );
 }
 
@@ -115,11 +115,11 @@ function nodeModules(top: string, path = ""): string[] {
 }
 
 /** Keeps installed packages, the last ones of an app alone. By one rename: a build that is killed leaves no half of it. */
-function keep(app: string, kept: string, modules: string[]): void {
+function keep({ app, owner }: Workshop, kept: string, modules: string[]): void {
   const parent = dirname(kept);
   rmSync(parent, { recursive: true, force: true });
   const making = `${parent}/.making-${process.pid}`;
-  for (const path of modules) copyTree(join(app, path), join(making, path), { within: app });
+  for (const path of modules) copyTree(join(app, path), join(making, path), { within: app, owner });
   if (modules.length > 0) renameSync(making, kept);
 }
 

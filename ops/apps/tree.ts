@@ -87,13 +87,20 @@ export function refuseLinks(folder: string): void {
  * root's and runs as root. Links stay links. They and `from` itself must stay
  * inside `within`. Gives its size.
  *
+ * @param options.owner the user whose files they are; undefined for any
+ *
  * @param skip leaves out a path, relative to `from`
  * @throws {UserError} for a link that leaves, a file of another kind, and for more than `most`
  */
 export function copyTree(
   from: string,
   to: string,
-  { within = from, skip = () => false, most }: { within?: string; skip?: (path: string) => boolean; most?: Size } = {},
+  {
+    within = from,
+    skip = () => false,
+    owner,
+    most,
+  }: { within?: string; skip?: (path: string) => boolean; owner?: number | undefined; most?: Size } = {},
 ): Size {
   const top = realPath(from);
   const border = realPath(within);
@@ -116,6 +123,9 @@ export function copyTree(
       if (most && (size.files > most.files || size.bytes > most.bytes)) throw tooMuch(most);
       if (state.isSymbolicLink()) symlinkSync(linkWithin(file, border), join(to, below));
       else if (state.isFile()) {
+        // Foreign code may have given another user's file a second name, where the kernel does not forbid it.
+        if (owner !== undefined && state.uid !== owner)
+          throw new UserError(`${below} belongs to another user`, "let the build write it by itself, then run this again");
         // Not copyFile, which copies the owner and the mode with the bytes.
         writeFileSync(join(to, below), readFileSync(file));
         chmodSync(join(to, below), state.mode & 0o100 ? 0o755 : 0o644);

@@ -41,8 +41,10 @@ export function parseApps(text: string): App[] {
   }
   if (given !== null && given !== undefined && (typeof given !== "object" || Array.isArray(given)))
     throw wrong("apps has to be a map from names to keys");
-  return Object.entries(given ?? {}).map(([name, entry]) => {
-    if (typeof entry?.source !== "string") throw wrong(`${name}: source: is missing; give a folder or a git address`);
+  return Object.entries(given ?? {}).map(([name, keys]) => {
+    // A key without a value is as good as none.
+    const entry = Object.fromEntries(Object.entries(keys ?? {}).filter(([, value]) => value !== null)) as Entry;
+    if (typeof entry.source !== "string") throw wrong(`${name}: source: is missing; give a folder or a git address`);
     return { name, source: entry.source, domains: entry.domains ?? [], port: entry.port ?? defaultPort(name), entry };
   });
 }

@@ -273,5 +273,7 @@ describe("a copied tree", () => {
     symlinkSync("/etc", join(folder, "from/etc"));
     const out = () => copyTree(join(folder, "from/etc"), join(folder, "out"), { within: join(folder, "from") });
     expect(out).toThrow("leads out of the source");
+    const other = () => copyTree(join(folder, "from"), join(folder, "out"), { owner: (process.getuid?.() ?? 0) + 1 });
+    expect(other).toThrow("a belongs to another user");
   });
 });
