@@ -48,11 +48,18 @@ async function postInFlight(each: App): Promise<{ finish: () => void; response: 
   return { finish, response };
 }
 
-const refused = (port: number) => () =>
-  once(connect(port, "127.0.0.1"), "connect").then(
-    ([socket]) => socket?.destroy() && false,
-    (error) => error.code === "ECONNREFUSED",
-  );
+/** Whether the port refuses new connections. */
+const refused = (port: number) => async () => {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
+  } finally {
+    socket.destroy();
+  }
+};
 
 describe("an app that knows nothing of Halo", () => {
   it.each<[string, (app: App) => void]>([
@@ -72,6 +79,20 @@ describe("an app that knows nothing of Halo", () => {
     const answer = await response;
     expect(await answer.text()).toBe("sent before the stop, and after it");
     expect(answer.headers.get("connection")).toBe("close");
+    expect(await app.exit).toBe(0);
+  });
+
+  it("answers the first request of a connection that it accepted last", async () => {
+    app = await App.start("plain");
+    const socket = connect(app.port, "127.0.0.1");
+    await once(socket, "connect");
+    // Another one that is answered was accepted later.
+    await app.get("/");
+    app.child.kill("SIGTERM");
+    const isRefused = refused(app.port);
+    while (!(await isRefused()));
+    socket.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    expect(`${(await once(socket, "data"))[0]}`).toMatch(/^HTTP\/1\.1 200 OK\r\n(.*\r\n)*Connection: close\r\n/);
     expect(await app.exit).toBe(0);
   });
 
@@ -197,15 +218,18 @@ describe("metrics", () => {
 
   it("takes the port over from the process before it, which gives it up when its stop begins", async () => {
     const metrics = { HALO_METRICS_PORT: String(await freePort()), HALO_RUNTIME: root };
-    const started = () =>
-      readMetrics(`http://127.0.0.1:${metrics.HALO_METRICS_PORT}`).then((all) => all.get("process_start_time_seconds"));
+    const release = async () => {
+      const all = await readMetrics(`http://127.0.0.1:${metrics.HALO_METRICS_PORT}`);
+      return [...all.keys()].find((name) => name.startsWith("service_release_info"));
+    };
     const old = await App.start("plain", metrics);
     try {
-      const before = await until("its metrics", started);
-      app = await App.start("plain", metrics);
+      await until("its metrics", release);
+      app = await App.start("plain", metrics, { release: "B" });
       const { finish, response } = await postInFlight(old);
+      expect(await release()).toContain('"A"');
       old.child.kill("SIGTERM");
-      await until("the new one's metrics", async () => ((await started()) ?? 0) > before);
+      await until("the new one's metrics", async () => (await release())?.includes('"B"'));
       expect(old.child.exitCode).toBe(null);
       finish();
       expect((await response).status).toBe(200);
@@ -230,13 +254,13 @@ describe("the preload", () => {
   });
 
   it("reports a missing RELEASE once, and the app runs", async () => {
-    app = await App.start("plain", {}, { release: false });
+    app = await App.start("plain", {}, { named: false });
     expect((await app.get("/")).headers.get("x-served-by")).toBe("backend7");
     expect(app.output.split("halo preload: X-Release")).toHaveLength(2);
   });
 
   it("leaves helpers as they are: their first messages, their end by a signal, and their end without work", async () => {
-    const child = spawnNode(["parent.cjs"], {}, new URL("programs", import.meta.url).pathname);
+    const child = spawnNode(["parent.cjs"], {}, new URL("programs", import.meta.url).pathname, "pipe");
     let output = "";
     child.stdout?.on("data", (chunk) => {
       output += chunk;

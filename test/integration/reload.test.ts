@@ -65,3 +65,16 @@ describe("in fork mode a reload of one backend after the other refuses some requ
     expect(releasesOf(traffic)).toEqual(["A", "B"]);
   });
 });
+
+it("kills an app that never ends after its deadline, and loses no request but the ones it still has", async () => {
+  releases = await Releases.make("stubborn", ["A", "B"]);
+  const short = { LAME_DUCK_MS: 500, SHUTDOWN_DEADLINE_MS: 100 };
+  const backend = await Pm2.start(releases, "cluster", { STUBBORN: "deaf", ...short });
+  backends = [backend];
+  const [old] = await backend.list();
+  const { traffic, stop } = startTraffic([backend.port]);
+  await until("load", () => traffic.answers.length > 50);
+  await release("B", backend, traffic);
+  expectAllAnswered(await stop());
+  expect(() => process.kill(old?.pid ?? 0, 0)).toThrow("ESRCH");
+});

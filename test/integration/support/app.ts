@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { NODE, NODE_ENVIRONMENT } from "../../../app/test/integration/support/service.ts";
@@ -9,12 +10,12 @@ import { Releases } from "./releases.ts";
 
 export const PRELOAD = join(root, "ansible/roles/app/files/preload.cjs");
 
-/** The Node of production with a program and the preload, and a channel for messages as from PM2. */
-export function spawnNode(args: string[], env: NodeJS.ProcessEnv, cwd: string): ChildProcess {
+/** The Node of production with a program and the preload, and a channel for messages as from PM2; `output` is a file's descriptor. */
+export function spawnNode(args: string[], env: NodeJS.ProcessEnv, cwd: string, output: "pipe" | number): ChildProcess {
   return spawn(NODE, ["--require", PRELOAD, ...args], {
     cwd,
     env: { ...NODE_ENVIRONMENT, ...env },
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", output, output, "ipc"],
   });
 }
 
@@ -23,30 +24,37 @@ export class App {
   readonly port: number;
   readonly child: ChildProcess;
   readonly releases: Releases;
+  readonly log: string;
   /** The exit status, or the signal that ended it. */
   readonly exit: Promise<number | string | null>;
-  output = "";
   readonly messages: unknown[] = [];
 
-  private constructor(port: number, child: ChildProcess, releases: Releases) {
+  private constructor(port: number, env: Record<string, string>, releases: Releases) {
     this.port = port;
-    this.child = child;
     this.releases = releases;
-    this.exit = new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal)));
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on("data", (chunk) => {
-        this.output += chunk;
-      });
-    child.on("message", (message) => this.messages.push(message));
+    this.log = `${releases.folder}.log`;
+    const output = openSync(this.log, "w");
+    this.child = spawnNode(["server.js"], env, releases.current, output);
+    closeSync(output);
+    this.exit = new Promise((resolve) => this.child.once("close", (code, signal) => resolve(code ?? signal)));
+    this.child.on("message", (message) => this.messages.push(message));
   }
 
-  /** Starts it without waiting for anything. */
-  static async launch(name: string, env: Record<string, string> = {}, { release = true } = {}): Promise<App> {
-    const releases = await Releases.make(name, ["A"]);
-    if (!release) await rm(join(releases.of("A"), "RELEASE"));
+  /**
+   * Starts it without waiting for anything.
+   *
+   * @param named whether the release has a file RELEASE
+   */
+  static async launch(
+    name: string,
+    env: Record<string, string> = {},
+    { release = "A", named = true } = {},
+  ): Promise<App> {
+    const releases = await Releases.make(name, [release]);
+    if (!named) await rm(join(releases.of(release), "RELEASE"));
     const port = env.PORT ?? String(await freePort());
     const own = { PORT: port, HALO_PORT: port, HALO_NAME: "backend7", HALO_HOST: "127.0.0.1", ...env };
-    return new App(Number(port), spawnNode(["server.js"], own, releases.current), releases);
+    return new App(Number(port), own, releases);
   }
 
   /** Starts it and waits until it answers. */
@@ -56,9 +64,15 @@ export class App {
       await until(`${name} to answer`, async () => (await app.get("/")).ok);
       return app;
     } catch (error) {
+      const { output } = app;
       await app.destroy();
-      throw new Error(`${error}; it printed:\n${app.output}`, { cause: error });
+      throw new Error(`${error}; it printed:\n${output}`, { cause: error });
     }
+  }
+
+  /** All that it has printed so far. */
+  get output(): string {
+    return readFileSync(this.log, "utf8");
   }
 
   get(path: string, init: RequestInit = {}): Promise<Response> {
@@ -69,5 +83,6 @@ export class App {
     this.child.kill("SIGKILL");
     await this.exit;
     await this.releases.remove();
+    await rm(this.log, { force: true });
   }
 }

@@ -17,7 +17,7 @@ type Listed = { pid: number; pm2_env: { status: string; restart_time: number } }
 /** A pm2-runtime of its own with one app and the preload, as a backend's unit starts it. */
 export class Pm2 {
   readonly port: number;
-  readonly #dir: string;
+  readonly dir: string;
   readonly #env: NodeJS.ProcessEnv;
   readonly #runtime: ChildProcess;
   readonly exit: Promise<number | null>;
@@ -25,7 +25,7 @@ export class Pm2 {
 
   private constructor(port: number, dir: string, env: NodeJS.ProcessEnv) {
     this.port = port;
-    this.#dir = dir;
+    this.dir = dir;
     this.#env = env;
     this.#runtime = spawn(join(BIN, "pm2-runtime"), ["start", join(dir, "app.config.json")], { cwd: dir, env });
     this.exit = new Promise((resolve) => this.#runtime.once("close", resolve));
@@ -86,7 +86,7 @@ export class Pm2 {
 
   /** Runs one command of PM2. */
   async command(...args: string[]): Promise<string> {
-    return (await promisify(execFile)(join(BIN, "pm2"), args, { env: this.#env, cwd: this.#dir })).stdout;
+    return (await promisify(execFile)(join(BIN, "pm2"), args, { env: this.#env, cwd: this.dir })).stdout;
   }
 
   async list(): Promise<Listed[]> {
@@ -97,6 +97,6 @@ export class Pm2 {
   async destroy(): Promise<void> {
     if (this.#runtime.exitCode === null) this.#runtime.kill("SIGTERM");
     await this.exit;
-    await rm(this.#dir, { recursive: true, force: true });
+    await rm(this.dir, { recursive: true, force: true });
   }
 }

@@ -69,7 +69,7 @@ export function startTraffic(ports: number[]): { traffic: Traffic; stop: () => P
     while (running) {
       const due = performance.now() + EACH_MS;
       await send(agents, count % 10 === 9 ? "POST" : "GET");
-      await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
       // A connection that the backend has closed by now is known to be closed two turns of the event loop later.
       for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
     }

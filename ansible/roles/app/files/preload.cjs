@@ -21,7 +21,7 @@ const SIGNALS = ["SIGINT", "SIGTERM"];
 /** nginx must close idle connections first, or it sends a request on one that is closing here: above each of its keepalive_timeout. */
 const KEEP_ALIVE_MS = 75_000;
 const SWEEP_MS = 50;
-/** In an app that clusters itself: from the last new connection until its workers take none, for the ones that are on their way. */
+/** From the last new connection until the first close of an idle one: a connection is idle until its first request arrives. */
 const ON_THE_WAY_MS = 250;
 /** Time for the workers of an app that clusters itself to end after their own deadline. PM2's SIGKILL comes 2 s after the deadline. */
 const GRACE_MS = 1000;
@@ -65,7 +65,7 @@ const guarded = (part, fix, work) =>
       report(part, error?.message ?? error, fix);
     }
   };
-const DEFECT = "report this as a defect of Halo; HALO_PRELOAD=0 (preload: false) switches the preload off";
+const DEFECT = "report this as a defect of Halo; HALO_PRELOAD=0 switches the preload off";
 
 /** Whether PM2 or systemd started this process, not the app itself: its children inherit the variable, and have another parent. */
 const first = process.env.HALO_PRELOAD_PID === undefined;
@@ -77,6 +77,8 @@ const late = process.env.HALO_PRELOAD_LATE !== undefined;
 const known = new WeakSet();
 const listening = new Set();
 const sockets = new Set();
+/** The servers that accept no connection any more, each with a promise of its last one's end. */
+const draining = new WeakMap();
 /** The listening sockets that this process accepts connections from for the workers of an app that clusters itself. */
 const shared = new Set();
 let metricsServer;
@@ -123,13 +125,21 @@ const share = guarded("the sockets of workers", DEFECT, (server) => {
   if (cluster.isPrimary) setImmediate(() => server._handle === null && shared.add(socket));
 });
 
+const { close, listen } = net.Server.prototype;
+
 function watchServers() {
-  const { listen } = net.Server.prototype;
   net.Server.prototype.listen = function (...args) {
     if (late) return this;
     if (!(this instanceof Server)) this.once("listening", () => share(this));
     else if (this !== metricsServer) adopt(this);
     return listen.apply(this, args);
+  };
+  // The app's own handlers come when the server is closed already; they close it again, and an error might end them early.
+  net.Server.prototype.close = function (callback) {
+    const closed = draining.get(this);
+    if (!closed) return close.call(this, callback);
+    if (typeof callback === "function") closed.then(() => process.nextTick(() => callback.call(this)));
+    return this;
   };
   // In an app that clusters itself its workers listen, and PM2 knows only the process that forked them.
   if (cluster.isPrimary) cluster.on("listening", (_worker, address) => sayReady(address));
@@ -212,15 +222,14 @@ function takeSignals() {
 /** @returns whether there was something to do, as process.emit does */
 function begin(event, args) {
   const workers = Object.values(cluster.workers ?? {});
-  // A tool, or a process without a server yet: nobody waits for it.
-  if (listening.size === 0 && workers.length === 0) return handOver(event, args, false);
+  if (listening.size === 0 && workers.length === 0) return passOn(event, args);
   phase = "stopping";
   const signal = event === "message" ? "SIGTERM" : event;
   const end = performance.now() + number("LAME_DUCK_MS", 500) + number("SHUTDOWN_DEADLINE_MS", 8000);
   drain(workers, signal)
     .catch((error) => report("the graceful stop", error.message, DEFECT))
     // Outside of the promise, so that an error of the app's handlers is an uncaught exception, as ever.
-    .then(() => setImmediate(handOver, event, args, true, end));
+    .then(() => setImmediate(handOver, event, args, end));
   return true;
 }
 
@@ -228,19 +237,20 @@ async function drain(workers, signal) {
   closeMetrics();
   const gone = workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
   for (const worker of workers) worker.process.kill(signal);
+  // In an app that clusters itself its workers still take the last connections that the process before them has accepted.
   const more = cluster.isWorker && !first ? ON_THE_WAY_MS : 0;
   await new Promise((resolve) => setTimeout(resolve, number("LAME_DUCK_MS", 500) + more));
-  // Connections that wait to be accepted, and requests that wait to be read, are so now: a close would reset them.
+  // Connections that wait to be accepted are so now; the close would reset them.
   await new Promise(setImmediate);
-  // A worker that stops at the same moment would not take a connection that is accepted here.
   for (const socket of shared) socket.close();
   const servers = [...listening];
-  const closed = servers.map(closeServer);
-  // close() ends the connections that are idle now, but none that becomes idle later. Requests that have arrived are read first.
+  const closed = servers.map(stopAccepting);
   const closeIdle = () => {
     for (const server of servers) server.closeIdleConnections?.();
   };
-  const sweep = setInterval(setImmediate, SWEEP_MS, closeIdle);
+  const from = performance.now() + ON_THE_WAY_MS;
+  // By setImmediate, so that requests which have arrived are read first.
+  const sweep = setInterval(() => performance.now() > from && setImmediate(closeIdle), SWEEP_MS);
   const within = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
   const deadline = number("SHUTDOWN_DEADLINE_MS", 8000);
   await Promise.all([
@@ -252,41 +262,41 @@ async function drain(workers, signal) {
   for (const socket of sockets) socket.destroy();
 }
 
-/** Closes a server, and lets the app close it again without an error. */
-function closeServer(server) {
-  const closed = new Promise((resolve) => Server.prototype.close.call(server, resolve));
-  server.close = function (callback) {
-    if (typeof callback === "function") closed.then(() => process.nextTick(() => callback.call(this)));
-    return this;
-  };
+/** Closes a server, but none of its connections: http's close would end the idle ones at once. */
+function stopAccepting(server) {
+  const closed = new Promise((resolve) => close.call(server, resolve));
+  draining.set(server, closed);
   return closed;
 }
 
-/** Gives the signal or the message to the app's own listeners, or ends the process. */
-function handOver(event, args, served, end) {
+/** A tool, or a process without a server yet, has nothing to finish: all is as without this file. */
+function passOn(event, args) {
+  if (emit.call(process, event, ...args)) return true;
+  // An event that the app has emitted itself is no signal.
+  if (SIGNALS.includes(event) && args.length > 0) {
+    phase = "stopped";
+    unwatch(event);
+    process.kill(process.pid, event);
+  }
+  return false;
+}
+
+/** Gives the signal or the message to the app's own listeners after the last request, or ends the process. */
+function handOver(event, args, end) {
   phase = "stopped";
   for (const signal of SIGNALS) if (process.listenerCount(signal) === 0) unwatch(signal);
-  if (event === "message") {
-    // PM2's own listener knows one other message.
-    const own = process.listeners("message").filter((each) => each !== noop && !/log:reload/.test(String(each)));
-    const heard = emit.call(process, event, ...args);
-    if (!served) return heard;
-    if (own.length > 0) {
-      // They may be for other messages, so the process ends in any case.
-      setTimeout(() => process.exit(0), Math.max(end - performance.now(), GRACE_MS)).unref();
-      return heard;
-    }
-  } else if (emit.call(process, event, ...args)) return true;
-  else if (!served) {
-    // A parent that waits for a tool expects the signal. An event that the app emits itself is none.
-    if (args.length > 0) process.kill(process.pid, event);
-    return false;
+  // PM2's own listener knows one other message.
+  const own = process.listeners(event).filter((each) => each !== noop && !/log:reload/.test(String(each)));
+  emit.call(process, event, ...args);
+  if (own.length > 0) {
+    // The app's listeners may be for other messages, so the process ends in any case.
+    if (event === "message") setTimeout(() => process.exit(0), Math.max(end - performance.now(), GRACE_MS)).unref();
+    return;
   }
   // PM2 sends SIGINT, and many apps know SIGTERM only.
   const others = SIGNALS.filter((signal) => signal !== event);
-  if (others.some((signal) => emit.call(process, signal, signal, constants.signals[signal]))) return true;
-  // Unlike the signal, an exit keeps Node's compile cache.
-  process.exit(0);
+  // Unlike a signal, an exit keeps Node's compile cache.
+  if (!others.some((signal) => emit.call(process, signal, signal, constants.signals[signal]))) process.exit(0);
 }
 
 // ---- Metrics
