@@ -1,7 +1,7 @@
 // An app with one of six faults: STUBBORN names it.
 const { createServer } = require("node:http");
 
-const { PORT, STUBBORN } = process.env;
+const { PORT, STUBBORN, AFTER_MS = 2000 } = process.env;
 const server = createServer((_req, res) => res.writeHead(STUBBORN === "lost" ? 404 : 200).end("hello\n"));
 
 if (STUBBORN === "silent") {
@@ -11,7 +11,7 @@ if (STUBBORN === "silent") {
 else if (STUBBORN === "loopback") server.listen(PORT, "127.0.0.1");
 else server.listen(PORT);
 
-if (STUBBORN === "crash") setTimeout(() => JSON.parse("no settings"), 2000);
+if (STUBBORN === "crash") setTimeout(() => JSON.parse("no settings"), Number(AFTER_MS));
 if (STUBBORN === "deaf") {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => console.log(`${signal} is ignored`));
   setInterval(() => {}, 1000);
