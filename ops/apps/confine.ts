@@ -201,10 +201,16 @@ export async function inWorkshop<T>(
       const namespaces = ["--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL", "--mount-proc"];
       const variables = Object.entries(all).map(([key, value]) => `${key}=${value}`);
       const inside = ["env", "-i", ...variables, ...argv];
-      return { argv: ["unshare", ...namespaces, "sh", confine, ...limits, ...hidden(top), "--", ...inside], env: ofRoot };
+      return {
+        argv: ["unshare", ...namespaces, "sh", confine, ...limits, ...hidden(top), "--", ...inside],
+        env: ofRoot,
+      };
     };
     const attempt = (argv: string[]) => {
-      const { argv: [file = "", ...args], env: variables } = wrapped(argv);
+      const {
+        argv: [file = "", ...args],
+        env: variables,
+      } = wrapped(argv);
       return spawnSync(file, args, { cwd: home, env: variables, encoding: "utf8" });
     };
     if (user) refuseWithoutNamespaces(attempt(["true"]));
@@ -255,11 +261,7 @@ function refuseWithoutNamespaces({ status, stderr, error }: Attempt): void {
  * Puts node, npm and npx into tools/bin; gives npm's version. Where the build's user cannot reach the real ones, for example
  * in root's home, they are copied.
  */
-function placeTools(
-  tools: string,
-  program: string,
-  run: (argv: string[]) => Attempt,
-): string {
+function placeTools(tools: string, program: string, run: (argv: string[]) => Attempt): string {
   const bin = join(tools, "bin");
   let [node, npm] = [process.execPath, program];
   let tried = run([node, npm, "--version"]);

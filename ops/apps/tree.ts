@@ -125,7 +125,10 @@ export function copyTree(
       else if (state.isFile()) {
         // Foreign code may have given another user's file a second name, where the kernel does not forbid it.
         if (owner !== undefined && state.uid !== owner)
-          throw new UserError(`${below} belongs to another user`, "let the build write it by itself, then run this again");
+          throw new UserError(
+            `${below} belongs to another user`,
+            "let the build write it by itself, then run this again",
+          );
         // Not copyFile, which copies the owner and the mode with the bytes.
         writeFileSync(join(to, below), readFileSync(file));
         chmodSync(join(to, below), state.mode & 0o100 ? 0o755 : 0o644);

@@ -59,7 +59,9 @@ describe("npm run add", () => {
       domains: [domain],
     });
     const commit = store.git("rev-parse", "HEAD").slice(0, 7);
-    expect(printed).toContain(`store: ${store.address} at ${commit}\n\nFound:\n  package.json: store 1.0.0; package-lock.json`);
+    expect(printed).toContain(
+      `store: ${store.address} at ${commit}\n\nFound:\n  package.json: store 1.0.0; package-lock.json`,
+    );
     expect(printed).toContain("\nAssumed:\n  redis: true (it uses ioredis)\n");
     expect(printed).toContain(`  port: ${defaultPort("store")} (it follows from the name)\n`);
     expect(printed).toContain("\nNeeds your decision:\n  .env.example names variables");
@@ -71,7 +73,19 @@ describe("npm run add", () => {
   test("takes a name, a domain, a ref, a folder and a start, and what it writes has no problem", async () => {
     const mono = source("mono");
     mono.git("tag", "v1");
-    await add([mono.address, "--name", "api", "--domain", "api.test", "--ref", "v1", "--path", "packages/api", "--start", "node lib/server.js"]);
+    await add([
+      mono.address,
+      "--name",
+      "api",
+      "--domain",
+      "api.test",
+      "--ref",
+      "v1",
+      "--path",
+      "packages/api",
+      "--start",
+      "node lib/server.js",
+    ]);
     const spa = source("spa");
     vi.stubEnv("INIT_CWD", join(spa.folder, ".."));
     await add(["spa"]);
@@ -82,20 +96,29 @@ describe("npm run add", () => {
     vi.unstubAllEnvs();
     const apps = parseApps(readFileSync(file(), "utf8"));
     expect(Object.fromEntries(apps.map(({ name, entry }) => [name, entry]))).toEqual({
-      api: { source: mono.address, ref: "v1", path: "packages/api", start: "node lib/server.js", domains: ["api.test"] },
+      api: {
+        source: mono.address,
+        ref: "v1",
+        path: "packages/api",
+        start: "node lib/server.js",
+        domains: ["api.test"],
+      },
       spa: { source: spa.folder, static: "dist", domains: [`spa.${counterSite().domain}`] },
       jobs: { source: "examples/jobs", domains: [`jobs.${counterSite().domain}`] },
     });
     const all = hosts();
     const names = [...new Set(all.flatMap((host) => host.groups))];
-    const groups = Object.fromEntries(names.map((group) => [group, all.filter((host) => host.groups.includes(group)).map(({ name }) => name)]));
+    const groups = Object.fromEntries(
+      names.map((group) => [group, all.filter((host) => host.groups.includes(group)).map(({ name }) => name)]),
+    );
     const map = Object.fromEntries(apps.map(({ name, entry }) => [name, entry]));
     const vars = Object.fromEntries(all.map((host) => [host.name, host.vars]));
     expect(filter("apps", "app_problems", map, groups, vars, sites(), firewallServices())).toEqual([]);
   });
 
   test("leaves the comments and the other entries as they are", async () => {
-    const before = "# mine\napps:\n  # the first one\n  desk: # ours\n    source: ../desk # a folder\n    domains: [desk.test]\n\n  # behind it\nother: 1\n";
+    const before =
+      "# mine\napps:\n  # the first one\n  desk: # ours\n    source: ../desk # a folder\n    domains: [desk.test]\n\n  # behind it\nother: 1\n";
     writeFileSync(file(), before);
     await add([source().address, "--domain", "plain.test"]);
     const text = readFileSync(file(), "utf8");
@@ -132,7 +155,9 @@ describe("npm run add", () => {
 
   test("writes nothing that Ansible would evaluate, and prints nothing that a terminal obeys", async () => {
     const evil = "web: node server.js\nrelease: node {{ lookup('pipe', 'touch /tmp/x') }}\n";
-    await expect(add([source("plain", { Procfile: evil }).address])).rejects.toThrow(problem("which Ansible evaluates", "take the braces out"));
+    await expect(add([source("plain", { Procfile: evil }).address])).rejects.toThrow(
+      problem("which Ansible evaluates", "take the braces out"),
+    );
     expect(existsSync(file())).toBe(false);
     const manifest = { name: "\u001b]0;title\u0007\u001b[31mred", scripts: { start: "node server.js" } };
     await add([source("plain", { "package.json": JSON.stringify(manifest) }).address]);

@@ -116,13 +116,7 @@ test("store: packages of the lock are in the release, and a second build with th
   const second = await build("store", { source: store.address }, first.id);
   expect(inArchive(second)).toContain("node_modules/pg/mark");
   // The archives are of the caller, whoever ran the build.
-  expect(new Set(owners(second))).toEqual(
-    new Set(
-      ["drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"].map(
-        (mode) => `${mode} ${owners(second)[0]?.split(" ")[1]}`,
-      ),
-    ),
-  );
+  expect(new Set(owners(second).map((each) => each.split(" ")[1])).size).toBe(1);
   expect(process.getuid?.() !== 0 || owners(second)[0] === "drwxr-xr-x root/root").toBe(true);
   store.put({
     "package-lock.json": readFileSync(join(store.folder, "package-lock.json"), "utf8").replace("store", "shop"),
@@ -148,7 +142,7 @@ test("spa: the build has devDependencies and its variables; the release has the 
   );
   // Without static it is an ordinary app, whose devDependencies stay out.
   const app = await build("spa", { source: spa.address, start: "node build.js" });
-  expect(inArchive(app).filter((path) => /node_modules\/(@?esbuild)/.test(path))).toEqual([]);
+  expect(inArchive(app).filter((path) => /node_modules\/@?esbuild.*[^/]$/.test(path))).toEqual([]);
   expect(inArchive(app)).toContain("dist/index.html");
 });
 
@@ -242,9 +236,13 @@ describe("a build that is wrong", () => {
 
   test("ends with its last lines, without characters that a terminal obeys", async () => {
     const made = failing("printf 'first\\n\\033[31mlast\\033]0;x\\007\\n'; exit 3");
-    await expect(build("wrong", { source: made.address })).rejects.toThrow(
-      problem(/^wrong: the build failed \(exit status 3\)\n\P{C}*\n? {2}first\n {2}last/u, "build-wrong.log"),
+    const { message, hint } = await build("wrong", { source: made.address }).then(
+      () => ({ message: "", hint: "" }),
+      (error) => error,
     );
+    expect(message).toMatch(/^wrong: the build failed \(exit status 3\)\n[\s\S]*\n {2}first\n {2}last$/);
+    expect(message.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+    expect(hint).toContain("build-wrong.log");
     expect(readdirSync(folder).filter((name) => name.startsWith("halo-build-"))).toEqual([]);
   });
 
@@ -340,17 +338,20 @@ describe("foreign code", () => {
     expect(existsSync("/etc/halo-intruder")).toBe(false);
   });
 
-  test.runIf(process.getuid?.() === 0)("runs no program of its own as root, whatever the program's name is", async () => {
-    const owned = local("owned");
-    const made = repository({}, { scripts: { start: "node server.js" } });
-    for (const name of ["mount", "prlimit", "setpriv", "sh", "env"]) {
-      made.put({ [`node_modules/.bin/${name}`]: `#!/bin/sh\nid -u >>${owned}\nexec /usr/bin/${name} "$@"\n` });
-      chmodSync(join(made.folder, "node_modules/.bin", name), 0o755);
-    }
-    made.commit();
-    await build("intruder", { source: made.address, build: "mount || true" });
-    expect(existsSync(owned)).toBe(false);
-  });
+  test.runIf(process.getuid?.() === 0)(
+    "runs no program of its own as root, whatever the program's name is",
+    async () => {
+      const owned = local("owned");
+      const made = repository({}, { scripts: { start: "node server.js" } });
+      for (const name of ["mount", "prlimit", "setpriv", "sh", "env"]) {
+        made.put({ [`node_modules/.bin/${name}`]: `#!/bin/sh\nid -u >>${owned}\nexec /usr/bin/${name} "$@"\n` });
+        chmodSync(join(made.folder, "node_modules/.bin", name), 0o755);
+      }
+      made.commit();
+      await build("intruder", { source: made.address, build: "mount || true" });
+      expect(existsSync(owned)).toBe(false);
+    },
+  );
 
   test("a link in the source cannot make the build's reader read elsewhere", async () => {
     const made = repository();

@@ -10,7 +10,7 @@ const tried = (action) => {
   }
 };
 const status = readFileSync("/proc/self/status", "utf8");
-const line = (name) => status.match(new RegExp(`^${name}:\\s*(.*)$`, "m"))?.[1];
+const line = (name) => status.match(new RegExp(`^${name}:[ \\t]*(.*)$`, "m"))?.[1];
 const found = {
   user: line("Uid"),
   noNewPrivileges: line("NoNewPrivs"),

@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { root } from "../../lib/paths.ts";
 
 /** A git repository of a test's own, in a folder that exists. */
 export class Repository {
@@ -18,7 +17,7 @@ export class Repository {
 
   /** With the files of test/apps/NAME, committed. */
   static of(name: string, folder: string, files: Record<string, string> = {}): Repository {
-    cpSync(join(root, "test/apps", name), folder, { recursive: true });
+    cpSync(join(import.meta.dirname, "../../../test/apps", name), folder, { recursive: true });
     const made = new Repository(folder, files);
     made.commit();
     return made;
