@@ -118,7 +118,7 @@ describe("npm run add", () => {
 
   test("leaves the comments and the other entries as they are", async () => {
     const before =
-      "# mine\napps:\n  # the first one\n  desk: # ours\n    source: ../desk # a folder\n    domains: [desk.test]\n\n  # behind it\nother: 1\n";
+      "# mine\napps:\n  # the first one\n  desk:\n    source: ../desk # a folder\n    domains: [desk.test]\n  # behind it\nother: 1\n";
     writeFileSync(file(), before);
     await add([source().address, "--domain", "plain.test"]);
     const text = readFileSync(file(), "utf8");
