@@ -311,7 +311,7 @@ function installScripts({ lock, manifest }: Project, { care }: Detected): void {
   const named = Object.entries(lock?.packages ?? {}).filter(
     ([place, each]) => each.hasInstallScript && !each.optional && place !== "",
   );
-  // It places a binary of an optional package, which is there without it as well.
+  // It places a binary of an optional package, which exists without it as well.
   const names = [...new Set(named.map(([place, each]) => packageName(place, each)))].filter(
     (name) => name !== "esbuild",
   );
@@ -323,7 +323,7 @@ function installScripts({ lock, manifest }: Project, { care }: Detected): void {
     (name) => manifest?.scripts[name] !== undefined,
   );
   if (own.length > 0)
-    care.push(`the project's own ${own.join(", ")} does not run; what the app needs of it belongs into build`);
+    care.push(`the project's own ${own.join(", ")} does not run; the part that the app needs belongs into build`);
 }
 
 /** The text of the app's own code; tests, packages and results of a build are left out. */

@@ -67,7 +67,7 @@ export async function installPackages(
   writeFileSync(lockFile, JSON.stringify(seed(JSON.parse(readFileSync(lockFile, "utf8")), shop, cache), null, 2));
   shop.handOver();
   await shop.run("npm ci", ["npm", "ci", "--prefer-offline", ...flags], folder);
-  // By the build's user: what is at this path now may be a link to anywhere.
+  // By the build's user: this path may be a link to anywhere by now.
   await shop.run("cp package-lock.json", ["sh", "-c", 'rm -f "$2" && cp "$1" "$2"', "sh", original, lockFile], folder);
   if (scripts.length > 0)
     await shop.run(

@@ -115,7 +115,7 @@ test("store: packages of the lock are in the release, and a second build with th
   writeFileSync(local(mark, "mark"), "");
   const second = await build("store", { source: store.address }, first.id);
   expect(inArchive(second)).toContain("node_modules/pg/mark");
-  // The archives are of the caller, whoever ran the build.
+  // The archives are of the caller, whichever user ran the build.
   expect(new Set(owners(second).map((each) => each.split(" ")[1])).size).toBe(1);
   expect(process.getuid?.() !== 0 || owners(second)[0] === "drwxr-xr-x root/root").toBe(true);
   store.put({
@@ -146,7 +146,7 @@ test("spa: the build has devDependencies and its variables; the release has the 
   expect(inArchive(app)).toContain("dist/index.html");
 });
 
-test("mono: workspaces are linked, the build runs in the app's folder, and the start is there", async () => {
+test("mono: workspaces are linked, the build runs in the app's folder, and the start is written", async () => {
   const mono = Repository.of("mono", join(folder, "mono"));
   const built = await build("mono", { source: mono.address, path: "packages/api" });
   expect(text(built, "RELEASE.env")).toBe(
@@ -312,7 +312,7 @@ describe("foreign code", () => {
     return { source: made.address, build: `node intruder.cjs '${JSON.stringify(wish)}'` };
   };
 
-  test("has a clean environment and a home of its own, whoever runs it, and no file of it is special in the release", async () => {
+  test("has a clean environment and a home of its own, for every caller, and no file of it is special in the release", async () => {
     vi.stubEnv("HALO_TEST_TOKEN", "secret");
     vi.stubEnv("npm_config__authToken", "secret");
     const built = await build("intruder", { ...source(), build_env: { API: "x" } });

@@ -250,7 +250,7 @@ test.each([
   ["node server.js > log", "needs a shell"],
   ["node $FILE", "needs a shell"],
   ["bin/start.sh", "needs a shell"],
-  ["PORT=80 node server.js", "sets PORT itself"],
+  ["PORT=4000 node server.js", "sets PORT itself"],
   ["DEBUG=* node server.js", "sets DEBUG"],
   [`${run} lost`, "package.json has no script lost"],
   ["npm start", "its scripts start each other"],

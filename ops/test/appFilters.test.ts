@@ -230,7 +230,7 @@ const together: [string, object, string[]][] = [
     ["workers: in mode fork two processes cannot share the port; take workers out, or use mode: cluster"],
   ],
   ["SQL without a database", { migrate: { sql: "sql" } }, ["migrate: SQL files need a database; give postgres: true"]],
-  ["PORT of its own", { env: { PORT: 80 } }, ["env: PORT is Halo's to set; take it out"]],
+  ["PORT of its own", { env: { PORT: 4000 } }, ["env: PORT is Halo's to set; take it out"]],
   ["a setting of Halo's", { secrets: ["HALO_GATE"] }, ["secrets: HALO_GATE is Halo's to set; take it out"]],
   [
     "an address beside postgres",
