@@ -111,12 +111,20 @@ function npmProgram(): string {
 const sources = ["registry", "cafile", "https-proxy", "proxy", "noproxy", "strict-ssl", "offline"];
 
 /** The caller's settings of npm, and the folder of its cache. */
-function npmSettings(program: string): { env: Record<string, string>; cafile?: string; cache: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, "config", "get", ...sources, "cache"], {
+function npmSettings(): { env: Record<string, string>; cafile?: string; cache: string } {
+  // With the Node that the caller's npm usually has: its folder says where npm's global settings are, and `npm run` puts the
+  // project's own Node in front.
+  const path = (process.env.PATH ?? "").split(delimiter).filter((folder) => !folder.endsWith("node_modules/.bin"));
+  const { status, stdout, stderr } = spawnSync("npm", ["config", "get", ...sources, "cache"], {
     encoding: "utf8",
     cwd: root,
+    env: { ...process.env, PATH: path.join(delimiter) },
   });
-  if (status !== 0) throw new UserError(`npm config get: ${stderr.trim()}`, "make npm work, then run this again");
+  if (status !== 0)
+    throw new UserError(
+      `npm config get: ${stderr?.trim() || "npm does not start"}`,
+      "make npm work, then run this again",
+    );
   const values = Object.fromEntries(
     [...stdout.matchAll(/^([\w-]+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
   );
@@ -178,7 +186,7 @@ export async function inWorkshop<T>(
     own(home);
 
     const program = npmProgram();
-    const { env: settings, cafile, cache } = npmSettings(program);
+    const { env: settings, cafile, cache } = npmSettings();
     if (cafile && existsSync(cafile)) {
       copyFileSync(cafile, join(tools, "ca.pem"));
       settings.npm_config_cafile = join(tools, "ca.pem");
