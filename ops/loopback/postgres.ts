@@ -128,9 +128,12 @@ export class PostgresServer {
     const server = this.#process;
     if (!server || !this.#running) return;
     const gone = once(server, "exit");
-    // A stopped server makes no process that the list would lack.
-    if (name !== "SIGINT") server.kill("SIGSTOP");
-    const pids = [server.pid as number, ...(name === "SIGINT" ? [] : children(server.pid as number))];
+    const pids = [server.pid as number];
+    if (name !== "SIGINT") {
+      // A stopped server makes no process that the list would lack.
+      server.kill("SIGSTOP");
+      pids.push(...children(server.pid as number));
+    }
     for (const pid of pids) {
       try {
         process.kill(pid, name);
