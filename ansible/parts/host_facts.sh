@@ -17,6 +17,7 @@ unread() {
 
 echo "machine=$(uname -m)"
 echo "container=$(systemd-detect-virt --container)"
+echo "emulated=$([ "$(systemd-detect-virt --vm)" != qemu ] || echo yes)"
 echo "addresses=$(hostname -I)"
 # shellcheck source=/dev/null
 (. /etc/os-release && echo "os=$ID $VERSION_ID")

@@ -1,24 +1,31 @@
 """The checks of the monitoring host that ask Prometheus; see parts/verify.sh."""
 
-import glob, json, os, re, time, urllib.parse, urllib.request
+import glob, json, math, os, re, time, urllib.parse, urllib.request
 
 
 def ask(path):
-    with urllib.request.urlopen(os.environ["PROMETHEUS"] + "/prometheus/api/v1/" + path, timeout=10) as answer:
+    with urllib.request.urlopen(os.environ["PROMETHEUS"] + "/prometheus/api/v1/" + path, timeout=30) as answer:
         return json.load(answer)["data"]
+
+
+def longest(targets):
+    """The longest time between two scrapes of a target, in seconds. Prometheus writes it as 1m30s."""
+    units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+    return max(math.fsum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)(ms|h|m|s)", each["scrapeInterval"])) for each in targets)
 
 
 def silent():
     """How many targets there are, and the error of each that has not answered since this began."""
-    until = time.monotonic() + 12  # a target that came up a moment ago is scraped within 10 s
+    since = time.monotonic()
     answered = set()
     while True:
         targets = ask("targets?state=active")["activeTargets"]
         answered |= {each["scrapeUrl"] for each in targets if each["health"] == "up"}
         errors = {f"{each['labels']['job']} of {each['labels']['instance']}": each["lastError"] or "not asked yet" for each in targets if each["scrapeUrl"] not in answered}
-        # A host that is busy for a moment answers too late; the next two scrapes, each within its own 10 s, show whether it is that.
+        # A target that came up a moment ago is scraped within its interval. A host that is busy for a moment answers too late; the next two
+        # scrapes, each within its own interval, show whether it is that.
         late = all("deadline exceeded" in error for error in errors.values())
-        if not errors or time.monotonic() > until + (24 if late else 0):
+        if not errors or time.monotonic() > since + (3 if late else 1) * (longest(targets) + 2):
             return len(targets), [f"{target} ({error})" for target, error in errors.items()]
         time.sleep(0.5)
 
