@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { outerAddress } from "./cluster/hosts.ts";
+import { outerAddress, viaLab } from "./cluster/hosts.ts";
 import { inGroup } from "./cluster/inventory.ts";
 import { domains } from "./cluster/sites.ts";
 import { withLines } from "./hosts/hostsFile.ts";
@@ -34,4 +34,9 @@ await runCommand((args) => {
     throw new UserError(`cannot write ${file} (${error})`, `run it as root, or add by hand: ${lines.join("; ")}`);
   }
   console.log(`${file}: ${lines.length ? lines.join("; ") : "removed Halo's lines"}`);
+  // The line helps there as well: a browser inside asks the same file.
+  if (lines.length && viaLab([""]).length > 1)
+    console.log(
+      "In a lab only programs that npm run exec starts reach the address: npm run exec -- chromium --no-sandbox URL",
+    );
 }, usage);

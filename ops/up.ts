@@ -74,7 +74,7 @@ Up in ${elapsed()}.
     .map((site) => urlOf(site))
     .join(
       ", ",
-    )} after: npm run hosts -- --write${choice.lab ? " (only inside the lab: npm run exec -- chromium ...)" : ""}
+    )} after: npm run hosts -- --write${choice.lab ? " (in this lab only by npm run exec -- chromium --no-sandbox URL)" : ""}
   Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }

@@ -37,7 +37,13 @@ function preface(prometheus: string | null, dark: string[], noticed: string[]): 
 function body(findings: Finding[], well: boolean): string[] {
   if (findings.length > 0) return findings.flatMap(describe);
   if (well) return ["Nothing is wrong."];
-  return ["It is none of the causes known here. Next:", "  docs/runbook.md", "  npm run verify", "  npm run logs"];
+  return [
+    "It is none of the causes known here, or it has ended within the window. Next:",
+    "  npm run diagnose -- --window 20s",
+    "  docs/runbook.md",
+    "  npm run verify",
+    "  npm run logs",
+  ];
 }
 
 function describe(finding: Finding, i: number): string[] {

@@ -92,7 +92,9 @@ export function doctor(args: string[]) {
       missing.length === 0,
       "names",
       missing.length ? `not in /etc/hosts: ${missing.join(", ")}` : domains().join(", "),
-      "for a browser on this machine: npm run hosts -- --write",
+      lab
+        ? "npm run hosts -- --write, then npm run exec -- chromium --no-sandbox URL"
+        : "for a browser on this machine: npm run hosts -- --write",
       "note",
     );
   } catch (error) {

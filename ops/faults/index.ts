@@ -115,7 +115,7 @@ const login: Fault = {
 
 const replica: Fault = {
   name: "redis-replica",
-  what: "Redis is made a replica of nobody: it keeps its data and refuses writes",
+  what: "Redis is made a replica of a server that does not exist: it keeps its data and refuses writes",
   make: (session) => session.on(redis, "halo-redis-cli replicaof 127.0.0.1 1"),
   undo: { on: [redis], script: "halo-redis-cli replicaof no one" },
 };

@@ -6,9 +6,9 @@ export const backendDown: Cause = {
   title: "Backend down",
   runbook: "backenddown",
   next: [
+    "npm run exec -- vagrant up HOST",
     "npm run ssh -- HOST sudo journalctl -u halo -n 50",
     "npm run ssh -- HOST sudo systemctl restart halo",
-    "npm run exec -- vagrant up HOST",
   ],
   explainedBy: {},
   detect: (s) =>

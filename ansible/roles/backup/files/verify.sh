@@ -10,6 +10,6 @@ if in_group redis || in_group postgres; then
   if backup_due; then
     check "last backup is younger than 26 h" "npm run backup; see journalctl -u halo-backup" recent_backup
   else
-    echo "note|last backup is younger than 26 h|none yet, or the host was off; the timer makes one: systemctl list-timers halo-backup"
+    echo "note|no backup of the last 26 h|none yet, or the host was off. Fix: npm run backup makes one; else the timer does at night"
   fi
 fi
