@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import type { App } from "../cluster/apps.ts";
 import { UserError } from "../lib/cli.ts";
 import { pack } from "../lib/pack.ts";
 import { localPath, root } from "../lib/paths.ts";
@@ -13,25 +14,36 @@ import { npm, packageJson, UNLOADED } from "./npm.ts";
 const kept = 5; // releases, as on the hosts; test/lint/copies.test.ts compares them
 
 /**
- * Builds the service with its production packages, and in web/ the files that the balancers serve.
+ * Builds a release of an app: its files with the production packages, in web/ the files that the balancers serve, and in migrations/ the
+ * database's.
  *
  * @param after the newest release that the hosts have, "" for none
  */
-export async function buildRelease(after: string) {
-  const { name, note } = revision(root, ["app", "ecosystem.config.cjs", "package.json", "package-lock.json"]);
-  const releases = () => globSync("*.tar.gz", { cwd: localPath("releases") }).sort();
+export async function buildRelease(app: App, after: string) {
+  if (app.source !== ".")
+    throw new UserError(
+      `${app.name}: releases are built from this folder alone, and source is ${app.source}`,
+      "set source: . in ansible/group_vars/all/apps.yml",
+    );
+  const { name, note } = revision(root, ["app", "package.json", "package-lock.json"]);
+  const folder = join("releases", app.name);
+  const releases = () => globSync("*.tar.gz", { cwd: localPath(folder) }).sort();
   const known = [...releases().map((file) => basename(file, ".tar.gz")), after].sort().at(-1) ?? "";
   const { time, ahead } = nextRelease(new Date(), known);
   const id = `${time}-${name}`;
-  const built = await pack("releases", id, async (stage) => {
-    const app = join(root, "app");
-    const files = sourceFiles(root, app).filter(
-      (path) => !path.startsWith("web/") && !path.split("/").includes("test"),
+  const built = await pack(folder, id, async (stage) => {
+    const source = join(root, "app");
+    const apart = ["app/web/", `${app.migrations}/`];
+    const files = sourceFiles(root, source).filter(
+      (path) => !apart.some((each) => `app/${path}`.startsWith(each)) && !path.split("/").includes("test"),
     );
-    copyFiles(app, join(stage, "app"), files);
-    await buildWeb(root, join(app, "web"), join(stage, "web"));
-    for (const file of ["ecosystem.config.cjs", "package.json", "package-lock.json"])
-      cpSync(join(root, file), join(stage, file));
+    copyFiles(source, join(stage, "app"), files);
+    await buildWeb(root, join(source, "web"), join(stage, "web"));
+    if (app.migrations) {
+      const migrations = join(root, app.migrations);
+      copyFiles(migrations, join(stage, "migrations"), sourceFiles(root, migrations));
+    }
+    for (const file of ["package.json", "package-lock.json"]) cpSync(join(root, file), join(stage, file));
     const modules = join(stage, "node_modules");
     const locked = ["package.json", "package-lock.json"].map((file) => readFileSync(join(stage, file)));
     const key = createHash("sha256")
@@ -44,7 +56,7 @@ export async function buildRelease(after: string) {
     });
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
   });
-  for (const old of releases().slice(0, -kept)) rmSync(localPath("releases", old));
+  for (const old of releases().slice(0, -kept)) rmSync(localPath(folder, old));
   return { ...built, notes: [note, ahead].filter((each) => each !== undefined) };
 }
 

@@ -2,6 +2,7 @@
 import { findHost } from "../cluster/hosts.ts";
 import type { Provider } from "../cluster/provider.ts";
 import { pause, type Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { shellScript } from "../lib/script.ts";
@@ -9,7 +10,7 @@ import { cutPower, readyAt, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const [backend = ""] = backends;
-const workers = "-u halo -f app/src/main.ts";
+const { unit, workers } = counterApp();
 const away = ["BackendDown", "BackendIdle", "NoScrape"];
 const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
 const causes = { alerts: away, hosts: [backend] };
@@ -118,13 +119,13 @@ export const both: Drill = {
   limit: 90,
   budget: { refusals: "nginx", back: 3 },
   causes: { alerts: [...away, "SiteErrors", "SiteErrorsCritical"], hosts: [...backends, ""] },
-  undo: { on: backends, script: "systemctl start halo" },
+  undo: { on: backends, script: `systemctl start ${unit}` },
   run: async (session) => {
     const failedAt = now();
-    await Promise.all(backends.map((name) => session.on(name, "systemctl stop halo")));
+    await Promise.all(backends.map((name) => session.on(name, `systemctl stop ${unit}`)));
     session.say("every backend is stopped");
     await pause(session, 3);
-    const starts = Promise.all(backends.map((name) => session.on(name, "systemctl start halo")));
+    const starts = Promise.all(backends.map((name) => session.on(name, `systemctl start ${unit}`)));
     const ready = Promise.all(backends.map((name) => readyAt(session, name)));
     const [times] = await Promise.all([ready, starts]);
     const first = Math.min(...times);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { playbook } from "../cluster/hosts.ts";
 import { emulated } from "../cluster/provider.ts";
 import { killGroup, pause } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { pack } from "../lib/pack.ts";
@@ -14,9 +15,10 @@ import { tail } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const [first = ""] = backends;
-const message = ["-e", "deploy_message=drill"];
+const app = counterApp();
+const message = ["-e", `app=${app.name}`, "-e", "deploy_message=drill"];
 const serving = async (session: DrillSession, host: string): Promise<string> =>
-  (await session.on(host, "basename $(readlink /opt/halo/current)")).output;
+  (await session.on(host, `basename $(readlink ${app.root}/current)`)).output;
 
 /** Runs these playbooks one after the other; each answer must be of a release that was live at that moment. */
 async function changes(session: DrillSession, ...runs: [string, ...string[]][]): Promise<Outcome> {
@@ -57,11 +59,15 @@ export const rollback: Drill = {
   limit: 900,
   budget: {},
   prepare: async (session) => {
-    const { output } = await session.on(first, "halo-release list");
+    const { output } = await session.on(first, `halo-release ${app.name} list`);
     if (!/ kept$/m.test(output)) await session.must(playbook("deploy.yml", ...message));
   },
   run: async (session) =>
-    changes(session, ["rollback.yml"], ["rollback.yml", "-e", `rollback_to=${await serving(session, first)}`]),
+    changes(
+      session,
+      ["rollback.yml", ...message],
+      ["rollback.yml", ...message, "-e", `rollback_to=${await serving(session, first)}`],
+    ),
 };
 
 /** The ways to corrupt a good release, and the words of the deploy that then fails. */
@@ -112,12 +118,17 @@ export const bad: Drill = {
   budget: {},
   run: async (session) => {
     const before = await serving(session, first);
-    const { output } = await session.must([process.execPath, "ops/build.ts", "release"]);
+    const { output } = await session.must([process.execPath, "ops/build.ts", "release", "--app", app.name]);
     const failedAt = now();
     const broken: string[] = [];
     for (const [i, { how, reason }] of corruptions.entries()) {
       const app_release = await corruptRelease(session, JSON.parse(output).file, i);
-      const vars = JSON.stringify({ app_release, app_gate_timeout: 15, deploy_message: `drill: ${how}` });
+      const vars = JSON.stringify({
+        app: app.name,
+        app_release,
+        app_gate_timeout: 15,
+        deploy_message: `drill: ${how}`,
+      });
       const run = await session.ansible("deploy.yml", "-e", vars);
       session.say(`a release that ${how}: exit status ${run.code}`);
       if (run.code === 0) broken.push(`a release that ${how} was deployed`);
@@ -141,11 +152,14 @@ export const controller: Drill = {
   run: async (session) => {
     const old = await serving(session, first);
     let group = 0;
-    const cut = session.sh(playbook("deploy.yml", "-e", "deploy_message=drill: to be killed"), {
-      started: (pid) => {
-        group = pid;
+    const cut = session.sh(
+      playbook("deploy.yml", "-e", `app=${app.name}`, "-e", "deploy_message=drill: to be killed"),
+      {
+        started: (pid) => {
+          group = pid;
+        },
       },
-    });
+    );
     await session.until("the new release answers", () =>
       session.samples().some(({ release }) => release && release !== old),
     );

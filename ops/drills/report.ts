@@ -1,6 +1,7 @@
 import { findHost, remote } from "../cluster/hosts.ts";
 import { hosts } from "../cluster/inventory.ts";
 import type { Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { isVisit, type Sample } from "../loadgen/sample.ts";
 import type { Observation, Summary } from "./budget.ts";
 
@@ -79,7 +80,7 @@ export async function explain(
   console.log("  the slowest visits:");
   for (const sample of slow.slice(0, 5)) console.log(describe(sample));
   for (const { name, groups } of hosts()) {
-    const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
+    const units = groups.includes("backends") ? `-u ${counterApp().unit}` : "-u nginx -u redis-server -u postgresql@*";
     // Not the requests: there are hundreds each second.
     const script = `journalctl --no-pager -n 2000 ${units} | grep -v '"path":' | tail -n 15`;
     const { output } = await session.sh(remote(findHost(name), "sudo", "bash", "-s"), { input: script });

@@ -7,6 +7,7 @@ import { inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
 import { siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { type Answer, answerInTurn, balancerAddress, domain, portFor, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -234,7 +235,7 @@ describe("a release's pages", () => {
     expect(await page()).toBe(before);
     await whole();
 
-    await on("balancer", "rm -r /var/www/halo /opt/halo/releases");
+    await on("balancer", `rm -r ${app.www} ${releases}`);
     expect((await ask("/")).status).toBe(404);
     const site = await ansible("site.yml");
     expect(site.code, site.output).toBe(0);
