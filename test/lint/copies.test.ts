@@ -24,3 +24,9 @@ test("the metrics read every try that nginx makes of a request", () => {
   expect(numbers(mtail, /\(\?P<s(\d+)>/g)).toEqual(each);
   for (const status of [504, 502]) expect(numbers(mtail, new RegExp(`\\$s(\\d+) == "${status}"`, "g"))).toEqual(each);
 });
+
+test("the preload measures other apps' requests in the service's own buckets", () => {
+  const buckets = (file: string) =>
+    /^const BUCKETS_S = \[([^\]]+)\];$/m.exec(readFileSync(join(root, file), "utf8"))?.[1]?.match(/[\d.]+/g);
+  expect(buckets("ansible/roles/app/files/preload.cjs")).toEqual(buckets("app/src/metrics/requests.ts"));
+});
