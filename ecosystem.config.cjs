@@ -1,6 +1,7 @@
 // What PM2 runs for each app, by the app's own settings file. The app reads its settings from the same file (Node's --env-file), so a
 // reload applies changes, and `pm2 env` shows no password.
 const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
 const { parseEnv } = require("node:util");
 
 const envFile = process.env.HALO_ENV_FILE;
@@ -17,24 +18,45 @@ try {
       "Fix: npm run up (your own servers: ansible-playbook site.yml), which writes it and starts the app",
   );
 }
+// The symbolic link, not its target: PM2 keeps this path, and a reload follows the link again.
+const release = process.env.HALO_ROOT || `/opt/halo/apps/${settings.HALO_APP}/current`;
+try {
+  // A release's own start counts: a rollback brings the old one back.
+  Object.assign(settings, parseEnv(readFileSync(join(release, "RELEASE.env"), "utf8")));
+} catch (error) {
+  if (error.code !== "ENOENT") throw error;
+}
 for (const name of ["HALO_APP", "HALO_START"])
   if (!settings[name])
     throw new Error(`Halo cannot start: ${envFile} has no ${name}. Fix: npm run up, which writes it`);
 const number = (name, fallback) => Number.parseInt(settings[name] || "", 10) || fallback;
-const [script, ...args] = settings.HALO_START.split(" ");
+// Words before the script that begin with - are Node's own.
+const words = settings.HALO_START.split(" ");
+const options = words.slice(
+  0,
+  words.findIndex((word) => !word.startsWith("-")),
+);
+const [script, ...args] = words.slice(options.length);
+// An app that does not know Halo gets its ready signal, its drain and its metrics from the preload.
+const preload = settings.HALO_PRELOAD === "1" ? ["--require", `${__dirname}/preload.cjs`] : [];
 
 module.exports = {
   apps: [
     {
       name: settings.HALO_APP,
-      // The symbolic link, not its target: PM2 keeps this path, and a reload follows the link again.
-      cwd: process.env.HALO_ROOT || `/opt/halo/apps/${settings.HALO_APP}/current`,
+      cwd: join(release, settings.HALO_PATH || "."),
       script: `./${script}`,
       args,
       interpreter: "node",
       // A larger young generation: garbage of requests is collected a few times a second instead of dozens of times.
-      node_args: [`--env-file=${envFile}`, "--min-semi-space-size=16", "--max-semi-space-size=32"],
-      env: { NODE_ENV: "production" },
+      node_args: [
+        `--env-file=${envFile}`,
+        "--min-semi-space-size=16",
+        "--max-semi-space-size=32",
+        ...preload,
+        ...options,
+      ],
+      env: { NODE_ENV: settings.NODE_ENV || "production" },
       // PM2's own metrics wrap every request, and nothing reads them here.
       pmx: false,
       exec_mode: settings.HALO_MODE || "cluster",

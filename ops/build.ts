@@ -1,9 +1,10 @@
 /**
  * Builds the archives that the hosts get, once, on the controller: `build.ts release [--app NAME] [--after ID]` or
- * `build.ts runtime --arch x64|arm64`. Prints one JSON line: {"id", "file", "sha256", "notes"}. Both take their packages
- * from package-lock.json, hashes checked.
+ * `build.ts runtime --arch x64|arm64`. Prints one JSON line: {"id", "file", "sha256", "notes"}; the steps go to standard error. All
+ * packages are those of a lock file, hashes checked.
  */
 import { parseArgs } from "node:util";
+import { buildApp } from "./apps/build.ts";
 import { buildRelease } from "./build/release.ts";
 import { buildRuntime } from "./build/runtime.ts";
 import { findApp } from "./cluster/apps.ts";
@@ -20,7 +21,10 @@ await runCommand(async (args) => {
     },
   });
   const builds = {
-    release: () => buildRelease(findApp(values.app), values.after),
+    release: () => {
+      const app = findApp(values.app);
+      return app.source === "." ? buildRelease(app, values.after) : buildApp(app, values.after, { arch: values.arch });
+    },
     runtime: () => buildRuntime(values.arch),
   };
   const build = Object.entries(builds).find(([name]) => name === positionals[0])?.[1];

@@ -9,7 +9,7 @@ HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9](
 ADDRESS = re.compile(r"[0-9]{1,3}([.][0-9]{1,3}){3}$")
 PATH = re.compile(r"/[^ ;{}\"']*$")
 FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
-WEB = re.compile(r"([a-z0-9-]+)/([A-Za-z0-9][A-Za-z0-9._-]*)\Z")
+WEB = re.compile(r"([a-z0-9-]+)(?:/([A-Za-z0-9][A-Za-z0-9._-]*))?\Z")
 USER = re.compile(r"[A-Za-z0-9._-]+$")
 SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "absent", "login", "paths"]
 ROLES = ["counter", "workshop", "metrics"]
@@ -122,8 +122,10 @@ def of_path(path, answer, services, groups, apps, root):
         match = WEB.match(str(value))
         app, folder = match.groups() if match else (None, None)
         if app not in apps:
-            yield f": web is APP/FOLDER, where APP is one of {', '.join(apps) or '(apps.yml has none)'}; it is {value}"
-        elif apps[app]["source"] == "." and not os.path.isdir(os.path.join(root, "app/web", folder)):
+            yield f": web is APP/FOLDER, or APP of a static one, where APP is one of {', '.join(apps) or '(apps.yml has none)'}; it is {value}"
+        elif (folder is None) != (apps[app]["static"] is not None):
+            yield f": web is {app if folder else app + '/FOLDER'}, because that app is {'' if folder else 'not '}static; it is {value}"
+        elif folder and apps[app]["source"] == "." and not os.path.isdir(os.path.join(root, "app/web", folder)):
             yield f": there is no folder app/web/{folder}"
     elif kind == "files" and not FILES.match(str(value)):
         yield f": files is an absolute path without a / behind, space, quotation mark, ; or brace; it is {value}"

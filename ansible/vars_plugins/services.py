@@ -42,12 +42,15 @@ def join(whole, part, file):
             whole[name][key] = entry
 
 
-def of_apps(apps):
+def of_apps(apps, whole):
     """The part of the apps, without the names that a role has: parts/check_inventory.yml reports those."""
+    if not isinstance(apps, dict):
+        return {}
+    taken = {*whole["firewall_services"], *whole["service_logs"]}
     spec = importlib.util.spec_from_file_location("halo_apps", os.path.join(HERE, "filter_plugins/apps.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.app_services({name: app for name, app in apps.items() if name not in module.taken()} if isinstance(apps, dict) else {})
+    return module.app_services({name: app for name, app in apps.items() if name not in taken})
 
 
 class VarsModule(BaseVarsPlugin):
@@ -61,5 +64,5 @@ class VarsModule(BaseVarsPlugin):
             for file in sorted(glob.glob(os.path.join(glob.escape(ROLES), "*/meta/service.yml"))):
                 join(WHOLE, loader.load_from_file(file, **trust), file)
             if os.path.exists(APPS):
-                join(WHOLE, of_apps((loader.load_from_file(APPS) or {}).get("apps")), APPS)
+                join(WHOLE, of_apps((loader.load_from_file(APPS) or {}).get("apps"), WHOLE), APPS)
         return WHOLE

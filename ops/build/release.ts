@@ -5,26 +5,19 @@ import type { App } from "../cluster/apps.ts";
 import { UserError } from "../lib/cli.ts";
 import { pack } from "../lib/pack.ts";
 import { localPath, root } from "../lib/paths.ts";
+import { kept, nextRelease } from "../lib/releases.ts";
 import { copyFiles, revision, sourceFiles } from "../lib/source.ts";
 import { buildWeb } from "../web/build.ts";
-import { nextRelease } from "./id.ts";
 import { madeOnce } from "./madeOnce.ts";
 import { npm, packageJson, UNLOADED } from "./npm.ts";
 
-const kept = 5; // releases, as on the hosts; test/lint/copies.test.ts compares them
-
 /**
- * Builds a release of an app: its files with the production packages, in web/ the files that the balancers serve, and in migrations/ the
- * database's.
+ * Builds a release of this project's own app: its files with the production packages, in web/ the files that the balancers serve, and in
+ * migrations/ the database's.
  *
  * @param after the newest release that the hosts have, "" for none
  */
 export async function buildRelease(app: App, after: string) {
-  if (app.source !== ".")
-    throw new UserError(
-      `${app.name}: releases are built from this folder alone, and source is ${app.source}`,
-      "set source: . in ansible/group_vars/all/apps.yml",
-    );
   const { name, note } = revision(root, ["app", "package.json", "package-lock.json"]);
   const folder = join("releases", app.name);
   const releases = () => globSync("*.tar.gz", { cwd: localPath(folder) }).sort();
@@ -55,6 +48,11 @@ export async function buildRelease(app: App, after: string) {
       checkPackages(modules);
     });
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
+    const start = app.entry.start?.replace(/^node +/, "") ?? "";
+    writeFileSync(
+      join(stage, "RELEASE.env"),
+      `HALO_START=${start}\nHALO_MODE=${app.entry.mode ?? "cluster"}\nHALO_PATH=.\n`,
+    );
   });
   for (const old of releases().slice(0, -kept)) rmSync(localPath(folder, old));
   return { ...built, notes: [note, ahead].filter((each) => each !== undefined) };

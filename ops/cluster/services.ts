@@ -62,7 +62,9 @@ export function firewallServices(): Record<string, Service> {
 export const serviceLogs = (): Record<string, Logs> => ({
   ...joined<Logs>("service_logs"),
   ...Object.fromEntries(
-    apps().map(({ name, unit, candidate }) => [name, { hosts: ["backends"], units: [unit, candidate] }]),
+    apps()
+      .filter(({ runs }) => runs)
+      .map(({ name, unit, candidateUnit }) => [name, { hosts: ["backends"], units: [unit, candidateUnit] }]),
   ),
 });
 

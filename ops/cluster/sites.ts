@@ -45,13 +45,14 @@ export function parseSites(text: string): [Site, ...Site[]] {
   return [first, ...others];
 }
 
-/** The sites that the balancer answers for: those of sites.yml, and one for each domain of an app. */
-export const sites = (): [Site, ...Site[]] => [
-  ...parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")),
-  ...apps().flatMap(({ name, domains: own }) =>
-    own.map((domain): Site => ({ domain, ports: [80], paths: ["/"], service: name })),
-  ),
-];
+/** The sites that the balancer answers for: sites.yml's, and one for each domain of an app, on the ports of the first site. */
+export const sites = (): [Site, ...Site[]] => {
+  const given = parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+  const own = apps().flatMap(({ name, domains: names, runs }) =>
+    names.map((domain): Site => ({ domain, ports: given[0].ports, paths: ["/"], ...(runs && { service: name }) })),
+  );
+  return [...given, ...own];
+};
 
 /** The site with this role, or undefined without one. */
 export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);

@@ -60,7 +60,11 @@ const services = {
   lost: { ports: [9], hosts: ["nowhere"], from: ["balancers"] },
   prometheus: { ports: [4002], hosts: ["monitoring"], from: ["balancers"] },
 };
-const apps = { demo: { source: ".", domains: [] }, film: { source: "../film", domains: [] } };
+const apps = {
+  demo: { source: ".", domains: [], static: null },
+  film: { source: "../film", domains: [], static: null },
+  pages: { source: "../pages", domains: [], static: { folder: "dist" } },
+};
 const counter = { domain: "a.test", role: "counter", ports: [80], paths: { "/": { service: "app" } } };
 const docs = { domain: "docs.test", ports: [80], any_name_ports: [8090], paths: { "/": { files: "/srv/docs" } } };
 const of = (...problems: string[]) => problems.map((problem) => `sites.yml: docs.test${problem}`);
@@ -130,10 +134,21 @@ test.each<[string, object, string[]]>([
   ],
   ["a folder of no release", { paths: { "/": { web: "demo/shop" } } }, of(", /: there is no folder app/web/shop")],
   ["a folder of an app from elsewhere", { paths: { "/": { web: "film/shop" } } }, []],
+  ["a static app", { paths: { "/": { web: "pages" } } }, []],
+  [
+    "a folder of a static app",
+    { paths: { "/": { web: "pages/shop" } } },
+    of(", /: web is pages, because that app is static; it is pages/shop"),
+  ],
+  [
+    "an app that is not static",
+    { paths: { "/": { web: "film" } } },
+    of(", /: web is film/FOLDER, because that app is not static; it is film"),
+  ],
   ...["counter", "shop/counter", "demo/../x", "demo/a;b"].map((web): [string, object, string[]] => [
     `the folder ${web}`,
     { paths: { "/": { web } } },
-    of(`, /: web is APP/FOLDER, where APP is one of demo, film; it is ${web}`),
+    of(`, /: web is APP/FOLDER, or APP of a static one, where APP is one of demo, film, pages; it is ${web}`),
   ]),
   [
     "a relative folder",
@@ -176,7 +191,7 @@ test("Ansible prints each problem on a line of its own", () => {
   try {
     const tasks = join(plugins, "../parts/check_inventory.yml");
     const vars = {
-      apps: { Shop: {} },
+      apps: { shop: {} },
       sites: [{ domain: "docs.test" }],
       app_plans: {},
       firewall_services: services,
@@ -193,8 +208,9 @@ test("Ansible prints each problem on a line of its own", () => {
         ANSIBLE_FILTER_PLUGINS: plugins,
       },
     });
-    expect(stdout).toMatch(/apps\.yml: Shop: it needs source.*\n/);
-    expect(stdout).toMatch(/docs\.test needs ports or any_name_ports\n *sites\.yml: docs\.test needs paths\n/);
+    expect(stdout).toMatch(
+      /\n *apps\.yml: shop: source: is missing.*\n *sites\.yml: docs\.test needs ports or any_name_ports\n *sites\.yml: docs\.test needs paths\n *Fix: /,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

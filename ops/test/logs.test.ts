@@ -158,7 +158,7 @@ test("a name is a host or a service; an unknown one is refused with the list", (
   const span = { seconds: 600, lines: 10, follow: false };
   expect(sourcesOf(undefined, all, span).map(({ host }) => host.name)).toEqual(all.map(({ name }) => name));
   expect(sourcesOf("backend2", all, span)).toMatchObject([{ host: { name: "backend2" } }]);
-  expect(sourcesOf("backend2", all, span)[0]?.script).toContain(`--unit='${app.unit}' --unit='${app.candidate}' `);
+  expect(sourcesOf("backend2", all, span)[0]?.script).toContain(`--unit='${app.unit}' --unit='${app.candidateUnit}' `);
   expect(sourcesOf("nginx", all, span)).toHaveLength(2);
   expect(sourcesOf(app.name, all, { ...span, follow: true }).every(({ script }) => script.endsWith("--follow"))).toBe(
     true,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextRelease } from "../build/id.ts";
+import { nextRelease } from "../lib/releases.ts";
 import { type LogLine, linesOf, readLog, releaseTable } from "../releases/table.ts";
 
 const line = (more: Partial<LogLine>): LogLine => ({

@@ -10,7 +10,7 @@ const numbers = (file: string, pattern: RegExp): number[] =>
   [...readFileSync(join(root, file), "utf8").matchAll(pattern)].map(([, value]) => Number(value));
 
 test("the controller keeps as many releases as a host", () => {
-  const [kept, ...others] = numbers("ops/build/release.ts", /^const kept = (\d+);/gm);
+  const [kept, ...others] = numbers("ops/lib/releases.ts", /^export const kept = (\d+);/gm);
   expect([kept, others]).toEqual([expect.any(Number), []]);
   expect(numbers("ansible/roles/release/files/halo-release", /^keep=(\d+)$/gm)).toEqual([kept]);
 });

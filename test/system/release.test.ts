@@ -282,7 +282,7 @@ atNight(
       await on(first, "cd /opt/halo/runtime; cp -al $(readlink current) half; ln -sfn half current");
       const shown = await on(
         first,
-        `${haloRelease} apply & until systemctl is-active --quiet ${app.candidate}; do sleep 0.05; done systemctl show ${app.candidate}; echo ---; systemctl show ${app.unit}; wait $!`,
+        `${haloRelease} apply & until systemctl is-active --quiet ${app.candidateUnit}; do sleep 0.05; done systemctl show ${app.candidateUnit}; echo ---; systemctl show ${app.unit}; wait $!`,
       );
       // A candidate runs in the service's own sandbox.
       const [candidate, service] = shown.split("\n---\n").map((lines) => lines.split("\n").filter(sandbox).sort());

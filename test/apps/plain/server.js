@@ -6,4 +6,4 @@ createServer((req, res) => {
   const chunks = [];
   req.on("data", (chunk) => chunks.push(chunk));
   req.on("end", () => res.end(Buffer.concat(chunks)));
-}).listen(process.env.PORT);
+}).listen(process.env.PORT || 3000, process.env.HOST);

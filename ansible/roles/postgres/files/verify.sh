@@ -17,7 +17,7 @@ if in_group postgres; then
     OR has_function_privilege('halo', 'lo_create(oid)', 'EXECUTE') OR EXISTS (SELECT FROM pg_class WHERE relowner = 'halo'::regrole)"
   check "postgresql has checksums, and none was wrong" "restore a backup: docs/operations/backup.md" contains on/0 sql "SELECT current_setting('data_checksums') || '/' || sum(checksum_failures) FROM pg_stat_database"
   check "postgresql flushes each write that it acknowledges" "$AGAIN" contains on/on sql "SELECT current_setting('fsync') || '/' || current_setting('synchronous_commit')"
-  left=$(sql "SELECT string_agg(datname, ', ') FROM pg_database WHERE datname LIKE 'halo\_%'" 2>/dev/null || true)
+  left=$(sql "SELECT string_agg(datname, ', ') FROM pg_database WHERE datname ~ '^halo_(loading$|before_[0-9])'" 2>/dev/null || true)
   [ -z "$left" ] || echo "note|postgresql also has the database $left|a restore that was interrupted left it. Fix: check its rows, then on the host: sudo -u postgres dropdb NAME"
   for app in $MIGRATED; do echo "ok|$app: migrations are applied of release $(migrated "$app")"; done
 fi
