@@ -57,9 +57,9 @@ MEMORY = 256
 REDIS = {"memory": 64, "evict": False}
 POSTGRES = {"pool": 8}
 SHARED = "shared"
-# `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next two.
+# `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next three.
 # The others are folders of an older Halo.
-RESERVED = ["all", "runtime", "metrics", "backup", "exporters", "pm2", "compile-cache", "current", "a"]
+RESERVED = ["all", "runtime", "metrics", "backup", "exporters", "nginx", "pm2", "compile-cache", "current", "a"]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,20}")
 DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*")

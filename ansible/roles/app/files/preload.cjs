@@ -10,7 +10,7 @@
 "use strict";
 const cluster = require("node:cluster");
 const { subscribe } = require("node:diagnostics_channel");
-const { readFileSync, writeSync } = require("node:fs");
+const { existsSync, readFileSync, writeSync } = require("node:fs");
 const { createServer, Server, ServerResponse } = require("node:http");
 const net = require("node:net");
 const { constants, hostname } = require("node:os");
@@ -331,6 +331,21 @@ function countRequests() {
   subscribe("http.server.request.start", begun);
 }
 
+function readIfThere(file) {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** The folder of this process's control group. In a container its path may begin with folders outside that are not visible. */
+function controlGroup() {
+  const parts = readIfThere("/proc/self/cgroup").match(/^0::\/(.*)$/m)?.[1].split("/") ?? [];
+  while (parts.length > 0 && !existsSync(join("/sys/fs/cgroup", ...parts))) parts.shift();
+  return join("/sys/fs/cgroup", ...parts);
+}
+
 /** The registry with the names of Halo's own service (app/src/metrics), so that rules and dashboards are the same. */
 function createRegistry() {
   const runtime = process.env.HALO_RUNTIME;
@@ -377,6 +392,22 @@ function createRegistry() {
       if (release) this.set({ release }, 1);
     },
   });
+  const group = controlGroup();
+  for (const [name, file, line, help] of [
+    // The kernel takes back what caches files.
+    ["service_memory_bytes", "memory.stat", /^anon (\d+)$/m, "Memory of this service's processes, without cached files."],
+    ["service_memory_limit_bytes", "memory.max", /^(\d+)$/m, "The memory that this service's processes may take."],
+  ])
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.remove();
+        const found = readIfThere(join(group, file)).match(line);
+        if (found) this.set(Number(found[1]));
+      },
+    });
   collectDefaultMetrics({ register: registry });
   return registry;
 }
