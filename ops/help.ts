@@ -14,7 +14,7 @@ Example: npm run help`,
 
 const groups = {
   Run: ["up", "down", "destroy", "hosts", "exec", "ssh", "doctor"],
-  Release: ["add", "deploy", "rollback", "releases", "drain", "undrain"],
+  Release: ["add", "remove", "deploy", "rollback", "releases", "drain", "undrain"],
   Inspect: ["verify", "diagnose", "logs", "backup", "restore"],
   Test: [
     "check",

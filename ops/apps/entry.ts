@@ -91,6 +91,13 @@ export function withEntry(text: string, name: string, entry: Entry): string {
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
+/** The text of apps.yml without an app; comments and the other entries stay as they are. */
+export function withoutEntry(text: string, name: string): string {
+  const document = parseDocument(text);
+  document.deleteIn(["apps", name]);
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
 /** The entry alone, as it stands in the file. */
 export const entryText = (name: string, entry: Entry): string => {
   const document = new Document({});

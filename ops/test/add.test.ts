@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { add } from "../apps/add.ts";
-import { nameFor, portFor, reservedNames, withEntry } from "../apps/entry.ts";
+import { nameFor, portFor, reservedNames, withEntry, withoutEntry } from "../apps/entry.ts";
 import { appsFile, defaultPort, parseApps } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
@@ -176,6 +176,12 @@ test.each([
   [".", "app"],
 ])("the name for %s is %s", (from, name) => {
   expect(nameFor(from)).toBe(name);
+});
+
+test("an app is taken out of the file; comments and the others stay", () => {
+  const text = "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
+  expect(withoutEntry(text, "film")).toBe("# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n");
+  expect(parseApps(withoutEntry(withoutEntry(text, "film"), "desk"))).toEqual([]);
 });
 
 test("the reserved names are the ones that the playbooks refuse", () => {

@@ -7,4 +7,11 @@ if in_group backends; then
     title="$app: release $(cat "/opt/halo/apps/$app/current/RELEASE" 2>/dev/null) is ready"
     if $ready; then echo "ok|$title"; else echo "WRONG|$title|$(echo "$reason" | tail -n 1). Fix: npm run diagnose, or see journalctl -u halo@$app; $AGAIN"; fi
   done
+  for file in /etc/systemd/system/halo@*.service; do
+    name=$(basename "${file#*@}" .service)
+    case " $APPS * " in
+      *" $name "*) ;;
+      *) echo "note|$name runs here, and is no app of this host in apps.yml|Fix: in ansible/: ansible-playbook site.yml -e app_removed=$name" ;;
+    esac
+  done
 fi
