@@ -154,6 +154,13 @@ const entries: [string, object, string[]][] = [
   ["candidate: maybe", { candidate: "maybe" }, ["candidate: is true or false; it is maybe"]],
   ["a map as migrate", { migrate: { run: "x" } }, ["migrate: has to be {sql: FOLDER} with a folder inside the app"]],
   [
+    "npm in migrate",
+    { migrate: "npm run migrate" },
+    [
+      "migrate: runs on a backend, which has no npm; give the command behind it, such as knex migrate:latest; it is npm run migrate",
+    ],
+  ],
+  [
     "a secret twice",
     { secrets: ["A", "A"] },
     ["secrets: has to be a list of variables' names such as [SESSION_SECRET], each once; it is ['A', 'A']"],
