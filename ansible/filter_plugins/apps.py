@@ -240,7 +240,7 @@ def check_migrate(value):
     if isinstance(value, dict):
         return None if sorted(value) == ["sql"] and is_folder(value["sql"]) else "has to be {sql: FOLDER} with a folder inside the app"
     if re.match(r"(npm|npx|yarn|pnpm)\b", str(value)):
-        return f"runs on a backend, which has no npm; give the command behind it, such as knex migrate:latest; it is {value}"
+        return f"runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is {value}"
     return check_command(value)
 
 

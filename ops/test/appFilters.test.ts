@@ -157,7 +157,7 @@ const entries: [string, object, string[]][] = [
     "npm in migrate",
     { migrate: "npm run migrate" },
     [
-      "migrate: runs on a backend, which has no npm; give the command behind it, such as knex migrate:latest; it is npm run migrate",
+      "migrate: runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is npm run migrate",
     ],
   ],
   [
