@@ -30,48 +30,53 @@ for (const name of ["HALO_APP", "HALO_START"])
   if (!settings[name])
     throw new Error(`Halo cannot start: ${envFile} has no ${name}. Fix: npm run up, which writes it`);
 const number = (name, fallback) => Number.parseInt(settings[name] || "", 10) || fallback;
-// Words before the script that begin with - are Node's own.
-const words = settings.HALO_START.split(" ");
-const options = words.slice(
-  0,
-  words.findIndex((word) => !word.startsWith("-")),
-);
-const [script, ...args] = words.slice(options.length);
 // An app that does not know Halo gets its ready signal, its drain and its metrics from the preload.
 const preload = settings.HALO_PRELOAD === "1" ? ["--require", `${__dirname}/preload.cjs`] : [];
 
-module.exports = {
-  apps: [
-    {
-      name: settings.HALO_APP,
-      cwd: join(release, settings.HALO_PATH || "."),
-      script: `./${script}`,
-      args,
-      interpreter: "node",
-      // A larger young generation: garbage of requests is collected a few times a second instead of dozens of times.
-      node_args: [
-        `--env-file=${envFile}`,
-        "--min-semi-space-size=16",
-        "--max-semi-space-size=32",
-        ...preload,
-        ...options,
-      ],
-      env: { NODE_ENV: settings.NODE_ENV || "production" },
-      // PM2's own metrics wrap every request, and nothing reads them here.
-      pmx: false,
-      exec_mode: settings.HALO_MODE || "cluster",
-      instances: number("HALO_WORKERS", 1),
-      wait_ready: true,
-      // After this time PM2 stops the old worker even if the new one is not ready; an emulated VM starts a worker slowly.
-      listen_timeout: 60_000,
-      // PM2's SIGKILL must come after the app's own deadline.
-      kill_timeout: number("LAME_DUCK_MS", 500) + number("SHUTDOWN_DEADLINE_MS", 8000) + 2000,
-      // Restarts after 0.1 s, then each time 1.5 times later, up to 15 s, without an end.
-      exp_backoff_restart_delay: 100,
-      max_restarts: 1_000_000,
-      // The app writes to file descriptor 1, the journal, itself.
-      out_file: "/dev/null",
-      error_file: "/dev/null",
-    },
-  ],
+// The program of a command: words before the script that begin with - are Node's own.
+const program = (command, ...nodeArgs) => {
+  const words = command.split(" ");
+  const at = words.findIndex((word) => !word.startsWith("-"));
+  const [script, ...args] = words.slice(at);
+  const node_args = [`--env-file=${envFile}`, ...nodeArgs, ...preload, ...words.slice(0, at)];
+  return { script: `./${script}`, args, interpreter: "node", node_args };
 };
+
+const common = {
+  cwd: join(release, settings.HALO_PATH || "."),
+  env: { NODE_ENV: settings.NODE_ENV || "production" },
+  // PM2's own metrics wrap every request, and nothing reads them here.
+  pmx: false,
+  // PM2's SIGKILL must come after the app's own deadline.
+  kill_timeout: number("LAME_DUCK_MS", 500) + number("SHUTDOWN_DEADLINE_MS", 8000) + 2000,
+  // Restarts after 0.1 s, then each time 1.5 times later, up to 15 s, without an end.
+  exp_backoff_restart_delay: 100,
+  max_restarts: 1_000_000,
+  // The app writes to file descriptor 1, the journal, itself.
+  out_file: "/dev/null",
+  error_file: "/dev/null",
+};
+
+// The service, and the programs beside it, which answer nobody: a reload starts them again after the service.
+const service = {
+  ...common,
+  name: settings.HALO_APP,
+  // A larger young generation: garbage of requests is collected a few times a second instead of dozens of times.
+  ...program(settings.HALO_START, "--min-semi-space-size=16", "--max-semi-space-size=32"),
+  exec_mode: settings.HALO_MODE || "cluster",
+  instances: number("HALO_WORKERS", 1),
+  wait_ready: true,
+  // After this time PM2 stops the old worker even if the new one is not ready; an emulated VM starts a worker slowly.
+  listen_timeout: 60_000,
+};
+const beside = Object.entries(settings)
+  .filter(([name]) => name.startsWith("HALO_PROCESS_"))
+  .map(([name, command]) => ({
+    ...common,
+    name: `${settings.HALO_APP}-${name.slice("HALO_PROCESS_".length)}`,
+    ...program(command),
+    exec_mode: "fork",
+    env: { ...common.env, HALO_METRICS_PORT: "" },
+  }));
+
+module.exports = { apps: [service, ...beside] };

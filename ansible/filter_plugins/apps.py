@@ -15,6 +15,8 @@ The keys of an app; only source is necessary:
   health      a path that answers 200 to 399; `version` is the contract of /readyz and /version
   candidate   false where a second copy of the app for some seconds would do harm
   migrate     a command that runs once before the first switch, or {sql: FOLDER}
+  processes   {NAME: COMMAND}, programs beside the service such as a worker; each host runs one of each
+  writable    folders, below path, that the app writes; they outlive a release, and each host has its own
   env         variables; ${NAME} is one that Halo gives, or a secret
   secrets     variables that are generated once
   redis       true, or {memory: MiB, evict: true}; shared is the Redis of the inventory's group redis, as its user halo
@@ -39,11 +41,11 @@ ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 KEYS = [
     "source", "ref", "path", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
-    "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts", "memory",
+    "processes", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts", "memory",
 ]
 # The keys of an app that has processes; a static one has none.
 OF_PROCESSES = [
-    "start", "mode", "workers", "port", "health", "candidate", "migrate", "env", "secrets", "redis", "postgres", "websocket",
+    "start", "mode", "workers", "port", "health", "candidate", "migrate", "processes", "writable", "env", "secrets", "redis", "postgres", "websocket",
     "sticky", "timeout", "body", "hosts", "memory",
 ]
 MODES = ["cluster", "fork"]
@@ -244,6 +246,23 @@ def check_migrate(value):
     return check_command(value)
 
 
+def check_processes(value):
+    if not isinstance(value, dict):
+        return f"has to be a map such as {{worker: node worker.js}}; it is {shown(value)}"
+    for name, command in value.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            return f"{name} is no name; it has 1 to 21 small letters, digits and -"
+        problem = check_command(command)
+        if problem:
+            return f"{name} {problem}"
+    return None
+
+
+def check_writable(value):
+    right = is_list(value, is_folder) and "." not in value
+    return None if right else f"has to be a list of folders inside the app, each once; it is {shown(value)}"
+
+
 def check_names(value):
     return None if is_list(value, VARIABLE.fullmatch) else f"has to be a list of variables' names such as [SESSION_SECRET], each once; it is {shown(value)}"
 
@@ -313,7 +332,8 @@ def check_memory(value):
 CHECKS = {
     "source": check_source, "ref": check_ref, "path": check_path, "build": check_build, "build_env": check_variables,
     "scripts": check_scripts, "start": check_command, "mode": check_mode, "workers": check_workers, "port": check_port,
-    "health": check_health, "candidate": check_bool, "migrate": check_migrate, "env": check_variables, "secrets": check_names,
+    "health": check_health, "candidate": check_bool, "migrate": check_migrate,
+    "processes": check_processes, "writable": check_writable, "env": check_variables, "secrets": check_names,
     "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "websocket": check_bool,
     "sticky": check_bool, "timeout": check_timeout, "body": check_body, "hosts": check_hosts, "memory": check_memory,
 }
@@ -497,6 +517,8 @@ def plan_of(name, app, groups):
         "candidate": app.get("candidate") is not False and runs,
         "migrate": migrate if isinstance(migrate, str) else "",
         "migrate_sql": migrate.get("sql", "") if isinstance(migrate, dict) else "",
+        "processes": app.get("processes") or {},
+        "writable": app.get("writable") or [],
         "env": texts(app.get("env")),
         "secrets": app.get("secrets") or [],
         "redis": filled_options(app.get("redis"), REDIS),

@@ -21,7 +21,7 @@ import { type Bounds, inWorkshop, usualBounds, type Workshop } from "./confine.t
 import { installPackages, prunePackages } from "./packages.ts";
 import { type Locked, type Project, packageName, readProject } from "./project.ts";
 import { fetchSource } from "./source.ts";
-import { startOf } from "./start.ts";
+import { commandOf, startOf } from "./start.ts";
 import { printable } from "./text.ts";
 import { copyTree, foreignText, isWithin, pathsBelow, realPath, refuseLinks, type Size, sizeWords } from "./tree.ts";
 
@@ -36,8 +36,8 @@ export type Built = { id: string; file: string; sha256: string; notes: string[];
 /**
  * Builds a release of an app as .halo/releases/NAME/ID.tar.gz: the source's files with the packages that the app needs when it
  * runs; of a static app the folder that the balancers serve, as web/. At the top are RELEASE, the id, and RELEASE.env, how PM2
- * starts this release: HALO_START (a script with its arguments; words before it that begin with - are Node's), HALO_MODE and
- * HALO_PATH. The start belongs to the release, so that a rollback brings the old one back.
+ * starts this release: HALO_START (a script with its arguments; words before it that begin with - are Node's), HALO_MODE,
+ * HALO_PATH, HALO_WRITABLE (folders that outlive a release) and HALO_PROCESS_NAME for each process besides. The start belongs to the release, so that a rollback brings the old one back.
  *
  * @param after the newest release that the hosts have, "" for none
  * @param options.say gets a line for each step
@@ -139,15 +139,26 @@ function copyRelease(entry: Entry, project: Project, stage: string, owner: numbe
   const start = startOf(project, has, entry.start);
   if (!start)
     throw new UserError("nothing says how it starts", "give start in apps.yml, such as start: node server.js");
-  const command =
-    start.words[0] === "node" ? nodeScript(start.words, project, place) : programOf(start.words, place, stage);
-  const mode = entry.mode ?? (start.words[0] === "node" ? "cluster" : "fork");
-  const lines = { HALO_START: command.join(" "), HALO_MODE: mode, HALO_PATH: path };
-  if (command.some((word) => /[\s"'#\\`]/.test(word)))
-    throw new UserError(
-      `start (${start.from}) has a word with a space or a quote in it`,
-      "put the arguments into a script of the app",
-    );
+  const script = (words: string[], from: string): string => {
+    const found = words[0] === "node" ? nodeScript(words, project, place) : programOf(words, place, stage);
+    if (found.some((word) => /[\s"'#\\`]/.test(word)))
+      throw new UserError(
+        `${from} has a word with a space or a quote in it`,
+        "put the arguments into a script of the app",
+      );
+    return found.join(" ");
+  };
+  const processes = Object.entries(entry.processes ?? {}).map(([name, command]) => [
+    `HALO_PROCESS_${name}`,
+    script(commandOf(command, project, `processes: ${name}`), `processes: ${name}`),
+  ]);
+  const lines = {
+    HALO_START: script(start.words, `start (${start.from})`),
+    HALO_MODE: entry.mode ?? (start.words[0] === "node" ? "cluster" : "fork"),
+    HALO_PATH: path,
+    HALO_WRITABLE: (entry.writable ?? []).map((folder) => join(path, folder)).join(" "),
+    ...Object.fromEntries(processes),
+  };
   writeFileSync(
     join(stage, "RELEASE.env"),
     Object.entries(lines)

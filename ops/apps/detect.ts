@@ -97,8 +97,13 @@ function ofStart(project: Project, start: Start, command: string | undefined, co
     );
   if (/\.listen\([^)]*["'`](localhost|127\.0\.0\.1)["'`]/.test(code))
     care.push("it listens on the loopback alone: it has to take process.env.HOST");
-  for (const name of Object.keys(procfile))
-    if (name !== "web" && name !== "release") care.push(`Procfile's ${name} does not run: Halo starts web alone`);
+  const others = Object.entries(procfile).filter(([name]) => name !== "web" && name !== "release");
+  if (others.length > 0)
+    assumed.push({
+      key: "processes",
+      value: Object.fromEntries(others.map(([name, line]) => [name.toLowerCase().replaceAll("_", "-"), line])),
+      why: "the Procfile has them; each backend runs one of each",
+    });
 }
 
 /** Redis, PostgreSQL and its changes, and the stores that Halo does not have. */

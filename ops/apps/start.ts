@@ -52,6 +52,10 @@ export function startOf(project: Project, has: (path: string) => boolean, given?
 const notBefore = (name: string) =>
   `the script pre${name} does not run before the start; its work belongs into build or migrate`;
 
+/** One command of plain words, without npm, npx, variables and watchers; throws a UserError for one that needs a shell. */
+export const commandOf = (command: string, { manifest }: Project, from: string): string[] =>
+  plain(command, manifest?.scripts ?? {}, from).words;
+
 /** Takes npm, npx, variables and watchers off a command, as often as they come. */
 function plain(command: string, scripts: Record<string, string>, from: string, depth = 0): Start {
   const refuse = (problem: string, fix: string) => new UserError(`start (${from}) is \`${command}\`: ${problem}`, fix);

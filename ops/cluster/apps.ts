@@ -23,6 +23,8 @@ export type Entry = {
   migrate?: string | { sql: string };
   static?: string | { folder: string };
   domains?: string[];
+  processes?: Record<string, string>;
+  writable?: string[];
   [key: string]: unknown;
 };
 

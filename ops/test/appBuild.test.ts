@@ -162,11 +162,14 @@ test("mono: workspaces are linked, the build runs in the app's folder, and the s
   expect(found).toBe("Hello from x\n");
 });
 
-test("worker: Procfile's web is the start", async () => {
+test("worker: Procfile's web is the start, a process beside it has a script of its own, and a folder is kept", async () => {
   const worker = Repository.of("worker", join(folder, "worker"));
-  expect(text(await build("worker", { source: worker.folder }), "RELEASE.env")).toContain(
-    "HALO_START=web.js --label procfile\n",
+  const entry = { source: worker.folder, processes: { worker: "node worker.js" }, writable: ["data"] };
+  expect(text(await build("worker", entry), "RELEASE.env")).toBe(
+    "HALO_START=web.js --label procfile\nHALO_MODE=cluster\nHALO_PATH=.\nHALO_WRITABLE=data\nHALO_PROCESS_worker=worker.js\n",
   );
+  const wrong = { source: worker.folder, processes: { mail: "node absent.js" } };
+  await expect(build("worker", wrong)).rejects.toThrow(/the release has no file absent\.js/);
 });
 
 test("a program of a package is Node's script, in mode fork; one that only the build has is refused", async () => {

@@ -80,13 +80,11 @@ describe("the fixtures of test/apps", () => {
     expect(api.care).toEqual([expect.stringContaining("{API_PORT: $" + "{PORT}}")]);
   });
 
-  test("worker has a process that does not run, and asks for another Node", () => {
+  test("worker has a process beside its service, and asks for another Node", () => {
     const worker = fixture("worker");
     expect(worker.found).toContain("Procfile: web: node web.js --label procfile");
-    expect(worker.care).toEqual([
-      "it asks for Node 20, and Halo runs every app on 26.10.0: try it with that version",
-      "Procfile's worker does not run: Halo starts web alone",
-    ]);
+    expect(keysOf(worker)).toMatchObject({ processes: { worker: "node worker.js" } });
+    expect(worker.care).toEqual(["it asks for Node 20, and Halo runs every app on 26.10.0: try it with that version"]);
   });
 });
 

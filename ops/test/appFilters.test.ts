@@ -348,6 +348,8 @@ test("a plan has every key, and the names that follow from the app's", () => {
     candidate: true,
     migrate: "",
     migrate_sql: "",
+    processes: {},
+    writable: [],
     env: {},
     secrets: [],
     redis: false,
