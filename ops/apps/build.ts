@@ -156,7 +156,7 @@ function copyRelease(entry: Entry, project: Project, stage: string, owner: numbe
     HALO_START: script(start.words, `start (${start.from})`),
     HALO_MODE: entry.mode ?? (start.words[0] === "node" ? "cluster" : "fork"),
     HALO_PATH: path,
-    HALO_WRITABLE: (entry.writable ?? []).map((folder) => join(path, folder)).join(" "),
+    ...(entry.writable && { HALO_WRITABLE: entry.writable.map((folder) => join(path, folder)).join(" ") }),
     ...Object.fromEntries(processes),
   };
   writeFileSync(
