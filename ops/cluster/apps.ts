@@ -20,6 +20,7 @@ export type Entry = {
   mode?: "cluster" | "fork";
   workers?: number;
   port?: number;
+  health?: string;
   migrate?: string | { sql: string };
   static?: string | { folder: string };
   domains?: string[];
@@ -39,6 +40,8 @@ export type App = {
   /** Whether it has processes; a static app has none. */
   runs: boolean;
   port: number;
+  /** The path that answers 200 to 399 when it is ready. */
+  health: string;
   metricsPorts: number[];
   /** The folder of its source with the database's migrations; "" for none. */
   migrations: string;
@@ -69,6 +72,7 @@ function complete(name: string, entry: Entry): App {
     domains: entry.domains ?? [],
     runs: !entry.static,
     port,
+    health: entry.health === "version" ? "/readyz" : (entry.health ?? "/"),
     metricsPorts: Array.from({ length: entry.workers ?? 1 }, (_, i) => port + 2 + i),
     migrations: typeof entry.migrate === "object" ? entry.migrate.sql : "",
     unit: `halo@${name}`,

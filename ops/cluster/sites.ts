@@ -67,6 +67,13 @@ export const counterApp = (): App => {
   return findApp(all.find(({ name }) => name === service)?.name, all);
 };
 
+/** The first site whose pages an app answers; throws a UserError without one. */
+export function siteOfApp(app: App, all: Site[] = sites()): Site {
+  const site = all.find(({ service }) => service === app.name);
+  if (site) return site;
+  throw new UserError(`no site is answered by ${app.name}`, "give it domains in apps.yml");
+}
+
 /** The site that answers a path: the first that has the path, or a folder around it, as one of its own; else the counter's. */
 export const siteFor = (path: string, all: [Site, ...Site[]] = sites()): Site =>
   all.find(({ paths }) => paths.some((own) => own !== "/" && `${path}/`.startsWith(own))) ?? counterSite(all);

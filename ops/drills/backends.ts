@@ -11,7 +11,7 @@ import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const [backend = ""] = backends;
 const { unit, workers } = counterApp();
-const away = ["BackendDown", "BackendIdle", "NoScrape"];
+const away = ["BackendDown", "BackendIdle", "NoScrape", "AppDown"];
 const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
 const causes = { alerts: away, hosts: [backend] };
 
@@ -36,15 +36,17 @@ export const worker: Drill = {
   name: "worker",
   what: "kill -9 of a backend's PM2 workers",
   limit: 60,
+  anyApp: true,
   budget: {},
   causes,
-  run: (session) => backendFails(session, () => session.on(backend, `echo; pkill -KILL ${workers}`), 0),
+  run: (session) => backendFails(session, () => session.on(backend, `echo; pkill -KILL ${session.app.workers}`), 0),
 };
 
 export const halt: Drill = {
   name: "halt",
   what: "vagrant halt of a backend, then vagrant up",
   limit: 120,
+  anyApp: true,
   budget: { back: 15 },
   causes,
   providers: vagrants,
@@ -63,6 +65,7 @@ export const power: Drill = {
   name: "power",
   what: "power cut of a backend, then vagrant up",
   limit: 120,
+  anyApp: true,
   budget: { slowest: 2500 },
   causes,
   providers: vagrants,

@@ -15,9 +15,9 @@ export const vagrant = (session: Session, ...args: string[]): Promise<Result> =>
 /** The last lines of a text. */
 export const tail = (text: string): string => text.trimEnd().split("\n").slice(-25).join("\n");
 
-/** Resolves with the time at which the service on this backend says that it is ready, asked from the balancer. */
-export async function readyAt(session: Session, backend: string): Promise<number> {
-  const url = `http://${findHost(backend).address}:${counterApp().port}/readyz`;
+/** Resolves with the time at which the app on this backend answers as ready, asked from the balancer. */
+export async function readyAt(session: DrillSession, backend: string): Promise<number> {
+  const url = `http://${findHost(backend).address}:${session.app.port}${session.app.health}`;
   const program = pythonScript(new URL("await_ready.py", import.meta.url), url, backend);
   const { at } = await session.on(balancer, program);
   return at;

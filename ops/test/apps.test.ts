@@ -54,7 +54,7 @@ describe("Python and TypeScript agree", () => {
   const read = parseApps(JSON.stringify({ apps: given }));
 
   test("on every key and name that both have", () => {
-    const same = ["name", "source", "domains", "port", "runs", "unit", "user", "root", "settings", "state", "pages"];
+    const same = ["name", "source", "domains", "port", "runs", "health", "unit", "user", "root", "settings", "state", "pages"];
     const pick = (plan: object) => Object.fromEntries(Object.entries(plan).filter(([key]) => same.includes(key)));
     expect(read.map(pick)).toEqual(Object.values(plans).map(pick));
     expect(Object.keys(pick(plans.shop ?? {}))).toHaveLength(same.length);
