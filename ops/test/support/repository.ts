@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -15,9 +15,10 @@ export class Repository {
     this.put(files);
   }
 
-  /** With the files of test/apps/NAME, committed. */
+  /** With the files of test/apps/NAME or examples/NAME, committed. */
   static of(name: string, folder: string, files: Record<string, string> = {}): Repository {
-    cpSync(join(import.meta.dirname, "../../../test/apps", name), folder, { recursive: true });
+    const place = ["test/apps", "examples"].map((each) => join(import.meta.dirname, "../../..", each, name)).find(existsSync);
+    cpSync(place ?? name, folder, { recursive: true });
     const made = new Repository(folder, files);
     made.commit();
     return made;
