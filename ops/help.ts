@@ -14,7 +14,8 @@ Example: npm run help`,
 
 const groups = {
   Run: ["up", "down", "destroy", "hosts", "exec", "ssh", "doctor"],
-  Release: ["add", "remove", "deploy", "rollback", "releases", "drain", "undrain"],
+  Apps: ["apps", "add", "remove", "env", "task"],
+  Release: ["deploy", "rollback", "releases", "drain", "undrain"],
   Inspect: ["verify", "diagnose", "logs", "backup", "restore"],
   Test: [
     "check",

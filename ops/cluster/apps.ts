@@ -26,6 +26,8 @@ export type Entry = {
   domains?: string[];
   processes?: Record<string, string>;
   writable?: string[];
+  secrets?: string[];
+  hosts?: string | string[];
   [key: string]: unknown;
 };
 

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { envLines } from "../apps/env.ts";
+import { appTable } from "../apps/table.ts";
 import { type App, apps, findApp, parseApps } from "../cluster/apps.ts";
 import { firewallServices, serviceLogs } from "../cluster/services.ts";
-import { counterApp, parseSites, sites } from "../cluster/sites.ts";
+import { counterApp, parseSites, type Site, sites } from "../cluster/sites.ts";
 import { root } from "../lib/paths.ts";
 import { target } from "../releases/rollout.ts";
 import { filter } from "./support/filter.ts";
@@ -121,6 +123,31 @@ test("the committed apps are services with logs of their own, and the counter's 
     expect(serviceLogs()[name]?.units[0]).toBe(unit);
   }
   expect(apps().map(({ name }) => name)).toContain(counterApp().name);
+});
+
+test("the table of apps has the sites that each answers", () => {
+  const all = parseApps("apps: {shop: {source: x, port: 4000, domains: [shop.test]}, film: {source: ../f, static: dist, domains: [film.test]}}");
+  const own: Site[] = [
+    { domain: "main.test", ports: [81], paths: ["/"], service: "shop" },
+    { domain: "shop.test", ports: [80], paths: ["/"], service: "shop" },
+    { domain: "film.test", ports: [80], paths: ["/"] },
+  ];
+  expect(appTable(all, own).split("\n").map((line) => line.replaceAll(/ {2,}/g, "|"))).toEqual([
+    "app|answers|port|source",
+    "shop|http://main.test:81, http://shop.test|4000|x",
+    "film|http://film.test|static|../f",
+  ]);
+});
+
+test("the variables of an app are printed without the values of secrets", () => {
+  const text = "HALO_APP=shop\nREDIS_URL='redis://default:x@h:1'\nLEVEL=`it's`\nPEPPER='p'\n";
+  expect(envLines(text, ["PEPPER"], false)).toEqual([
+    "HALO_APP=shop",
+    "REDIS_URL=(hidden: --show)",
+    "LEVEL=it's",
+    "PEPPER=(hidden: --show)",
+  ]);
+  expect(envLines(text, ["PEPPER"], true)[3]).toBe("PEPPER=p");
 });
 
 test("a rollback's words are an app, a release, or both", () => {
