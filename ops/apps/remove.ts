@@ -24,9 +24,7 @@ export async function remove(args: string[]): Promise<number> {
     );
   writeFileSync(join(root, appsFile), withoutEntry(appsText(), app.name));
   console.log(`${app.name} is out of ${appsFile}`);
-  const status = await withExtraVars({ app_removed: app.name }, (extra) =>
-    passThrough(playbook("site.yml", ...extra)),
-  );
+  const status = await withExtraVars({ app_removed: app.name }, (extra) => passThrough(playbook("site.yml", ...extra)));
   console.log(
     status === 0
       ? `${app.name} is off the hosts, in ${elapsed()}`

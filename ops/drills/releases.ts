@@ -122,8 +122,7 @@ const corruptionsOfAny: Corruption[] = [
     corrupt: (stage) => appendFileSync(script(stage), inServiceOfAny),
   },
 ];
-const inServiceOfAny =
-  '\nif (process.env.HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");\n';
+const inServiceOfAny = '\nif (process.env.HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");\n';
 function script(stage: string): string {
   const { HALO_START = "", HALO_PATH = "." } = parseEnv(readFileSync(join(stage, "RELEASE.env"), "utf8"));
   return join(stage, HALO_PATH, HALO_START.split(" ").find((word) => !word.startsWith("-")) ?? "");

@@ -10,7 +10,11 @@ const { host, port, domain, rate, fresh = false, writes, path, most = Number.POS
 const timeoutMs = 10_000; // ms for one whole request
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
-const headers = { Host: domain, Accept: "application/json", "User-Agent": options.agent ?? (path ? "halo-load" : "halo-drill") };
+const headers = {
+  Host: domain,
+  Accept: "application/json",
+  "User-Agent": options.agent ?? (path ? "halo-load" : "halo-drill"),
+};
 // Any app takes the smallest JSON, or refuses it.
 const body = options.method === "POST" ? "{}" : undefined;
 if (body) Object.assign(headers, { "Content-Type": "application/json" });

@@ -179,7 +179,8 @@ test.each([
 });
 
 test("an app is taken out of the file; comments and the others stay", () => {
-  const text = "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
+  const text =
+    "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
   expect(withoutEntry(text, "film")).toBe("# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n");
   expect(parseApps(withoutEntry(withoutEntry(text, "film"), "desk"))).toEqual([]);
 });

@@ -56,7 +56,20 @@ describe("Python and TypeScript agree", () => {
   const read = parseApps(JSON.stringify({ apps: given }));
 
   test("on every key and name that both have", () => {
-    const same = ["name", "source", "domains", "port", "runs", "health", "unit", "user", "root", "settings", "state", "pages"];
+    const same = [
+      "name",
+      "source",
+      "domains",
+      "port",
+      "runs",
+      "health",
+      "unit",
+      "user",
+      "root",
+      "settings",
+      "state",
+      "pages",
+    ];
     const pick = (plan: object) => Object.fromEntries(Object.entries(plan).filter(([key]) => same.includes(key)));
     expect(read.map(pick)).toEqual(Object.values(plans).map(pick));
     expect(Object.keys(pick(plans.shop ?? {}))).toHaveLength(same.length);
@@ -126,13 +139,19 @@ test("the committed apps are services with logs of their own, and the counter's 
 });
 
 test("the table of apps has the sites that each answers", () => {
-  const all = parseApps("apps: {shop: {source: x, port: 4000, domains: [shop.test]}, film: {source: ../f, static: dist, domains: [film.test]}}");
+  const all = parseApps(
+    "apps: {shop: {source: x, port: 4000, domains: [shop.test]}, film: {source: ../f, static: dist, domains: [film.test]}}",
+  );
   const own: Site[] = [
     { domain: "main.test", ports: [81], paths: ["/"], service: "shop" },
     { domain: "shop.test", ports: [80], paths: ["/"], service: "shop" },
     { domain: "film.test", ports: [80], paths: ["/"] },
   ];
-  expect(appTable(all, own).split("\n").map((line) => line.replaceAll(/ {2,}/g, "|"))).toEqual([
+  expect(
+    appTable(all, own)
+      .split("\n")
+      .map((line) => line.replaceAll(/ {2,}/g, "|")),
+  ).toEqual([
     "app|answers|port|source",
     "shop|http://main.test:81, http://shop.test|4000|x",
     "film|http://film.test|static|../f",

@@ -1,5 +1,5 @@
-import http from "node:http";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -38,7 +38,11 @@ async function giveMemory(of: (host: string) => number): Promise<void> {
 }
 
 const ask = (name: string, path = "/", options: http.RequestOptions = {}, body?: string) =>
-  request(path, { ...options, port, headers: { Host: domainOf(name), "Content-Type": "application/json", ...options.headers } }, body);
+  request(
+    path,
+    { ...options, port, headers: { Host: domainOf(name), "Content-Type": "application/json", ...options.headers } },
+    body,
+  );
 const deploy = (name: string) => sh(["npm", "run", "-s", "deploy", "--", name], env);
 
 beforeEach(explainByJournals);
@@ -57,8 +61,14 @@ afterAll(async () => {
   const attempt = (work: Promise<unknown>) => work.catch((error) => errors.push(error));
   for (const name of names) await attempt(must(["npm", "run", "-s", "remove", "--", name], env));
   expect(readFileSync(file, "utf8")).toBe(committed);
-  await attempt(on("balancer", "rm -rf /var/lib/redis/notes /var/lib/redis/chat; cd / && runuser -u postgres -- dropdb halo_notes"));
-  await attempt(giveMemory((host) => Number(readFileSync(inventoryFile, "utf8").match(new RegExp(`${host}: .*memory: (\\d+)`))?.[1])));
+  await attempt(
+    on("balancer", "rm -rf /var/lib/redis/notes /var/lib/redis/chat; cd / && runuser -u postgres -- dropdb halo_notes"),
+  );
+  await attempt(
+    giveMemory((host) =>
+      Number(readFileSync(inventoryFile, "utf8").match(new RegExp(`${host}: .*memory: (\\d+)`))?.[1]),
+    ),
+  );
   rmSync(folder, { recursive: true });
   if (errors.length > 0) throw errors[0];
 }, 900_000);
@@ -156,8 +166,10 @@ describe("under load", () => {
   test("PM2 of another app is killed: no request fails", async () => {
     await underLoad(async () => {
       await on(first, "systemctl kill --signal=KILL halo@notes");
-      await until("the app is ready there again", 60_000, async () =>
-        (await sh(["ops/run", "ssh", first, "sudo", "halo-release", "notes", "check"], env)).code === 0,
+      await until(
+        "the app is ready there again",
+        60_000,
+        async () => (await sh(["ops/run", "ssh", first, "sudo", "halo-release", "notes", "check"], env)).code === 0,
       );
     });
     expect((await visit()).visit.database_status).toBe("Terhubung");

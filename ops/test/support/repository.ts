@@ -17,7 +17,9 @@ export class Repository {
 
   /** With the files of test/apps/NAME or examples/NAME, committed. */
   static of(name: string, folder: string, files: Record<string, string> = {}): Repository {
-    const place = ["test/apps", "examples"].map((each) => join(import.meta.dirname, "../../..", each, name)).find(existsSync);
+    const place = ["test/apps", "examples"]
+      .map((each) => join(import.meta.dirname, "../../..", each, name))
+      .find(existsSync);
     cpSync(place ?? name, folder, { recursive: true });
     const made = new Repository(folder, files);
     made.commit();

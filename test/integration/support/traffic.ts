@@ -38,13 +38,16 @@ export function startTraffic(
 
   const attempt = (agent: Agent, port: number, method: string) =>
     new Promise<Answer>((resolve, reject) => {
-      const sent = request({ host, port, agent, method, path: "/", headers: { ...CONTENT, Host: domain } }, (response) => {
-        response.resume().on("error", reject);
-        response.on("end", () => {
-          const { "x-release": release, "x-served-by": servedBy } = response.headers;
-          resolve({ method, status: response.statusCode ?? 0, release: `${release}`, servedBy: `${servedBy}` });
-        });
-      });
+      const sent = request(
+        { host, port, agent, method, path: "/", headers: { ...CONTENT, Host: domain } },
+        (response) => {
+          response.resume().on("error", reject);
+          response.on("end", () => {
+            const { "x-release": release, "x-served-by": servedBy } = response.headers;
+            resolve({ method, status: response.statusCode ?? 0, release: `${release}`, servedBy: `${servedBy}` });
+          });
+        },
+      );
       sent.on("error", reject);
       sent.end(method === "POST" ? '{"a":1}' : undefined);
     });

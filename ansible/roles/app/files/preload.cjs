@@ -341,7 +341,10 @@ function readIfThere(file) {
 
 /** The folder of this process's control group. In a container its path may begin with folders outside that are not visible. */
 function controlGroup() {
-  const parts = readIfThere("/proc/self/cgroup").match(/^0::\/(.*)$/m)?.[1].split("/") ?? [];
+  const parts =
+    readIfThere("/proc/self/cgroup")
+      .match(/^0::\/(.*)$/m)?.[1]
+      .split("/") ?? [];
   while (parts.length > 0 && !existsSync(join("/sys/fs/cgroup", ...parts))) parts.shift();
   return join("/sys/fs/cgroup", ...parts);
 }
@@ -395,7 +398,12 @@ function createRegistry() {
   const group = controlGroup();
   for (const [name, file, line, help] of [
     // The kernel takes back what caches files.
-    ["service_memory_bytes", "memory.stat", /^anon (\d+)$/m, "Memory of this service's processes, without cached files."],
+    [
+      "service_memory_bytes",
+      "memory.stat",
+      /^anon (\d+)$/m,
+      "Memory of this service's processes, without cached files.",
+    ],
     ["service_memory_limit_bytes", "memory.max", /^(\d+)$/m, "The memory that this service's processes may take."],
   ])
     new Gauge({

@@ -23,7 +23,10 @@ test("a group's value includes its parents'; a group without a limit adds none",
   group("system.slice/halo@demo.service", held(2, 500_000));
   group("system.slice", "usage_usec 7\n");
   group("", held(1, 250_000));
-  expect(readThrottling(groupFolders("0::/system.slice/halo@demo.service\n", root))).toEqual({ periods: 3, seconds: 0.75 });
+  expect(readThrottling(groupFolders("0::/system.slice/halo@demo.service\n", root))).toEqual({
+    periods: 3,
+    seconds: 0.75,
+  });
 });
 
 test("in a container the path begins with folders outside", () => {
