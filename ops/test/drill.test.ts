@@ -113,7 +113,7 @@ test("a 503 is in the budget only from the program that may give it, and one has
 });
 
 test("of another app nothing is counted, and a POST that two backends got breaks the budget", () => {
-  const samples = calm().map((each) => ({ ...each, status: 302, answered: true, total: undefined }));
+  const samples: Sample[] = calm().map((each) => ({ ...each, status: 302, answered: true, total: undefined }));
   const other = { samples, before: undefined, after: undefined };
   expect(broken(other)).toEqual([]);
   expect(summarize(seen(other))).toMatchObject({ failed: 0, counted: undefined });
