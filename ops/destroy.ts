@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { rememberLab, viaLab } from "./cluster/hosts.ts";
+import { rememberLab, remembersLab, viaLab } from "./cluster/hosts.ts";
 import { existingProvider } from "./cluster/provider.ts";
 import { runCommand } from "./lib/cli.ts";
 import { step, tryCapture } from "./lib/exec.ts";
@@ -27,7 +27,7 @@ Example: npm run destroy -- --keep-image`,
 await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
   // A lab takes its hosts with it, also while a cut short `up` still works on them.
-  const inLab = tryCapture([lab, "status"]) !== null || existsSync(localPath("lab"));
+  const inLab = tryCapture([lab, "status"]) !== null || remembersLab();
   if (existingProvider() && !inLab)
     await step("Destroy the hosts", "vagrant", viaLab(["vagrant", "destroy", "--force"]));
   if (inLab || remains.some((each) => existsSync(each)))

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { outerAddress, viaLab } from "./cluster/hosts.ts";
+import { browserInLab, outerAddress, remembersLab } from "./cluster/hosts.ts";
 import { inGroup } from "./cluster/inventory.ts";
 import { domains } from "./cluster/sites.ts";
 import { withLines } from "./hosts/hostsFile.ts";
@@ -35,8 +35,6 @@ await runCommand((args) => {
   }
   console.log(`${file}: ${lines.length ? lines.join("; ") : "removed Halo's lines"}`);
   // The line helps there as well: a browser inside asks the same file.
-  if (lines.length && viaLab([""]).length > 1)
-    console.log(
-      "In a lab only programs that npm run exec starts reach the address: npm run exec -- chromium --no-sandbox URL",
-    );
+  if (lines.length && remembersLab())
+    console.log(`In a lab only programs that npm run exec starts reach the address: ${browserInLab}`);
 }, usage);

@@ -1,7 +1,7 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { playbook, rememberLab, viaLab } from "./cluster/hosts.ts";
+import { browserInLab, playbook, rememberLab, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
 import { counterSite, siteOf, sites, urlOf } from "./cluster/sites.ts";
@@ -72,9 +72,7 @@ Up in ${elapsed()}.
   See it:    npm run -s exec -- curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/
   Browse it: ${sites()
     .map((site) => urlOf(site))
-    .join(
-      ", ",
-    )} after: npm run hosts -- --write${choice.lab ? " (in this lab only by npm run exec -- chromium --no-sandbox URL)" : ""}
+    .join(", ")} after: npm run hosts -- --write${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
   Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }

@@ -19,6 +19,12 @@ export function rememberLab(inLab: boolean): void {
   }
 }
 
+/** Whether the hosts live in a lab, also while that is not running. */
+export const remembersLab = (): boolean => existsSync(marker);
+
+/** The command by which a browser reaches a site in a lab. */
+export const browserInLab = "npm run exec -- chromium --no-sandbox URL";
+
 /**
  * Puts the lab's entry in front of a command, which then reaches the hosts' addresses; nothing without a lab.
  * Throws a UserError when there are no such hosts: their lab is not running, or Vagrant has not made them. A machine that answers
@@ -27,8 +33,7 @@ export function rememberLab(inLab: boolean): void {
 export function viaLab(argv: string[]): string[] {
   if (process.env.HALO_LAB) return argv; // already inside
   if (tryCapture([lab, "status"]) !== null) return [lab, "exec", ...argv];
-  if (existsSync(marker))
-    throw new UserError("the hosts' lab is not running (was the machine restarted?)", "npm run up");
+  if (remembersLab()) throw new UserError("the hosts' lab is not running (was the machine restarted?)", "npm run up");
   // Those of a person's own servers name their user; the others are Vagrant's.
   if (existingProvider() === null && hosts().some(({ vars }) => vars.ansible_user === undefined))
     throw new UserError("no hosts are up", "npm run up");

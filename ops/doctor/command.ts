@@ -2,7 +2,7 @@ import { readFileSync, statfsSync } from "node:fs";
 import { freemem, networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { findHost, outerAddress } from "../cluster/hosts.ts";
+import { browserInLab, findHost, outerAddress } from "../cluster/hosts.ts";
 import { hosts, inGroup } from "../cluster/inventory.ts";
 import { type Choice, choose, inspectMachine } from "../cluster/provider.ts";
 import { domains } from "../cluster/sites.ts";
@@ -93,7 +93,7 @@ export function doctor(args: string[]) {
       "names",
       missing.length ? `not in /etc/hosts: ${missing.join(", ")}` : domains().join(", "),
       lab
-        ? "npm run hosts -- --write, then npm run exec -- chromium --no-sandbox URL"
+        ? `npm run hosts -- --write, then ${browserInLab}`
         : "for a browser on this machine: npm run hosts -- --write",
       "note",
     );

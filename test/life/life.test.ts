@@ -24,7 +24,7 @@ test("npm run destroy leaves nothing of an earlier life, nor of a lab that was k
   await must(["ops/run", "destroy", "--keep-image"]);
   // The lab's own names: another program's may begin like them.
   expect((await sh(["sh", "-c", "ip netns; ip -br link; nft list tables; ls /run /var/lib"])).output).not.toMatch(
-    /\bhalo(\b|_lab)/,
+    /\bhalo(\b|_)/,
   );
 });
 
@@ -33,6 +33,13 @@ test("without hosts nothing is sent to their addresses", async () => {
     const { code, output } = await sh(["ops/run", name]);
     expect([name, code, output]).toEqual([name, 1, expect.stringMatching(/no hosts are up[\s\S]*npm run up/)]);
   }
+});
+
+test("without hosts their line of /etc/hosts is written and taken out again", async () => {
+  const before = readFileSync("/etc/hosts", "utf8");
+  await must(["ops/run", "hosts", "--write"]);
+  await must(["ops/run", "hosts", "--remove"]);
+  expect(readFileSync("/etc/hosts", "utf8")).toBe(before);
 });
 
 test("two lab commands at once: the second is refused with a clear word", async () => {
