@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["app/test/integration/**/*.test.ts"],
+          include: ["app/test/integration/**/*.test.ts", "test/integration/**/*.test.ts"],
           globalSetup: [compileCache, "app/test/integration/support/setup.ts"],
           fileParallelism: false,
           testTimeout: 60_000,

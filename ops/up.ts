@@ -1,6 +1,7 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { apps } from "./cluster/apps.ts";
 import { browserInLab, playbook, rememberLab, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
@@ -44,10 +45,12 @@ await runCommand(async (args) => {
 
 /** Builds the archives that site.yml would build, while this machine waits for the hosts. A failure here is reported there. */
 async function build(): Promise<void> {
-  const archive = (what: string) => capture([join(root, "ops/run"), "build", what]).catch(() => {});
+  const archive = (...what: string[]) => capture([join(root, "ops/run"), "build", ...what]).catch(() => {});
   await Promise.all([
     archive("runtime"),
-    globSync(localPath("releases", "*.tar.gz")).length === 0 && archive("release"),
+    ...apps().map(
+      ({ name }) => globSync(localPath("releases", name, "*.tar.gz")).length === 0 && archive("release", "--app", name),
+    ),
   ]);
 }
 

@@ -90,5 +90,8 @@ export function unseen(s: Snapshot, findings: Finding[]): string[] {
 const fill = (text: string, host: string, s: Snapshot) =>
   text
     .replaceAll("HOST", host)
+    .replaceAll("APP", s.app.name)
+    .replaceAll("UNIT", s.app.unit)
+    .replaceAll("USER", s.app.user)
     .replaceAll("DATABASE", inGroup(s, "postgres")[0] ?? "")
     .replaceAll("BALANCER", inGroup(s, "balancers")[0] ?? "");

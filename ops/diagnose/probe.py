@@ -111,11 +111,11 @@ def throttling(folder):
 
 
 def service():
-    halo = unit("halo")
+    halo = unit(asked["app"]["unit"])
     folder = ""
     if halo["pid"]:
         folder = "/sys/fs/cgroup" + read(f"/proc/{halo['pid']}/cgroup").rsplit(":", 1)[1].strip()
-    pids = run("pgrep", "-u", "halo", "-f", "app/src/main.ts").split()
+    pids = run("pgrep", *asked["app"]["workers"].split()).split()
 
     def of_each(name):
         """A file of /proc for each worker that has not ended meanwhile."""
@@ -304,7 +304,8 @@ def balancer():
     times.sort()
     return {
         "unit": nginx,
-        "drained": drained,
+        # Of one app alone, as HOST/APP, or of all.
+        "drained": [each.removesuffix("/" + asked["app"]["name"]) for each in drained],
         "requests": requests,
         "failed": failed,
         "p95": times[int(len(times) * 0.95)] if times else None,

@@ -1,9 +1,11 @@
 /** What `npm run diagnose` knows of the cluster: two seconds of every host, and the last hour as Prometheus has it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { App } from "../cluster/apps.ts";
 import { remote } from "../cluster/hosts.ts";
 import { type Host, hosts } from "../cluster/inventory.ts";
 import { portOf } from "../cluster/services.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
 import { capture } from "../lib/exec.ts";
 import { quote } from "../lib/script.ts";
@@ -113,6 +115,8 @@ export type Snapshot = {
   at: Time;
   /** Seconds that are judged. */
   window: number;
+  /** The app whose workers and requests are judged. */
+  app: Pick<App, "name" | "unit" | "user">;
   hosts: { name: string; groups: string[]; report: HostReport | Unavailable }[];
   /** Or why there are none. */
   metrics: QueryResults | Unavailable;
@@ -163,7 +167,7 @@ export function queries(window: number): Record<QueryName, { expr: string; range
  */
 export async function gather(window: number): Promise<Snapshot> {
   const all = hosts();
-  const servicePort = portOf("app");
+  const app = counterApp();
   const script = readFileSync(join(import.meta.dirname, "probe.py"), "utf8");
   const backends = all.filter(({ groups }) => groups.includes("backends"));
   const parts = {
@@ -176,10 +180,11 @@ export async function gather(window: number): Promise<Snapshot> {
   const inspect = async ({ name, address, groups }: Host): Promise<HostReport | Unavailable> => {
     const request = {
       address,
-      port: servicePort,
+      port: app.port,
+      app,
       window,
       slow: slowStatement,
-      backends: backends.map((each) => [each.name, each.address, servicePort]),
+      backends: backends.map((each) => [each.name, each.address, app.port]),
       parts: Object.entries(parts).flatMap(([group, part]) => (groups.includes(group) ? [part] : [])),
       prometheus: { url: `http://${address}:${portOf("prometheus")}/prometheus`, queries: queries(window) },
     };
@@ -196,7 +201,7 @@ export async function gather(window: number): Promise<Snapshot> {
   const reports = await Promise.all(
     all.map(async (host) => ({ name: host.name, groups: host.groups, report: await inspect(host) })),
   );
-  return { at: Date.now() / 1000, window, hosts: reports, metrics: metricsOf(reports) };
+  return { at: Date.now() / 1000, window, app, hosts: reports, metrics: metricsOf(reports) };
 }
 
 function metricsOf(reports: Snapshot["hosts"]): QueryResults | Unavailable {

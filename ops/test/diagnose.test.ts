@@ -98,6 +98,7 @@ type Given = {
 const cluster = (given: Given = {}): Snapshot => ({
   at,
   window: 60,
+  app: { name: "demo", unit: "halo@demo", user: "halo-demo" },
   hosts: [
     {
       name: "balancer",

@@ -7,8 +7,8 @@ export const backendDown: Cause = {
   runbook: "backenddown",
   next: [
     "npm run exec -- vagrant up HOST",
-    "npm run ssh -- HOST sudo journalctl -u halo -n 50",
-    "npm run ssh -- HOST sudo systemctl restart halo",
+    "npm run ssh -- HOST sudo journalctl -u UNIT -n 50",
+    "npm run ssh -- HOST sudo systemctl restart UNIT",
   ],
   explainedBy: {},
   detect: (s) =>
@@ -35,7 +35,7 @@ export const backendDown: Cause = {
       const refused = probes.filter((each) => each === "refused").length;
       if (unit.state === "active" && workers > 0 && refused < probes.length / 2) return [];
       const evidence = [
-        `its unit halo is ${unit.state} (${unit.sub}) with ${plural(workers, "worker")}`,
+        `its unit ${s.app.unit} is ${unit.state} (${unit.sub}) with ${plural(workers, "worker")}`,
         `${refused} of ${probes.length} connections to it on its own host were refused`,
       ];
       return [{ host, since: unit.state === "active" ? since : unit.since, evidence }];

@@ -6,7 +6,7 @@ import type { Cause } from "./types.ts";
 export const cpu: Cause = {
   title: "CPU withheld (throttling, steal or others on the host)",
   runbook: "cputhrottled",
-  next: ["npm run ssh -- HOST systemctl show halo -p CPUQuotaPerSecUSec", "npm run ssh -- HOST vmstat 1 5"],
+  next: ["npm run ssh -- HOST systemctl show UNIT -p CPUQuotaPerSecUSec", "npm run ssh -- HOST vmstat 1 5"],
   // PostgreSQL checks the password of every new try, which takes CPU of hosts that share one machine.
   explainedBy: { "database-login": "anywhere" },
   detect: (s) =>

@@ -7,7 +7,7 @@ import type { Cause } from "./types.ts";
 export const leak: Cause = {
   title: "Memory leak",
   runbook: "memorygrowing",
-  next: ["npm run releases", "npm run rollback", "npm run ssh -- HOST sudo pm2 reload halo"],
+  next: ["npm run releases -- APP", "npm run rollback -- APP", "npm run ssh -- HOST sudo pm2 APP reload all"],
   explainedBy: {},
   detect: (s) =>
     inGroup(s, "backends").flatMap((host) => {

@@ -8,8 +8,8 @@ export const starvation: Cause = {
   runbook: "siteslow",
   next: [
     "npm run logs -- HOST",
-    "npm run ssh -- HOST sudo top -b -n 1 -u halo",
-    "npm run ssh -- HOST sudo pm2 reload halo",
+    "npm run ssh -- HOST sudo top -b -n 1 -u USER",
+    "npm run ssh -- HOST sudo pm2 APP reload all",
   ],
   explainedBy: { "backend-down": "here", cpu: "here", leak: "here" },
   detect: (s) =>

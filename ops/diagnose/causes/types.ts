@@ -38,7 +38,7 @@ export type Cause = {
   title: string;
   /** Section of docs/runbook.md. */
   runbook: string;
-  /** Commands; HOST is the evidence's host, DATABASE and BALANCER the first of their group. */
+  /** Commands; HOST is the evidence's host, APP, UNIT and USER are the app's, DATABASE and BALANCER the first of their group. */
   next: string[];
   /** Causes that explain it, on the same host or anywhere. */
   explainedBy: Partial<Record<CauseName, "here" | "anywhere">>;

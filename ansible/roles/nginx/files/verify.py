@@ -5,7 +5,9 @@ import collections, http.client, json, os
 sites = json.loads(os.environ["SITES"])
 any_name = [port for site in sites for port in site.get("any_name_ports", [])]
 ports = {site["domain"]: sorted({*site.get("ports", []), *site.get("any_name_ports", [])}) for site in sites}
-first = next((site for site in sites if site.get("role") == "counter"), sites[0])["domain"]
+asked = next((site for site in sites if site.get("role") == "counter"), sites[0])
+first = asked["domain"]
+app = (asked["paths"].get("/") or {}).get("service")
 
 
 def ask(path, host=first, port=ports[first][0], method="GET"):
@@ -28,8 +30,8 @@ def drained():
 
 
 for name in drained():
-    print(f"note|{name} is drained|Fix: npm run undrain -- {name}")
-backends = set(os.environ["BACKENDS"].split()) - set(drained())
+    print(f"note|{name.replace('/', ': ')} is drained|Fix: npm run undrain -- {name.replace('/', ' ')}")
+backends = set(os.environ["BACKENDS"].split()) - {name.removesuffix(f"/{app}") for name in drained()}
 try:
     # A path that the service does not have: answered by a backend like any other, and no visit.
     answers = collections.Counter(ask("/-/verify")[1] or "none" for _ in range(10 * len(backends)))

@@ -1,0 +1,6 @@
+const http = require("node:http");
+const { greeting } = require("@mono/texts");
+
+// Names of its own for the port and the address.
+const { API_PORT, API_ADDRESS } = process.env;
+http.createServer((_, response) => response.end(`${greeting("mono")}\n`)).listen(API_PORT, API_ADDRESS);

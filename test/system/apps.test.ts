@@ -1,0 +1,208 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { appsFile, findApp } from "../../ops/cluster/apps.ts";
+import { viaLab } from "../../ops/cluster/hosts.ts";
+import { inventoryFile } from "../../ops/cluster/inventory.ts";
+import { existingProvider } from "../../ops/cluster/provider.ts";
+import { counterSite } from "../../ops/cluster/sites.ts";
+import { root } from "../../ops/lib/paths.ts";
+import { Repository } from "../../ops/test/support/repository.ts";
+import { startTraffic } from "../integration/support/traffic.ts";
+import { backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
+import { balancerAddress, port, request, visit } from "../lib/http.ts";
+
+// Apps that know nothing of Halo, from git repositories of the test's own.
+const folder = mkdtempSync(join(tmpdir(), "halo-apps-"));
+const names = ["plain", "notes", "chat", "pages"];
+const repositories = new Map(names.map((name) => [name, Repository.of(name, join(folder, name))]));
+const repository = (name: string): Repository => repositories.get(name) as Repository;
+const domainOf = (name: string) => `${name}.${counterSite().domain}`;
+const file = join(root, appsFile);
+const committed = readFileSync(file, "utf8");
+const [first = ""] = backends;
+
+// Four apps more do not fit into the committed memory of a backend.
+const MIB = 2048;
+const inventory = join(folder, "inventory.yml");
+const env = { HALO_INVENTORY: inventory };
+async function giveMemory(of: (host: string) => number): Promise<void> {
+  if (existingProvider() !== "docker") return;
+  for (const host of backends) {
+    const id = readFileSync(join(root, `.vagrant/machines/${host}/docker/id`), "utf8").trim();
+    const memory = `${of(host)}m`;
+    await must(viaLab(["docker", "update", "--memory", memory, "--memory-swap", memory, id]));
+  }
+}
+
+const ask = (name: string, path = "/", options: http.RequestOptions = {}, body?: string) =>
+  request(
+    path,
+    { ...options, port, headers: { Host: domainOf(name), "Content-Type": "application/json", ...options.headers } },
+    body,
+  );
+const deploy = (name: string) => sh(["npm", "run", "-s", "deploy", "--", name], env);
+
+beforeEach(explainByJournals);
+
+beforeAll(async () => {
+  writeFileSync(inventory, readFileSync(inventoryFile, "utf8").replaceAll(/(backend\d: .*memory:) \d+/g, `$1 ${MIB}`));
+  await giveMemory(() => MIB);
+  const since = performance.now();
+  for (const name of names) console.log(await must(["npm", "run", "-s", "add", "--", repository(name).address], env));
+  await must(["ops/run", "up"], env);
+  console.log(`add and up with ${names.length} apps: ${((performance.now() - since) / 1000).toFixed(0)} s`);
+}, 900_000);
+
+afterAll(async () => {
+  const errors: unknown[] = [];
+  const attempt = (work: Promise<unknown>) => work.catch((error) => errors.push(error));
+  for (const name of names) await attempt(must(["npm", "run", "-s", "remove", "--", name], env));
+  expect(readFileSync(file, "utf8")).toBe(committed);
+  await attempt(
+    on("balancer", "rm -rf /var/lib/redis/notes /var/lib/redis/chat; cd / && runuser -u postgres -- dropdb halo_notes"),
+  );
+  await attempt(
+    giveMemory((host) =>
+      Number(readFileSync(inventoryFile, "utf8").match(new RegExp(`${host}: .*memory: (\\d+)`))?.[1]),
+    ),
+  );
+  rmSync(folder, { recursive: true });
+  if (errors.length > 0) throw errors[0];
+}, 900_000);
+
+test("an app answers under its domain, by every backend, and its answers name the release", async () => {
+  const answers = await Promise.all(Array.from({ length: 8 }, () => ask("plain")));
+  expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(answers.map(() => "200 hello\n"));
+  expect(new Set(answers.map(({ headers }) => headers["x-served-by"]))).toEqual(new Set(backends));
+  const commit = repository("plain").git("rev-parse", "HEAD").slice(0, 7);
+  for (const { headers } of answers) expect(headers["x-release"]).toMatch(new RegExp(`^\\d{8}T\\d{6}Z-${commit}$`));
+});
+
+test("a store is the app's own, every backend knows the session, and the worker works", async () => {
+  const made = await ask("notes", "/", { method: "POST" }, '{"text":"tea and bread"}');
+  expect([made.status, made.body]).toEqual([201, '{"id":"1"}']);
+  const cookie = made.headers["set-cookie"]?.[0]?.split(";")[0] ?? "";
+  const list = () => ask("notes", "/", { headers: { Cookie: cookie } });
+  await until("the worker has counted", 20_000, async () => JSON.parse((await list()).body)[0]?.words === 3);
+  const lists = [await list(), await list(), await list(), await list()];
+  expect(new Set(lists.map(({ headers }) => headers["x-served-by"]))).toEqual(new Set(backends));
+  for (const { body } of lists) expect(JSON.parse(body)).toEqual([{ id: "1", text: "tea and bread", words: 3 }]);
+  expect(JSON.parse((await ask("notes")).body)).toEqual([]);
+});
+
+test("a WebSocket is opened, and a client has the same backend each time", async () => {
+  const open = () =>
+    new Promise<string>((resolve, reject) => {
+      const headers = {
+        Host: domainOf("chat"),
+        Connection: "Upgrade",
+        Upgrade: "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+      };
+      const outgoing = http.request({ host: balancerAddress, port, headers, agent: false });
+      outgoing.on("upgrade", ({ statusCode }, socket) => {
+        socket.destroy();
+        resolve(`upgraded ${statusCode}`);
+      });
+      outgoing.on("response", ({ statusCode }) => resolve(`not upgraded ${statusCode}`));
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
+  expect(await open()).toBe("upgraded 101");
+  const answers = await Promise.all(Array.from({ length: 6 }, () => ask("chat")));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(new Set(answers.map(({ headers }) => headers["x-served-by"])).size).toBe(1);
+});
+
+test("a static app: its page, a deep link, a file with a hash, and one that is not there", async () => {
+  const page = await ask("pages");
+  expect([page.status, page.headers["cache-control"]]).toEqual([200, "no-cache"]);
+  const [, script = ""] = page.body.match(/src="([^"]+)"/) ?? [];
+  const file = await ask("pages", script);
+  expect([file.status, file.headers["cache-control"]]).toEqual([200, "public, max-age=31536000, immutable"]);
+  expect((await ask("pages", "/deep/link")).body).toBe(page.body);
+  expect((await ask("pages", "/absent.js")).status).toBe(404);
+});
+
+test("up again changes nothing, and verify knows the apps", async () => {
+  const { output } = await sh(["ops/run", "up"], env);
+  expect(output).not.toMatch(/changed=[1-9]/);
+  const verified = await must(["npm", "run", "-s", "verify"], env);
+  for (const name of ["plain", "notes", "chat"])
+    expect(verified).toMatch(new RegExp(`ok .* ${name}: release .* is ready`));
+});
+
+describe("under load", () => {
+  /** Runs the work while 100 requests a second, a tenth of them POST, go to plain; each has to be answered. Resolves to the releases. */
+  async function underLoad(work: () => Promise<void>): Promise<Set<string>> {
+    const { stop } = startTraffic([port], { host: balancerAddress, domain: domainOf("plain") });
+    let error: unknown;
+    await work().catch((caught) => {
+      error = caught;
+    });
+    const { answers, cutOff, unserved } = await stop();
+    if (error) throw error;
+    console.log(`plain: ${answers.length} requests`);
+    expect({ cutOff, unserved }).toEqual({ cutOff: [], unserved: 0 });
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    return new Set(answers.map(({ release }) => `${release}`));
+  }
+
+  test("a deploy: no request fails, and both releases answer", async () => {
+    repository("plain").put({ "note.txt": "next\n" });
+    const commit = repository("plain").commit().slice(0, 7);
+    const releases = await underLoad(async () => {
+      const { code, output } = await deploy("plain");
+      expect(code, output).toBe(0);
+    });
+    expect(releases.size).toBe(2);
+    expect((await ask("plain")).headers["x-release"]).toMatch(new RegExp(`-${commit}$`));
+  });
+
+  test("PM2 of another app is killed: no request fails", async () => {
+    await underLoad(async () => {
+      await on(first, "systemctl kill --signal=KILL halo@notes");
+      await until(
+        "the app is ready there again",
+        60_000,
+        async () => (await sh(["ops/run", "ssh", first, "sudo", "halo-release", "notes", "check"], env)).code === 0,
+      );
+    });
+    expect((await visit()).visit.database_status).toBe("Terhubung");
+  });
+});
+
+test("a release that listens on a port of its own is refused with the cause, and the one before stays", async () => {
+  const before = (await ask("plain")).headers["x-release"];
+  const text = readFileSync(join(repository("plain").folder, "server.js"), "utf8");
+  repository("plain").put({ "server.js": text.replace("process.env.PORT || 3000", "3999") });
+  repository("plain").commit();
+  const { code, output } = await deploy("plain");
+  expect([code, output]).toEqual([
+    2,
+    expect.stringMatching(/it listens on 3999, not on PORT \d+\. Fix: let the app listen on process\.env\.PORT/),
+  ]);
+  expect((await ask("plain")).headers["x-release"]).toBe(before);
+});
+
+test("nothing of an app can be read by another one", async () => {
+  const { settings, state } = findApp("notes");
+  for (const path of [settings, `${state}/pm2/module_conf.json`])
+    expect(await sh(["ops/run", "ssh", first, "sudo", "-u", "halo-plain", "cat", path], env)).toEqual({
+      code: 1,
+      output: expect.stringContaining("Permission denied"),
+    });
+});
+
+test("the store's backup can be restored", async () => {
+  const made = await on("balancer", "halo-backup --app notes create");
+  expect(made).toMatch(/^\/var\/backups\/halo\/notes\/\S+: \d+ keys, \d+ rows$/m);
+  const [path = ""] = made.split(": ");
+  await on("balancer", "cd / && runuser -u postgres -- psql --dbname=halo_notes --command='DELETE FROM notes'");
+  expect(await on("balancer", `halo-backup --app notes restore ${path}`)).toMatch(/restored: 1 rows/);
+  await until("the app reads it again", 20_000, async () => (await ask("notes")).status === 200);
+});
