@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { appsFile, appsText, defaultPort, type Entry, parseApps } from "../cluster/apps.ts";
+import { appsFile, appsText, defaultPort, type Entry, parseApps, writeAppsText } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
 import { counterSite, sites } from "../cluster/sites.ts";
@@ -50,7 +50,7 @@ export async function add(args: string[]): Promise<void> {
       domains: [domain],
     };
     const written = withEntry(text, name, entry);
-    write(written);
+    writeAppsText(written);
     console.log(report(name, `${source} at ${revision}`, entry, detected, notes));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -82,14 +82,6 @@ function taken(): Taken {
   for (const host of hosts())
     for (const each of [host.name, ...host.groups]) names.set(each, "a host's or a group's in the inventory");
   return { names, domains: new Map(sites().map(({ domain }) => [domain, "a site of sites.yml"])) };
-}
-
-/** Replaces the file by one rename, so that a reader sees the old one or the new one. */
-function write(text: string): void {
-  const file = join(root, appsFile);
-  writeFileSync(`${file}.new`, text);
-  renameSync(`${file}.new`, file);
-  if (readFileSync(file, "utf8") !== text) throw new Error(`${file} has another text than was written`);
 }
 
 /** The words of the command. Texts of the source may hold anything. */

@@ -24,7 +24,7 @@ export const reservedNames = [
 ];
 
 /** A name as it can be a user's, a unit's and a folder's. */
-const nameRule = /^[a-z][a-z0-9-]{0,20}$/;
+export const nameRule = /^[a-z][a-z0-9-]{0,20}$/;
 const domainRule = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 /** The name that follows from a source: the last part of its address, without .git. */
@@ -95,6 +95,17 @@ export function withEntry(text: string, name: string, entry: Entry): string {
 export function withoutEntry(text: string, name: string): string {
   const document = parseDocument(text);
   document.deleteIn(["apps", name]);
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
+
+/** The text of apps.yml with a variable in an app's list of secrets, or without it. */
+export function withSecret(text: string, app: string, key: string, listed: boolean): string {
+  const document = parseDocument(text);
+  const path = ["apps", app, "secrets"];
+  const others = ((document.toJS().apps[app].secrets ?? []) as string[]).filter((each) => each !== key);
+  const all = listed ? [...others, key] : others;
+  if (all.length === 0) document.deleteIn(path);
+  else document.setIn(path, document.createNode(all, { flow: true }));
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 

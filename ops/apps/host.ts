@@ -3,8 +3,14 @@ import { findHost } from "../cluster/hosts.ts";
 import { type Host, inGroup } from "../cluster/inventory.ts";
 import { UserError } from "../lib/cli.ts";
 
+/** The names of the hosts that have an app: its backends, or for a static one the balancers. */
+export function hostsOf({ runs, entry: { hosts = "all" } }: App): string[] {
+  if (!runs) return inGroup("balancers").map(({ name }) => name);
+  return hosts === "all" ? inGroup("backends").map(({ name }) => name) : [hosts].flat();
+}
+
 /** The first backend of an app; throws a UserError for an app that runs nowhere. */
-export function hostOf({ name, runs, entry: { hosts = "all" } }: App): Host {
-  if (!runs) throw new UserError(`${name} is static: nothing of it runs`, "name an app with processes");
-  return hosts === "all" ? (inGroup("backends")[0] as Host) : findHost([hosts].flat()[0]);
+export function hostOf(app: App): Host {
+  if (!app.runs) throw new UserError(`${app.name} is static: nothing of it runs`, "name an app with processes");
+  return findHost(hostsOf(app)[0]);
 }

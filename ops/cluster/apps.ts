@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { parse } from "yaml";
@@ -7,6 +7,8 @@ import { root } from "../lib/paths.ts";
 
 /** The file of the apps, from the project's root. */
 export const appsFile = "ansible/group_vars/all/apps.yml";
+
+type Stored = boolean | "shared" | { shared?: boolean };
 
 /** An app's keys as they stand in the file; ansible/filter_plugins/apps.py checks them and has every default. */
 export type Entry = {
@@ -24,8 +26,11 @@ export type Entry = {
   migrate?: string | { sql: string };
   static?: string | { folder: string };
   domains?: string[];
+  redis?: Stored;
+  postgres?: Stored;
   processes?: Record<string, string>;
   writable?: string[];
+  env?: Record<string, string | number | boolean>;
   secrets?: string[];
   hosts?: string | string[];
   [key: string]: unknown;
@@ -47,6 +52,8 @@ export type App = {
   metricsPorts: number[];
   /** The folder of its source with the database's migrations; "" for none. */
   migrations: string;
+  /** The stores that it shares with no other app. */
+  ownStores: ("redis" | "postgres")[];
   unit: string;
   candidateUnit: string;
   user: string;
@@ -65,6 +72,8 @@ export const defaultPort = (name: string): number => 20_000 + 10 * (crc32(name) 
 
 const wrong = (problem: string) => new UserError(`${appsFile}: ${problem}`, "correct it there, then run this again");
 
+const isOwn = (store: Stored = false): boolean => (typeof store === "object" ? store.shared !== true : store === true);
+
 function complete(name: string, entry: Entry): App {
   const port = entry.port ?? defaultPort(name);
   const home = `/opt/halo/apps/${name}`;
@@ -77,6 +86,7 @@ function complete(name: string, entry: Entry): App {
     health: entry.health === "version" ? "/readyz" : (entry.health ?? "/"),
     metricsPorts: Array.from({ length: entry.workers ?? 1 }, (_, i) => port + 2 + i),
     migrations: typeof entry.migrate === "object" ? entry.migrate.sql : "",
+    ownStores: (["redis", "postgres"] as const).filter((store) => isOwn(entry[store])),
     unit: `halo@${name}`,
     candidateUnit: `halo-candidate@${name}`,
     user: `halo-${name}`,
@@ -111,6 +121,13 @@ export function parseApps(text: string): App[] {
 export function appsText(): string {
   const file = join(root, appsFile);
   return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+/** Replaces the file by one rename, so that a reader sees the old one or the new one. */
+export function writeAppsText(text: string): void {
+  const file = join(root, appsFile);
+  writeFileSync(`${file}.new`, text);
+  renameSync(`${file}.new`, file);
 }
 
 /** The apps of this cluster. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { add } from "../apps/add.ts";
-import { nameFor, portFor, reservedNames, withEntry, withoutEntry } from "../apps/entry.ts";
+import { nameFor, portFor, reservedNames, withEntry, withoutEntry, withSecret } from "../apps/entry.ts";
 import { appsFile, defaultPort, parseApps } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
@@ -104,7 +104,11 @@ describe("npm run add", () => {
         domains: ["api.test"],
       },
       spa: { source: spa.folder, static: "dist", domains: [`spa.${counterSite().domain}`] },
-      jobs: { source: "examples/jobs", domains: [`jobs.${counterSite().domain}`] },
+      jobs: {
+        source: "examples/jobs",
+        processes: { worker: "node worker.js" },
+        domains: [`jobs.${counterSite().domain}`],
+      },
     });
     const all = hosts();
     const names = [...new Set(all.flatMap((host) => host.groups))];
@@ -183,6 +187,15 @@ test("an app is taken out of the file; comments and the others stay", () => {
     "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
   expect(withoutEntry(text, "film")).toBe("# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n");
   expect(parseApps(withoutEntry(withoutEntry(text, "film"), "desk"))).toEqual([]);
+});
+
+test("a secret's name goes into its app's list and out of it; comments and the others stay", () => {
+  const text = "apps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film # here\n";
+  const set = withSecret(text, "film", "TOKEN", true);
+  expect(set).toBe(`${text}    secrets: [TOKEN]\n`);
+  expect(withSecret(set, "film", "TOKEN", true)).toBe(set);
+  expect(parseApps(withSecret(set, "film", "KEY", true))[1]?.entry.secrets).toEqual(["TOKEN", "KEY"]);
+  expect(withSecret(set, "film", "TOKEN", false)).toBe(text);
 });
 
 test("the reserved names are the ones that the playbooks refuse", () => {

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { envLines } from "../apps/env.ts";
-import { appTable } from "../apps/table.ts";
+import { envLines, refuseValue } from "../apps/env.ts";
+import { appTable, readStates } from "../apps/table.ts";
 import { type App, apps, findApp, parseApps } from "../cluster/apps.ts";
 import { firewallServices, serviceLogs } from "../cluster/services.ts";
 import { counterApp, parseSites, type Site, sites } from "../cluster/sites.ts";
@@ -49,9 +49,10 @@ describe("Python and TypeScript agree", () => {
       domains: ["demo.test", "d.test"],
     },
     shop,
-    "a-b-c9": { ...shop, port: 4000 },
+    "a-b-c9": { ...shop, port: 4000, redis: true, postgres: { pool: 4 } },
+    d: { ...shop, redis: { evict: true }, postgres: { shared: true } },
   };
-  type Plan = Record<keyof App | "metrics_ports" | "migrate_sql" | "candidate_unit", unknown>;
+  type Plan = Record<keyof App | "redis" | "postgres" | "metrics_ports" | "migrate_sql" | "candidate_unit", unknown>;
   const plans = filter<Record<string, Plan>>("apps", "app_plans", given);
   const read = parseApps(JSON.stringify({ apps: given }));
 
@@ -78,6 +79,13 @@ describe("Python and TypeScript agree", () => {
     );
     expect(read.map(({ candidateUnit }) => candidateUnit)).toEqual(
       Object.values(plans).map(({ candidate_unit }) => candidate_unit),
+    );
+    const own = (store: unknown) => typeof store === "object" && store !== null && !("shared" in store && store.shared);
+    expect(read.map(({ ownStores }) => ownStores)).toEqual(
+      Object.values(plans).map(({ redis, postgres }) => [
+        ...(own(redis) ? ["redis"] : []),
+        ...(own(postgres) ? ["postgres"] : []),
+      ]),
     );
     expect(read.map(({ migrations }) => migrations)).toEqual(
       Object.values(plans).map(({ migrate_sql }) => migrate_sql),
@@ -138,7 +146,7 @@ test("the committed apps are services with logs of their own, and the counter's 
   expect(apps().map(({ name }) => name)).toContain(counterApp().name);
 });
 
-test("the table of apps has the sites that each answers", () => {
+test("the table of apps has the state of each on its hosts, and the sites that it answers", () => {
   const all = parseApps(
     "apps: {shop: {source: x, port: 4000, domains: [shop.test]}, film: {source: ../f, static: dist, domains: [film.test]}}",
   );
@@ -147,26 +155,36 @@ test("the table of apps has the sites that each answers", () => {
     { domain: "shop.test", ports: [80], paths: ["/"], service: "shop" },
     { domain: "film.test", ports: [80], paths: ["/"] },
   ];
+  const states = [
+    ...readStates("app1", "shop r2 200 104857600 268435456\nfilm r9 - - -\n"),
+    ...readStates("app2", "shop r1 000 - 268435456\n"),
+  ];
   expect(
-    appTable(all, own)
+    appTable(all, own, states)
       .split("\n")
       .map((line) => line.replaceAll(/ {2,}/g, "|")),
   ).toEqual([
-    "app|answers|port|source",
-    "shop|http://main.test:81, http://shop.test|4000|x",
-    "film|http://film.test|static|../f",
+    "app|release|ready|memory|answers|port|source",
+    "shop|r2 (app1), r1 (app2)|1 of 2|100 of 256 MiB|http://main.test:81, http://shop.test|4000|x",
+    "film|r9|-|-|http://film.test|static|../f",
   ]);
+  expect(appTable(all, own, [])).toContain("shop  -");
 });
 
 test("the variables of an app are printed without the values of secrets", () => {
   const text = "HALO_APP=shop\nREDIS_URL='redis://default:x@h:1'\nLEVEL=`it's`\nPEPPER='p'\n";
   expect(envLines(text, ["PEPPER"], false)).toEqual([
     "HALO_APP=shop",
-    "REDIS_URL=(hidden: --show)",
     "LEVEL=it's",
     "PEPPER=(hidden: --show)",
+    "REDIS_URL=(hidden: --show)",
   ]);
-  expect(envLines(text, ["PEPPER"], true)[3]).toBe("PEPPER=p");
+  expect(envLines(text, ["PEPPER"], true)[2]).toBe("PEPPER=p");
+});
+
+test("a secret's value is one line that a file of settings can hold", () => {
+  for (const value of ["", "  ", "a\nb", "a\tb", "'`\""]) expect(() => refuseValue(value), value).toThrow("the value");
+  for (const value of ["it's", "a b", "100 %", "é"]) expect(() => refuseValue(value)).not.toThrow();
 });
 
 test("a rollback's words are an app, a release, or both", () => {
