@@ -1,6 +1,6 @@
 /**
  * Builds the archives that the hosts get, once, on the controller: `build.ts release [--app NAME] [--after ID]` or
- * `build.ts runtime --arch x64|arm64`. Prints one JSON line: {"id", "file", "sha256", "notes"}; the steps go to standard error. All
+ * `build.ts runtime --arch x64|arm64 [--node VERSION]`. Prints one JSON line: {"id", "file", "sha256", "notes"}; the steps go to standard error. All
  * packages are those of a lock file, hashes checked.
  */
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ await runCommand(async (args) => {
     options: {
       app: { type: "string" },
       arch: { type: "string", default: process.arch },
+      node: { type: "string" },
       after: { type: "string", default: "" },
     },
   });
@@ -25,7 +26,7 @@ await runCommand(async (args) => {
       const app = findApp(values.app);
       return app.source === "." ? buildRelease(app, values.after) : buildApp(app, values.after, { arch: values.arch });
     },
-    runtime: () => buildRuntime(values.arch),
+    runtime: () => buildRuntime(values.arch, values.node),
   };
   const build = Object.entries(builds).find(([name]) => name === positionals[0])?.[1];
   if (!build) throw new UserError("no archive is named", "ops/run build release, or ops/run build runtime --arch x64");

@@ -11,7 +11,7 @@ const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
 const kept = ["backups", "reports", "secrets"]; // the parts of .halo/ that a person may still want
 const typed = ["alert_webhook", "alert_slack", "alert_deadman", "apps"]; // the secrets that a person has put there
-const reusable = ["runtimes"]; // with the base image: package-lock.json alone decides its content
+const reusable = ["runtimes"]; // with the base image: their names decide their content
 
 const usage = {
   destroy: `removes the hosts, the lab and the generated files

@@ -48,6 +48,9 @@ async function build(): Promise<void> {
   const archive = (...what: string[]) => capture([join(root, "ops/run"), "build", ...what]).catch(() => {});
   await Promise.all([
     archive("runtime"),
+    ...[...new Set(apps().flatMap(({ entry: { node } }) => node ?? []))].map((node) =>
+      archive("runtime", "--node", node),
+    ),
     ...apps().map(
       ({ name }) => globSync(localPath("releases", name, "*.tar.gz")).length === 0 && archive("release", "--app", name),
     ),

@@ -5,6 +5,7 @@ The keys of an app; only source is necessary:
   source      a folder, from the project's root, or a git address
   ref         branch, tag or commit of a git source; its default branch without
   path        the folder of a monorepo in which the app starts
+  node        the exact version of Node that builds and runs it, from 20.12.0 on; without it Halo's own
   build       the command that builds it, in path; false for none. The default is the script `build` of package.json
   build_env   variables of the build alone
   scripts     packages whose install scripts may run, by name
@@ -29,6 +30,7 @@ The keys of an app; only source is necessary:
   body        the largest request body: 1m
   hosts       all, or the backends that run it
   memory      MiB that it may take on a host
+  cpu         CPUs that it may take on a host, such as 0.5; without it the apps that want more than there is get equal parts
 """
 
 import glob
@@ -40,17 +42,18 @@ import zlib
 ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "roles")
 
 KEYS = [
-    "source", "ref", "path", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
-    "processes", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts", "memory",
+    "source", "ref", "path", "node", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
+    "processes", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts", "memory", "cpu",
 ]
 # The keys of an app that has processes; a static one has none.
 OF_PROCESSES = [
     "start", "mode", "workers", "port", "health", "candidate", "migrate", "processes", "writable", "env", "secrets", "redis", "postgres", "websocket",
-    "sticky", "timeout", "body", "hosts", "memory",
+    "sticky", "timeout", "body", "hosts", "memory", "cpu",
 ]
 MODES = ["cluster", "fork"]
 MOST_WORKERS = 7  # service, candidate, seven metrics, Redis
 MOST_POOL = 50
+LEAST_NODE = (20, 12, 0)  # util.parseEnv
 LEAST_MEMORY = 64  # MiB: PM2 takes 31, a Node process without any package 19
 # As in roles/nginx/defaults and group_vars: an app that says nothing is treated as the others.
 TIMEOUT = "2s"
@@ -186,6 +189,13 @@ def check_ref(value):
 
 def check_path(value):
     return None if is_folder(value) else f"has to be a folder inside the source, without a / in front and without ..; it is {shown(value)}"
+
+
+def check_node(value):
+    right = isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}([.][0-9]{1,3}){2}", value)
+    if not right or tuple(int(part) for part in value.split(".")) < LEAST_NODE:
+        return f"has to be an exact version from {'.'.join(str(part) for part in LEAST_NODE)} on, such as 22.21.1; it is {shown(value)}"
+    return None
 
 
 def check_build(value):
@@ -329,13 +339,18 @@ def check_memory(value):
     return None if is_number(value, LEAST_MEMORY, 1 << 20) else f"is a number of MiB from {LEAST_MEMORY} on; it is {shown(value)}"
 
 
+def check_cpu(value):
+    right = isinstance(value, (int, float)) and not isinstance(value, bool) and 0.05 <= value <= 256
+    return None if right else f"is a number of CPUs from 0.05 on; it is {shown(value)}"
+
+
 CHECKS = {
-    "source": check_source, "ref": check_ref, "path": check_path, "build": check_build, "build_env": check_variables,
+    "source": check_source, "ref": check_ref, "path": check_path, "node": check_node, "build": check_build, "build_env": check_variables,
     "scripts": check_scripts, "start": check_command, "mode": check_mode, "workers": check_workers, "port": check_port,
     "health": check_health, "candidate": check_bool, "migrate": check_migrate,
     "processes": check_processes, "writable": check_writable, "env": check_variables, "secrets": check_names,
     "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "websocket": check_bool,
-    "sticky": check_bool, "timeout": check_timeout, "body": check_body, "hosts": check_hosts, "memory": check_memory,
+    "sticky": check_bool, "timeout": check_timeout, "body": check_body, "hosts": check_hosts, "memory": check_memory, "cpu": check_cpu,
 }
 
 
@@ -488,7 +503,7 @@ def with_app_sites(sites, plans):
 def plan_of(name, app, groups):
     """One app's plan. Besides the keys of the map:
 
-    runs, whether it has processes; gate (health or version) and preload; candidate_port, metrics_port, metrics_ports, redis_port;
+    runs, whether it has processes; runtime; cpu_percent (0: no quota); gate (health or version) and preload; candidate_port, metrics_port, metrics_ports, redis_port;
     user, group, unit, candidate_unit, root, releases, settings, state, pm2_home, pages, database, connections; timeout_ms. hosts is a list. start and mode are "" where the release says them (RELEASE.env), and build is None where
     package.json says it. redis and postgres are false or a map with shared, static is none or a map, migrate is a command and migrate_sql
     a folder, "" for none.
@@ -506,6 +521,7 @@ def plan_of(name, app, groups):
         "source": app.get("source") or "",
         "ref": app.get("ref") or "",
         "path": posixpath.normpath(app.get("path") or "."),
+        "node": app.get("node") or "",
         "build": app.get("build"),
         "build_env": texts(app.get("build_env")),
         "scripts": app.get("scripts") or [],
@@ -532,6 +548,7 @@ def plan_of(name, app, groups):
         "body": app.get("body") or BODY,
         "hosts": hosts,
         "memory": app.get("memory") or MEMORY,
+        "cpu_percent": round(100 * (app.get("cpu") or 0)),
     }
     return {
         **filled,
@@ -539,6 +556,8 @@ def plan_of(name, app, groups):
         "gate": "version" if version else "health",
         # An app that keeps Halo's contract has ready signal, lame duck and metrics of its own.
         "preload": not version,
+        # The folder of its Node and PM2.
+        "runtime": f"/opt/halo/runtime/{'node-' + app['node'] if app.get('node') else 'current'}",
         "candidate_port": port + 1,
         "metrics_port": port + 2,
         "metrics_ports": list(range(port + 2, port + 2 + workers)),

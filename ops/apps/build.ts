@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, normalize, relative } from "node:path";
+import { nodeProgram } from "../build/runtime.ts";
 import type { App, Entry } from "../cluster/apps.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -53,8 +54,14 @@ export async function buildApp(
     arch = process.arch as string,
   }: { bounds?: Bounds; say?: (line: string) => void; arch?: string } = {},
 ): Promise<Built> {
-  return inWorkshop(name, bounds, async (shop, cache) => {
-    const since = performance.now();
+  const since = performance.now();
+  if (entry.node && process.platform !== "linux")
+    say(`${name}: building with Node ${process.versions.node}; Node ${entry.node} for this machine is not provided`);
+  const node =
+    entry.node && process.platform === "linux"
+      ? { version: entry.node, program: await named(name, () => nodeProgram(entry.node as string)) }
+      : undefined;
+  const make = async (shop: Workshop, cache: string): Promise<Built> => {
     say(`${name}: fetching ${entry.source}`);
     const { revision, notes } = await named(name, () => fetchSource(entry, shop.app));
     for (const file of OWN)
@@ -78,7 +85,8 @@ export async function buildApp(
     for (const old of releases().slice(0, -kept)) rmSync(localPath("releases", name, old));
     say(`${name}: release ${id}, ${sizeWords(size)}, built in ${elapsed(since)}`);
     return { ...built, size, notes: [...notes, ...(ahead ? [ahead] : [])] };
-  });
+  };
+  return inWorkshop(name, bounds, make, node);
 }
 
 /** Runs a step whose UserErrors do not know the app's name. */

@@ -49,7 +49,8 @@ export type Workshop = {
   home: string;
   /** The value of PATH. */
   path: string;
-  /** The version of npm. */
+  /** The versions of Node and npm. */
+  nodeVersion: string;
   npmVersion: string;
   /** The registry of the caller's npm. */
   registry: string;
@@ -163,12 +164,14 @@ function removeLeft(base: string): void {
  *
  * @param name the app's, for messages and the log, .halo/logs/build-NAME.log
  * @param work gets the workshop and the folder of the caller's npm cache
+ * @param node the Node for the build; without it this one
  * @throws {UserError} where we are root and the machine lets root make no namespaces
  */
 export async function inWorkshop<T>(
   name: string,
   bounds: Bounds,
   work: (shop: Workshop, cache: string) => Promise<T>,
+  node: { version: string; program: string } = { version: process.versions.node, program: process.execPath },
 ): Promise<T> {
   // Not /tmp for root: the build has another one. /var/tmp is on the disk, and a build is large.
   const base = isRoot() ? "/var/tmp" : tmpdir();
@@ -222,7 +225,7 @@ export async function inWorkshop<T>(
       return spawnSync(file, args, { cwd: home, env: variables, encoding: "utf8" });
     };
     if (user) refuseWithoutNamespaces(attempt(["true"]));
-    const npmVersion = placeTools(tools, program, attempt);
+    const npmVersion = placeTools(tools, node.program, program, attempt);
     const log = localPath("logs", `build-${name}.log`);
     mkdirSync(dirname(log), { recursive: true });
     writeFileSync(log, "");
@@ -233,6 +236,7 @@ export async function inWorkshop<T>(
       tools,
       home,
       path,
+      nodeVersion: node.version,
       npmVersion,
       registry: settings.npm_config_registry ?? "",
       owner: user?.uid,
@@ -269,13 +273,13 @@ function refuseWithoutNamespaces({ status, stderr, error }: Attempt): void {
  * Puts node, npm and npx into tools/bin; gives npm's version. Where the build's user cannot reach the real ones, for example
  * in root's home, they are copied.
  */
-function placeTools(tools: string, program: string, run: (argv: string[]) => Attempt): string {
+function placeTools(tools: string, nodeFile: string, program: string, run: (argv: string[]) => Attempt): string {
   const bin = join(tools, "bin");
-  let [node, npm] = [process.execPath, program];
+  let [node, npm] = [nodeFile, program];
   let tried = run([node, npm, "--version"]);
   if (tried.status !== 0) {
     node = join(tools, "node");
-    copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+    copyFileSync(nodeFile, node, constants.COPYFILE_FICLONE);
     chmodSync(node, 0o755);
     const folder = dirname(dirname(program));
     cpSync(folder, join(tools, "npm"), { recursive: true, verbatimSymlinks: true });

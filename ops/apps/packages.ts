@@ -101,7 +101,7 @@ function keyOf(project: Project, scripts: string[], shop: Workshop): string {
     ...workspaces.map((place) => join(place, "package.json")),
   ];
   const hash = createHash("sha256").update(
-    [process.version, process.platform, process.arch, shop.npmVersion, ...scripts].join("\n"),
+    [shop.nodeVersion, process.platform, process.arch, shop.npmVersion, ...scripts].join("\n"),
   );
   for (const file of new Set(files)) hash.update(`\n${file}\n`).update(foreignText(folder, join(install, file)) ?? "");
   return hash.digest("hex").slice(0, 20);

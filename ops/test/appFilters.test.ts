@@ -39,6 +39,7 @@ test("a map with every key, and none, has no problem", () => {
     source: "git@git.test:you/shop.git",
     ref: "v1.2/next",
     path: "packages/api",
+    node: "22.21.1",
     build: "vite build",
     build_env: { API: "/api", CI: true, LEVEL: 3 },
     scripts: ["bcrypt", "@prisma/engines"],
@@ -60,6 +61,7 @@ test("a map with every key, and none, has no problem", () => {
     body: "20m",
     hosts: "app1",
     memory: 200,
+    cpu: 0.5,
   };
   const pages = { source: "../pages", static: { folder: "dist", spa: false, immutable: ["assets"] }, build: false };
   expect(problems({ shop, pages, site: { source, static: "build" }, one: { source, health: "version" } })).toEqual([]);
@@ -127,6 +129,17 @@ const entries: [string, object, string[]][] = [
     { path: "a/../../b" },
     ["path: has to be a folder inside the source, without a / in front and without ..; it is a/../../b"],
   ],
+  [
+    "a major version of Node",
+    { node: 22 },
+    ["node: has to be an exact version from 20.12.0 on, such as 22.21.1; it is 22"],
+  ],
+  [
+    "an old Node",
+    { node: "18.20.8" },
+    ["node: has to be an exact version from 20.12.0 on, such as 22.21.1; it is 18.20.8"],
+  ],
+  ["a CPU as text", { cpu: "50%" }, ["cpu: is a number of CPUs from 0.05 on; it is 50%"]],
   ["build: true", { build: true }, ["build: has to be one command, or false; it is true"]],
   ["a list as variables", { build_env: ["A"] }, ["build_env: has to be a map such as {NAME: value}; it is ['A']"]],
   [
@@ -337,6 +350,7 @@ test("a plan has every key, and the names that follow from the app's", () => {
     source,
     ref: "",
     path: ".",
+    node: "",
     build: null,
     build_env: {},
     scripts: [],
@@ -363,7 +377,9 @@ test("a plan has every key, and the names that follow from the app's", () => {
     body: "1m",
     hosts: ["app1", "app2"],
     memory: 256,
+    cpu_percent: 0,
     runs: true,
+    runtime: "/opt/halo/runtime/current",
     gate: "health",
     preload: true,
     candidate_port: port + 1,
@@ -392,6 +408,8 @@ test.each<[string, object, Plan]>([
   ["options of Node's, which the build resolves", { start: "node --run start" }, { start: "" }],
   ["three workers", { workers: 3, port: 21100 }, { metrics_ports: [21102, 21103, 21104], redis_port: 21109 }],
   ["one backend", { hosts: "app2" }, { hosts: ["app2"] }],
+  ["a Node of its own", { node: "22.21.1" }, { node: "22.21.1", runtime: "/opt/halo/runtime/node-22.21.1" }],
+  ["half a CPU", { cpu: 0.5 }, { cpu_percent: 50 }],
   ["stores", { redis: { evict: true }, postgres: true }, { redis: { memory: 64, evict: true }, postgres: { pool: 8 } }],
   ["a store that is off", { redis: false }, { redis: false }],
   [
