@@ -4,7 +4,7 @@ import { runCommand } from "./lib/cli.ts";
 const usage = {
   remove: `takes an app out of apps.yml and off the hosts; its stores stay
 
-Usage: npm run remove -- APP
+Usage: npm run remove -- APP...
 
 Its unit, its user, its releases, its settings and its pages go. Its database, the files of its Redis, their backups and
 .halo/secrets/apps/APP stay. The same app, added again, finds them.

@@ -12,31 +12,31 @@ import { nameRule, withoutEntry } from "./entry.ts";
 
 const options = { purge: { type: "boolean", default: false }, yes: { type: "boolean", default: false } } as const;
 
-/** Takes an app out of apps.yml and off the hosts; resolves with the playbook's exit status. */
+/** Takes apps out of apps.yml and off the hosts; resolves with the playbook's exit status. */
 export async function remove(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-  const [name, more] = positionals;
-  if (name === undefined || more !== undefined) throw new UserError("one app is needed", "npm run remove -- --help");
+  const { values, positionals: names } = parseArgs({ args, options, allowPositionals: true });
+  if (names.length === 0) throw new UserError("an app is needed", "npm run remove -- --help");
   // The stores of an app that was removed before can still be purged.
-  const gone = values.purge && nameRule.test(name) && !apps().some((app) => app.name === name);
-  if (!gone) refuseAnswering(name);
-  const question = `Remove the database of ${name}, its Redis' file, their backups on the hosts and its secrets?`;
-  if (values.purge && !values.yes && !(await confirmed(question, `npm run remove -- ${name} --purge --yes`)))
-    throw new UserError("not removed", `npm run remove -- ${name}, which keeps them`);
-  if (!gone) {
-    writeAppsText(withoutEntry(appsText(), name));
-    console.log(`${name} is out of ${appsFile}`);
+  const gone = (name: string) => values.purge && nameRule.test(name) && !apps().some((app) => app.name === name);
+  const listed = names.filter((name) => !gone(name));
+  for (const name of listed) refuseAnswering(name);
+  const all = names.join(", ");
+  const question = `Remove the databases of ${all}, their Redis' files, the backups on the hosts and the secrets?`;
+  if (values.purge && !values.yes && !(await confirmed(question, `npm run remove -- ${names.join(" ")} --purge --yes`)))
+    throw new UserError("not removed", `npm run remove -- ${names.join(" ")}, which keeps them`);
+  if (listed.length > 0) {
+    writeAppsText(listed.reduce(withoutEntry, appsText()));
+    console.log(`${listed.join(", ")}: out of ${appsFile}`);
   }
-  const vars = { app_removed: name, ...(values.purge && { app_purged: true }) };
+  const vars = { app_removed: names, app_purged: values.purge };
   const status = await withExtraVars(vars, (extra) => passThrough(playbook("site.yml", ...extra)));
   if (status === 0)
     for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])
-      rmSync(localPath(folder, name), { recursive: true, force: true });
-  const again = Object.entries(vars).map(([key, value]) => `-e ${key}=${value}`);
+      for (const name of names) rmSync(localPath(folder, name), { recursive: true, force: true });
   console.log(
     status === 0
-      ? `${name} is off the hosts, in ${elapsed()}`
-      : `${name} is not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml ${again.join(" ")}`,
+      ? `${all}: off the hosts, in ${elapsed()}`
+      : `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
   );
   return status;
 }

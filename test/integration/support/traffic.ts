@@ -25,12 +25,12 @@ export interface Traffic {
  * Sends 100 requests a second over kept connections, every tenth a POST, to backends in turn; a backend that refuses the
  * connection is followed by the next one, as in nginx.
  *
- * @param to the host of the ports, and the name under which it is asked
+ * @param to the host of the ports, the name under which it is asked, and the path of POSTs
  * @returns the results so far, and a function that stops after the last answer
  */
 export function startTraffic(
   ports: number[],
-  { host = "127.0.0.1", domain = "h" }: { host?: string; domain?: string } = {},
+  { host = "127.0.0.1", domain = "h", post = "/" }: { host?: string; domain?: string; post?: string } = {},
 ): { traffic: Traffic; stop: () => Promise<Traffic> } {
   const traffic: Traffic = { answers: [], cutOff: [], refused: 0, unserved: 0 };
   let running = true;
@@ -39,7 +39,7 @@ export function startTraffic(
   const attempt = (agent: Agent, port: number, method: string) =>
     new Promise<Answer>((resolve, reject) => {
       const sent = request(
-        { host, port, agent, method, path: "/", headers: { ...CONTENT, Host: domain } },
+        { host, port, agent, method, path: method === "POST" ? post : "/", headers: { ...CONTENT, Host: domain } },
         (response) => {
           response.resume().on("error", reject);
           response.on("end", () => {
