@@ -33,13 +33,9 @@ The keys of an app; only source is necessary:
   cpu         CPUs that it may take on a host, such as 0.5; without it the apps that want more than there is get equal parts
 """
 
-import glob
-import os
 import posixpath
 import re
 import zlib
-
-ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "roles")
 
 KEYS = [
     "source", "ref", "path", "node", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
@@ -503,7 +499,7 @@ def with_app_sites(sites, plans):
 def plan_of(name, app, groups):
     """One app's plan. Besides the keys of the map:
 
-    runs, whether it has processes; runtime; cpu_percent (0: no quota); gate (health or version) and preload; candidate_port, metrics_port, metrics_ports, redis_port;
+    runs, whether it has processes; runtime; cpu_percent (0: no quota); own_stores; gate (health or version) and preload; candidate_port, metrics_port, metrics_ports, redis_port;
     user, group, unit, candidate_unit, root, releases, settings, state, pm2_home, pages, database, connections; timeout_ms. hosts is a list. start and mode are "" where the release says them (RELEASE.env), and build is None where
     package.json says it. redis and postgres are false or a map with shared, static is none or a map, migrate is a command and migrate_sql
     a folder, "" for none.
@@ -553,6 +549,7 @@ def plan_of(name, app, groups):
     return {
         **filled,
         "runs": runs,
+        "own_stores": [store for store in ("redis", "postgres") if filled[store] and not filled[store]["shared"]],
         "gate": "version" if version else "health",
         # An app that keeps Halo's contract has ready signal, lame duck and metrics of its own.
         "preload": not version,

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Prints the state of apps on this host, a line for each: NAME RELEASE STATUS MEMORY LIMIT, with - for an unknown part. STATUS is the HTTP status
 # at the health path, 000 without an answer; MEMORY and LIMIT are bytes. By root: sh -s ADDRESS NAME PORT PATH DOMAIN ...
 # A static app has the port 0: its pages have no status and no memory.

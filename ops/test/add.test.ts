@@ -184,13 +184,13 @@ test.each([
 
 test("an app is taken out of the file; comments and the others stay", () => {
   const text =
-    "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
-  expect(withoutEntry(text, "film")).toBe("# The apps.\napps:\n  # First.\n  desk: {source: ., port: 3000}\n");
+    "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 4000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
+  expect(withoutEntry(text, "film")).toBe("# The apps.\napps:\n  # First.\n  desk: {source: ., port: 4000}\n");
   expect(parseApps(withoutEntry(withoutEntry(text, "film"), "desk"))).toEqual([]);
 });
 
 test("a secret's name goes into its app's list and out of it; comments and the others stay", () => {
-  const text = "apps:\n  # First.\n  desk: {source: ., port: 3000}\n  film:\n    source: ../film # here\n";
+  const text = "apps:\n  # First.\n  desk: {source: ., port: 4000}\n  film:\n    source: ../film # here\n";
   const set = withSecret(text, "film", "TOKEN", true);
   expect(set).toBe(`${text}    secrets: [TOKEN]\n`);
   expect(withSecret(set, "film", "TOKEN", true)).toBe(set);

@@ -168,9 +168,9 @@ const entries: [string, object, string[]][] = [
   ["a map as migrate", { migrate: { run: "x" } }, ["migrate: has to be {sql: FOLDER} with a folder inside the app"]],
   [
     "npm in migrate",
-    { migrate: "npm run migrate" },
+    { migrate: "npx knex migrate:latest" },
     [
-      "migrate: runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is npm run migrate",
+      "migrate: runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is npx knex migrate:latest",
     ],
   ],
   [
@@ -225,7 +225,7 @@ rows(
 
 test("an unknown key is named with the known ones", () => {
   expect(problems({ shop: { source, domain: "shop.test" } })).toEqual([
-    expect.stringMatching(/^apps\.yml: shop: domain: unknown key; an app's keys are source, ref, .*, memory$/),
+    expect.stringMatching(/^apps\.yml: shop: domain: unknown key; an app's keys are source, ref, .*, memory, cpu$/),
   ]);
 });
 
@@ -379,6 +379,7 @@ test("a plan has every key, and the names that follow from the app's", () => {
     memory: 256,
     cpu_percent: 0,
     runs: true,
+    own_stores: [],
     runtime: "/opt/halo/runtime/current",
     gate: "health",
     preload: true,
