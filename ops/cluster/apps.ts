@@ -28,6 +28,9 @@ export type Entry = {
   writable?: string[];
   secrets?: string[];
   hosts?: string | string[];
+  redis?: boolean | "shared" | { memory?: number; evict?: boolean };
+  postgres?: boolean | "shared" | { pool?: number; shared?: boolean };
+  sticky?: boolean;
   [key: string]: unknown;
 };
 
@@ -45,6 +48,12 @@ export type App = {
   /** The path that answers 200 to 399 when it is ready. */
   health: string;
   metricsPorts: number[];
+  /** Of the Redis of its own; null without one. */
+  redisPort: number | null;
+  /** Its database, and the role there; null without one. */
+  database: string | null;
+  /** The backends that run it; null for all. */
+  hosts: string[] | null;
   /** The folder of its source with the database's migrations; "" for none. */
   migrations: string;
   unit: string;
@@ -63,6 +72,9 @@ export type App = {
 /** The port that follows from an app's name, as ansible/filter_plugins/apps.py computes it. */
 export const defaultPort = (name: string): number => 20_000 + 10 * (crc32(name) % 1000);
 
+const isShared = (store: Entry["redis"] | Entry["postgres"]): boolean =>
+  store === "shared" || (typeof store === "object" && "shared" in store && store.shared === true);
+
 const wrong = (problem: string) => new UserError(`${appsFile}: ${problem}`, "correct it there, then run this again");
 
 function complete(name: string, entry: Entry): App {
@@ -76,6 +88,9 @@ function complete(name: string, entry: Entry): App {
     port,
     health: entry.health === "version" ? "/readyz" : (entry.health ?? "/"),
     metricsPorts: Array.from({ length: entry.workers ?? 1 }, (_, i) => port + 2 + i),
+    redisPort: entry.redis && !isShared(entry.redis) ? port + 9 : null,
+    database: entry.postgres ? (isShared(entry.postgres) ? "halo" : `halo_${name.replaceAll("-", "_")}`) : null,
+    hosts: (entry.hosts ?? "all") === "all" ? null : [entry.hosts ?? []].flat(),
     migrations: typeof entry.migrate === "object" ? entry.migrate.sql : "",
     unit: `halo@${name}`,
     candidateUnit: `halo-candidate@${name}`,
