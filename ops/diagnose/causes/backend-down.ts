@@ -1,6 +1,6 @@
 import { describeProbes, plural } from "../format.ts";
-import { inRotation, isAnswer, isAvailable, onset, probesOf, reportOf, whyNot } from "../readings.ts";
-import type { Cause } from "./types.ts";
+import { inRotation, isAnswer, ofApp, onset, probesOf, reportOf, serviceOf, whyNot } from "../readings.ts";
+import { type Cause, eachApp } from "./types.ts";
 
 export const backendDown: Cause = {
   title: "Backend down",
@@ -11,12 +11,12 @@ export const backendDown: Cause = {
     "npm run ssh -- HOST sudo systemctl restart UNIT",
   ],
   explainedBy: {},
-  detect: (s) =>
-    inRotation(s).flatMap((host) => {
-      const report = reportOf(s, host);
-      const since = onset(s, "up", host, (up) => up === 0);
+  ofHost: true,
+  detect: eachApp((s) =>
+    inRotation(s, s.app).flatMap((host) => {
+      const since = onset(s, "up", ofApp(s, host), (up) => up === 0);
       const fromBalancer = probesOf(s, host);
-      if (report === undefined) {
+      if (reportOf(s, host) === undefined) {
         if (fromBalancer.length > 0 && fromBalancer.some(isAnswer)) return [];
         return [
           {
@@ -29,8 +29,8 @@ export const backendDown: Cause = {
           },
         ];
       }
-      const { service } = report;
-      if (!isAvailable(service)) return [];
+      const service = serviceOf(s, host);
+      if (!service) return [];
       const { unit, workers, probes } = service;
       const refused = probes.filter((each) => each === "refused").length;
       if (unit.state === "active" && workers > 0 && refused < probes.length / 2) return [];
@@ -40,4 +40,5 @@ export const backendDown: Cause = {
       ];
       return [{ host, since: unit.state === "active" ? since : unit.since, evidence }];
     }),
+  ),
 };
