@@ -25,8 +25,8 @@ export const limits = {
   timeouts: 0.01,
   /** Bytes that a heap's floor rises in the window or in the hour; below it is warming up. */
   leak: 32 * 2 ** 20,
-  /** Share of the service's MemoryMax. */
-  memory: 0.85,
+  /** Share of the service's MemoryMax (AppMemory). */
+  memory: 0.9,
   /** Share of Redis' maxmemory: from there on it refuses writes at any moment. */
   redisMemory: 0.95,
 };

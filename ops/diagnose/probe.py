@@ -177,6 +177,7 @@ def service(app):
         "unready": readiness(app, backend) if app["contract"] else None,
         "throttled": (after["seconds"] - before["seconds"]) / seconds,
         "quota": after.get("quota"),
+        "oomKills": len(journal(app["unit"], "killed by the OOM killer")),
     }
     if os.path.exists(folder + "/memory.max"):  # without a memory controller there is no limit either
         limit = read(folder + "/memory.max").strip()

@@ -36,6 +36,8 @@ export type Service = {
   quota?: string;
   /** Bytes. */
   memory?: { used: number; limit: number | null };
+  /** In the window, as systemd has noticed it: the kernel has ended a process for want of memory. */
+  oomKills: number;
 };
 export type Redis = {
   unit: Unit;

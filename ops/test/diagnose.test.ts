@@ -41,6 +41,7 @@ const service = (given: Partial<Service> = {}): Service => ({
   waited: 0.01,
   probes: Array(20).fill(0.003),
   throttled: 0,
+  oomKills: 0,
   memory: { used: 150 * 2 ** 20, limit: 576 * 2 ** 20 },
   ...given,
 });
@@ -312,8 +313,14 @@ describe("the causes that are named, and no others", () => {
     [
       "memory nearly used up",
       { backend1: { memory: { used: 560 * 2 ** 20, limit: 576 * 2 ** 20 } }, metrics: { error: "away" } },
+      ["memory backend1"],
+    ],
+    [
+      "a leak that has used up the memory",
+      { backend1: { memory: { used: 560 * 2 ** 20, limit: 576 * 2 ** 20 } }, metrics: leaking },
       ["leak backend1"],
     ],
+    ["a process that the kernel has ended", { backend1: { oomKills: 2 } }, ["memory backend1"]],
   ])("%s", (_, given, names) => expect(found(given)).toEqual(names));
 });
 
@@ -468,6 +475,7 @@ test("a refused login is named with PostgreSQL's own words and their count", () 
 
 describe("two apps", () => {
   const stopped = { ...down, probes: Array(4).fill("refused") };
+  const failing = { probes: Array(4).fill("answered with 500") };
   const busy = { probes: Array(4).fill(0.4), cpu: 0.9 };
   const named = (given: Given) =>
     diagnose(cluster({ shop: {}, ...given })).map(({ cause, app, hosts }) => `${cause} ${app} ${hosts.join("+")}`);
@@ -498,10 +506,31 @@ describe("two apps", () => {
       ["cpu null backend1"],
     ],
     ["one is drained and stopped", { balancer: { drained: ["backend1/shop"] }, shop: { backend1: stopped } }, []],
+    ["one answers with errors", { shop: { backend1: failing } }, ["unhealthy shop backend1"]],
+    [
+      "one answers with errors because PostgreSQL is away",
+      { postgres: { error: "connection refused" }, shop: { backend1: failing, backend2: failing } },
+      ["database-down null balancer"],
+    ],
+    [
+      "one has no database, and answers with errors while PostgreSQL is away",
+      { postgres: { error: "connection refused" }, shop: { app: { stores: [] }, backend1: failing } },
+      ["database-down null balancer", "unhealthy shop backend1"],
+    ],
+    [
+      "one ends itself without its Redis",
+      { shop: { redis: { answers: false, unit: dead, persistence: {} }, backend1: { probes: stopped.probes } } },
+      ["redis-down shop balancer"],
+    ],
     [
       "one was stopped, and its Redis as well",
       { shop: { redis: { answers: false, unit: dead, persistence: {} }, backend1: stopped } },
       ["backend-down shop backend1", "redis-down shop balancer"],
+    ],
+    [
+      "one answers with errors because its Redis is stopped",
+      { shop: { redis: { answers: false, unit: dead, persistence: {} }, backend1: failing } },
+      ["redis-down shop balancer"],
     ],
     ["the shared Redis is stopped", { redis: { error: "timed out" } }, ["redis-down null balancer"]],
     [
@@ -523,6 +552,11 @@ describe("two apps", () => {
       ["disk null balancer"],
     ],
     ["a blocked event loop", { shop: { backend1: busy } }, ["starvation shop backend1"]],
+    [
+      "a page without an answer",
+      { shop: { backend1: { probes: Array(2).fill("silent") } } },
+      ["unhealthy shop backend1"],
+    ],
     ["a page that waits for something", { shop: { backend1: { ...busy, cpu: 0.1 } } }, []],
     [
       "a worker that is stopped",
@@ -544,6 +578,11 @@ describe("two apps", () => {
       ["database-login shop balancer"],
     ],
     ["a leak", { metrics: { ...leaking } }, ["leak demo backend1"]],
+    [
+      "the kernel ends a worker that then refuses",
+      { shop: { backend1: { oomKills: 1, probes: Array(4).fill("refused") } } },
+      ["memory shop backend1"],
+    ],
     ["sessions of both", { postgres: { sessions: idle(48) } }, ["connections null balancer"]],
     [
       "both wait for a CPU, which a quota holds from one",
@@ -681,6 +720,7 @@ test.each([
   ["DiskLow", limits.disk],
   ["CpuThrottled", limits.held],
   ["CpuSteal", limits.held],
+  ["AppMemory", limits.memory],
 ])("the bound of a cause is the threshold of %s: %s", (alert, limit) => {
   expect(limit).toBe(thresholdOf(alert));
 });
@@ -696,10 +736,10 @@ test.each([
   expect(symptoms(cluster(of(1.01 * threshold)))).toHaveLength(1);
 });
 
-test("every cause has a section in the runbook, and each but two a fault", () => {
+test("every cause has a section in the runbook, and each but four a fault", () => {
   const text = readFileSync(join(root, "docs/runbook.md"), "utf8");
   const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   for (const name of causeNames) expect(anchors, name).toContain(causes[name].runbook);
   const without = causeNames.filter((name) => !faults.some((fault) => fault.name === name));
-  expect(without).toEqual(["redis-down", "database-down"]); // npm run drill has these
+  expect(without).toEqual(["redis-down", "database-down", "memory", "unhealthy"]); // npm run drill has the first two
 });

@@ -1,6 +1,6 @@
 import { describeProbes, plural } from "../format.ts";
 import { inRotation, isAnswer, ofApp, onset, probesOf, reportOf, serviceOf, whyNot } from "../readings.ts";
-import { type Cause, eachApp } from "./types.ts";
+import { type Cause, eachApp, failedStores } from "./types.ts";
 
 export const backendDown: Cause = {
   title: "Backend down",
@@ -10,7 +10,7 @@ export const backendDown: Cause = {
     "npm run ssh -- HOST sudo journalctl -u UNIT -n 50",
     "npm run ssh -- HOST sudo systemctl restart UNIT",
   ],
-  explainedBy: {},
+  explainedBy: { ...failedStores, memory: "here" },
   ofHost: true,
   detect: eachApp((s) =>
     inRotation(s, s.app).flatMap((host) => {
@@ -22,6 +22,7 @@ export const backendDown: Cause = {
           {
             host,
             since,
+            isRootCause: true,
             evidence: [
               `it cannot be reached: ${whyNot(s, host)}`,
               `its service is ${describeProbes(fromBalancer)}, asked by the balancer`,
@@ -38,7 +39,10 @@ export const backendDown: Cause = {
         `its unit ${s.app.unit} is ${unit.state} (${unit.sub}) with ${plural(workers, "worker")}`,
         `${refused} of ${probes.length} connections to it on its own host were refused`,
       ];
-      return [{ host, since: unit.state === "active" ? since : unit.since, evidence }];
+      // An active unit starts workers again that end themselves; an inactive one was stopped.
+      return unit.state === "active"
+        ? [{ host, since, evidence }]
+        : [{ host, since: unit.since, evidence, isRootCause: true }];
     }),
   ),
 };

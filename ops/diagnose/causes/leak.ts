@@ -27,8 +27,7 @@ export const leak: Cause = {
             `worker ${worker} keeps ${megabytes(grown)} more than ${span.toFixed(0)} s ago, after collections (${megabytes(limits.leak)} is bad)`,
           );
         }
-      const share = memory?.limit ? memory.used / memory.limit : 0;
-      if (memory && (share >= limits.memory || evidence.length > 0))
+      if (memory && evidence.length > 0)
         evidence.push(
           `the service holds ${megabytes(memory.used)}${memory.limit ? ` of ${megabytes(memory.limit)}, then the kernel ends a worker` : ""}`,
         );

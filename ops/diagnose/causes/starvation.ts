@@ -11,7 +11,7 @@ export const starvation: Cause = {
     "npm run ssh -- HOST sudo top -b -n 1 -u USER",
     "npm run ssh -- HOST sudo pm2 APP reload all",
   ],
-  explainedBy: { "backend-down": "here", cpu: "here", leak: "here" },
+  explainedBy: { "backend-down": "here", cpu: "here", leak: "here", memory: "here" },
   ofHost: true,
   detect: eachApp((s) =>
     s.app.hosts.flatMap((host) => {

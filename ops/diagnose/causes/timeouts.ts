@@ -12,6 +12,8 @@ export const timeouts: Cause = {
     starvation: "here",
     cpu: "here",
     leak: "here",
+    memory: "here",
+    unhealthy: "here",
     "slow-queries": "anywhere",
     connections: "anywhere",
   },

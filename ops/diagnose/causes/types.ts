@@ -15,7 +15,9 @@ export const causeNames = [
   "cpu",
   "slow-queries",
   "leak",
+  "memory",
   "starvation",
+  "unhealthy",
   "timeouts",
   "uneven",
 ] as const;
@@ -54,6 +56,17 @@ export type Cause = {
   ofHost?: boolean;
   detect: (s: Snapshot) => Evidence[];
 };
+
+/** Stores that cannot serve: an app that needs one fails, or ends itself. */
+export const failedStores = {
+  "redis-down": "anywhere",
+  "redis-data": "anywhere",
+  "redis-replica": "anywhere",
+  "redis-memory": "anywhere",
+  "database-down": "anywhere",
+  "database-login": "anywhere",
+  connections: "anywhere",
+} as const;
 
 /** Judges each app by itself; the evidence is about it. */
 export const eachApp =
