@@ -4,10 +4,8 @@ import { type Host, inGroup } from "../cluster/inventory.ts";
 import { UserError } from "../lib/cli.ts";
 
 /** The names of the hosts that have an app: its backends, or for a static one the balancers. */
-export function hostsOf({ runs, entry: { hosts = "all" } }: App): string[] {
-  if (!runs) return inGroup("balancers").map(({ name }) => name);
-  return hosts === "all" ? inGroup("backends").map(({ name }) => name) : [hosts].flat();
-}
+export const hostsOf = ({ runs, hosts }: App): string[] =>
+  hosts && runs ? hosts : inGroup(runs ? "backends" : "balancers").map(({ name }) => name);
 
 /** The first backend of an app; throws a UserError for an app that runs nowhere. */
 export function hostOf(app: App): Host {

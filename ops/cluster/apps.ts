@@ -8,8 +8,6 @@ import { root } from "../lib/paths.ts";
 /** The file of the apps, from the project's root. */
 export const appsFile = "ansible/group_vars/all/apps.yml";
 
-type Stored = boolean | "shared" | { shared?: boolean };
-
 /** An app's keys as they stand in the file; ansible/filter_plugins/apps.py checks them and has every default. */
 export type Entry = {
   source: string;
@@ -27,13 +25,14 @@ export type Entry = {
   migrate?: string | { sql: string };
   static?: string | { folder: string };
   domains?: string[];
-  redis?: Stored;
-  postgres?: Stored;
   processes?: Record<string, string>;
   writable?: string[];
   env?: Record<string, string | number | boolean>;
   secrets?: string[];
   hosts?: string | string[];
+  redis?: boolean | "shared" | { memory?: number; evict?: boolean };
+  postgres?: boolean | "shared" | { pool?: number; shared?: boolean };
+  sticky?: boolean;
   [key: string]: unknown;
 };
 
@@ -51,6 +50,12 @@ export type App = {
   /** The path that answers 200 to 399 when it is ready. */
   health: string;
   metricsPorts: number[];
+  /** Of the Redis of its own; null without one. */
+  redisPort: number | null;
+  /** Its database, and the role there; null without one. */
+  database: string | null;
+  /** The backends that run it; null for all. */
+  hosts: string[] | null;
   /** The folder of its source with the database's migrations; "" for none. */
   migrations: string;
   /** The stores that it shares with no other app. */
@@ -71,9 +76,10 @@ export type App = {
 /** The port that follows from an app's name, as ansible/filter_plugins/apps.py computes it. */
 export const defaultPort = (name: string): number => 20_000 + 10 * (crc32(name) % 1000);
 
-const wrong = (problem: string) => new UserError(`${appsFile}: ${problem}`, "correct it there, then run this again");
+const isShared = (store: Entry["redis"] | Entry["postgres"]): boolean =>
+  store === "shared" || (typeof store === "object" && "shared" in store && store.shared === true);
 
-const isOwn = (store: Stored = false): boolean => (typeof store === "object" ? store.shared !== true : store === true);
+const wrong = (problem: string) => new UserError(`${appsFile}: ${problem}`, "correct it there, then run this again");
 
 function complete(name: string, entry: Entry): App {
   const port = entry.port ?? defaultPort(name);
@@ -86,8 +92,11 @@ function complete(name: string, entry: Entry): App {
     port,
     health: entry.health === "version" ? "/readyz" : (entry.health ?? "/"),
     metricsPorts: Array.from({ length: entry.workers ?? 1 }, (_, i) => port + 2 + i),
+    redisPort: entry.redis && !isShared(entry.redis) ? port + 9 : null,
+    database: entry.postgres ? (isShared(entry.postgres) ? "halo" : `halo_${name.replaceAll("-", "_")}`) : null,
+    hosts: (entry.hosts ?? "all") === "all" ? null : [entry.hosts ?? []].flat(),
     migrations: typeof entry.migrate === "object" ? entry.migrate.sql : "",
-    ownStores: (["redis", "postgres"] as const).filter((store) => isOwn(entry[store])),
+    ownStores: (["redis", "postgres"] as const).filter((store) => entry[store] && !isShared(entry[store])),
     unit: `halo@${name}`,
     candidateUnit: `halo-candidate@${name}`,
     user: `halo-${name}`,

@@ -48,12 +48,19 @@ describe("Python and TypeScript agree", () => {
       postgres: "shared",
       domains: ["demo.test", "d.test"],
     },
-    shop,
-    "a-b-c9": { ...shop, port: 4000, redis: true, postgres: { pool: 4 } },
-    d: { ...shop, redis: { evict: true }, postgres: { shared: true } },
+    shop: { ...shop, hosts: "app1", redis: true },
+    "a-b-c9": { ...shop, port: 4000, hosts: ["app2"], redis: "shared", postgres: { pool: 4 } },
+    film: { ...shop, redis: { evict: true }, postgres: { shared: true } },
   };
-  type Plan = Record<keyof App | "redis" | "postgres" | "metrics_ports" | "migrate_sql" | "candidate_unit", unknown>;
-  const plans = filter<Record<string, Plan>>("apps", "app_plans", given);
+  type Store = { shared: boolean } | false;
+  type Plan = Record<
+    keyof App | "metrics_ports" | "migrate_sql" | "own_stores" | "candidate_unit" | "redis_port",
+    unknown
+  > & {
+    redis: Store;
+    postgres: Store;
+  };
+  const plans = filter<Record<string, Plan>>("apps", "app_plans", given, groups);
   const read = parseApps(JSON.stringify({ apps: given }));
 
   test("on every key and name that both have", () => {
@@ -80,15 +87,16 @@ describe("Python and TypeScript agree", () => {
     expect(read.map(({ candidateUnit }) => candidateUnit)).toEqual(
       Object.values(plans).map(({ candidate_unit }) => candidate_unit),
     );
-    const own = (store: unknown) => typeof store === "object" && store !== null && !("shared" in store && store.shared);
-    expect(read.map(({ ownStores }) => ownStores)).toEqual(
-      Object.values(plans).map(({ redis, postgres }) => [
-        ...(own(redis) ? ["redis"] : []),
-        ...(own(postgres) ? ["postgres"] : []),
-      ]),
-    );
+    expect(read.map(({ ownStores }) => ownStores)).toEqual(Object.values(plans).map(({ own_stores }) => own_stores));
     expect(read.map(({ migrations }) => migrations)).toEqual(
       Object.values(plans).map(({ migrate_sql }) => migrate_sql),
+    );
+    expect(read.map(({ hosts }) => hosts ?? groups.backends)).toEqual(Object.values(plans).map(({ hosts }) => hosts));
+    expect(read.map(({ redisPort }) => redisPort)).toEqual(
+      Object.values(plans).map(({ redis, redis_port }) => (redis && !redis.shared ? redis_port : null)),
+    );
+    expect(read.map((app) => app.database)).toEqual(
+      Object.values(plans).map(({ postgres, database }) => (postgres ? (postgres.shared ? "halo" : database) : null)),
     );
   });
 

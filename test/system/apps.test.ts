@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { appsFile, findApp } from "../../ops/cluster/apps.ts";
 import { counterSite } from "../../ops/cluster/sites.ts";
+import { redis } from "../../ops/cluster/topology.ts";
+import type { Finding } from "../../ops/diagnose/findings.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { Repository } from "../../ops/test/support/repository.ts";
 import { startTraffic } from "../integration/support/traffic.ts";
@@ -114,6 +116,25 @@ test("up again changes nothing, and verify knows the apps", async () => {
   const verified = await must(["npm", "run", "-s", "verify"], env);
   for (const name of ["plain", "notes", "chat"])
     expect(verified).toMatch(new RegExp(`ok .* ${name}: release .* is ready`));
+});
+
+test.each([
+  ["that is stopped on a backend", first, "halo@plain", { cause: "backend-down", app: "plain", hosts: [first] }],
+  ["whose Redis is stopped", redis, "redis-server@notes", { cause: "redis-down", app: "notes", hosts: [redis] }],
+])("diagnose names the app %s, and no other", async (_, host, unit, finding) => {
+  const findings = async () => {
+    const { output } = await sh(["ops/run", "diagnose", "--json", "--window", "20s"], env);
+    return (JSON.parse(output).findings as Finding[]).map(({ cause, app, hosts }) => ({ cause, app, hosts }));
+  };
+  const none = () => until("nothing is named", 90_000, async () => (await findings()).length === 0);
+  await none();
+  await on(host, `systemctl stop ${unit}`);
+  try {
+    expect(await findings()).toEqual([finding]);
+  } finally {
+    await on(host, `systemctl start ${unit}`);
+  }
+  await none();
 });
 
 describe("under load", () => {
