@@ -25,6 +25,7 @@ export type Entry = {
   static?: string | { folder: string };
   domains?: string[];
   processes?: Record<string, string>;
+  cron?: Record<string, { at: string; run: string; timeout?: string }>;
   writable?: string[];
   secrets?: string[];
   hosts?: string | string[];
@@ -49,6 +50,8 @@ export type App = {
   migrations: string;
   unit: string;
   candidateUnit: string;
+  /** The pattern of its cron jobs' units. */
+  cronUnits: string;
   user: string;
   /** On the hosts: its releases, `current`, `served` and `migrated`. */
   root: string;
@@ -79,6 +82,7 @@ function complete(name: string, entry: Entry): App {
     migrations: typeof entry.migrate === "object" ? entry.migrate.sql : "",
     unit: `halo@${name}`,
     candidateUnit: `halo-candidate@${name}`,
+    cronUnits: `halo-cron@${name}.*`,
     user: `halo-${name}`,
     root: home,
     settings: `/etc/halo/${name}.env`,

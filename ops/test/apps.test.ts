@@ -51,7 +51,7 @@ describe("Python and TypeScript agree", () => {
     shop,
     "a-b-c9": { ...shop, port: 4000 },
   };
-  type Plan = Record<keyof App | "metrics_ports" | "migrate_sql" | "candidate_unit", unknown>;
+  type Plan = Record<keyof App | "metrics_ports" | "migrate_sql" | "candidate_unit" | "cron_units", unknown>;
   const plans = filter<Record<string, Plan>>("apps", "app_plans", given);
   const read = parseApps(JSON.stringify({ apps: given }));
 
@@ -79,6 +79,7 @@ describe("Python and TypeScript agree", () => {
     expect(read.map(({ candidateUnit }) => candidateUnit)).toEqual(
       Object.values(plans).map(({ candidate_unit }) => candidate_unit),
     );
+    expect(read.map(({ cronUnits }) => cronUnits)).toEqual(Object.values(plans).map(({ cron_units }) => cron_units));
     expect(read.map(({ migrations }) => migrations)).toEqual(
       Object.values(plans).map(({ migrate_sql }) => migrate_sql),
     );
