@@ -527,7 +527,9 @@ def app_services(apps):
     services.update({f"{plan['name']}_redis": {"ports": [plan["redis_port"]], "hosts": ["redis"], "from": ["backends"]} for plan in plans if own_redis(plan)})
     return {
         "firewall_services": services,
-        "service_logs": {plan["name"]: {"hosts": ["backends"], "units": [plan["unit"], plan["candidate_unit"], plan["cron_units"]]} for plan in plans},
+        "service_logs": {
+            plan["name"]: {"hosts": ["backends"], "units": [plan["unit"], plan["candidate_unit"], plan["cron_units"]]} for plan in plans
+        },
         "metrics_watched": [plan["unit"] for plan in plans],
     }
 
