@@ -39,7 +39,6 @@ const packages: Record<string, string> = {
   pyflakes3: "pyflakes3",
   "redis-server": "redis-tools",
   shellcheck: "shellcheck",
-  "systemd-analyze": "systemd",
   vagrant: "vagrant",
   yamllint: "yamllint",
 };

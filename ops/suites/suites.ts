@@ -25,7 +25,7 @@ export const suites = {
   format: { budget: 30, command: ["biome", "check", "--error-on-warnings"] },
   lint: { budget: 180, needs: ["ansible-lint", "pyflakes3", "promtool", "shellcheck", "vagrant", "yamllint"] },
   unit: { budget: 240, needs: ["ansible"] },
-  integration: { budget: 340, needs: ["postgres", "redis-server", "systemd-analyze"] },
+  integration: { budget: 340, needs: ["postgres", "redis-server"] },
   life: { budget: 900 },
   system: { budget: 1500 },
   vm: { budget: 7200 },
