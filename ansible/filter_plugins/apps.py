@@ -17,6 +17,8 @@ The keys of an app; only source is necessary:
   candidate   false where a second copy of the app for some seconds would do harm
   migrate     a command that runs once before the first switch, or {sql: FOLDER}
   processes   {NAME: COMMAND}, programs beside the service such as a worker; each host runs one of each
+  cron        {NAME: {at: TIMES, run: COMMAND, timeout: 60m}}, jobs that one of its hosts runs at each due time. TIMES is systemd's OnCalendar
+              in whole minutes, UTC; a job that takes longer than timeout is ended
   writable    folders, below path, that the app writes; they outlive a release, and each host has its own
   env         variables; ${NAME} is one that Halo gives, or a secret
   secrets     variables that are generated once
@@ -39,12 +41,13 @@ import zlib
 
 KEYS = [
     "source", "ref", "path", "node", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
-    "processes", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts", "memory", "cpu",
+    "processes", "cron", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts",
+    "memory", "cpu",
 ]
 # The keys of an app that has processes; a static one has none.
 OF_PROCESSES = [
-    "start", "mode", "workers", "port", "health", "candidate", "migrate", "processes", "writable", "env", "secrets", "redis", "postgres", "websocket",
-    "sticky", "timeout", "body", "hosts", "memory", "cpu",
+    "start", "mode", "workers", "port", "health", "candidate", "migrate", "processes", "cron", "writable", "env", "secrets", "redis", "postgres",
+    "websocket", "sticky", "timeout", "body", "hosts", "memory", "cpu",
 ]
 MODES = ["cluster", "fork"]
 MOST_WORKERS = 7  # service, candidate, seven metrics, Redis
@@ -57,6 +60,7 @@ BODY = "1m"
 MEMORY = 256
 REDIS = {"memory": 64, "evict": False}
 POSTGRES = {"pool": 8}
+JOB_TIMEOUT = "60m"
 SHARED = "shared"
 # `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next three.
 # The others are folders of an older Halo.
@@ -71,8 +75,24 @@ HEALTH = re.compile(r"/[^ \t\r\n;{}\"'\\]*")
 FOLDER = re.compile(r"[^\s;{}\"'$`\\]+")
 TIME = re.compile(r"([1-9][0-9]*)(ms|s|m)")
 SIZE = re.compile(r"[1-9][0-9]*[km]")
+NPM = re.compile(r"(npm|npx|yarn|pnpm)\b")
 LOGIN = re.compile(r"https?://[^/]*@|[a-z+.-]+://[^/@]*:[^/@]*@", re.IGNORECASE)
 REFERENCE = re.compile(r"[$][{]([^}]*)[}]")
+
+
+def field(number):
+    """The pattern of a calendar's field: *, or numbers, ranges and steps."""
+    part = rf"(?:{number})(?:\.\.(?:{number}))?(?:/[0-9]{{1,2}})?"
+    return rf"(?:\*|{part}(?:,{part})*)"
+
+
+# The part of systemd's calendars that has whole minutes and no time zone. systemd-analyze on the hosts checks the rest.
+WEEKDAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
+DAYS = rf"{WEEKDAY}(?:(?:,|\.\.){WEEKDAY})*"
+DATE = rf"(?:{field('[12][0-9]{3}')}-)?{field('0?[1-9]|1[0-2]')}[-~]{field('0?[1-9]|[12][0-9]|3[01]')}"
+CLOCK = rf"{field('[01]?[0-9]|2[0-3]')}:{field('[0-5]?[0-9]')}(?::[0-5]?[0-9])?"
+SHORT = "minutely|hourly|daily|weekly|monthly|quarterly|semiannually|yearly"
+CALENDAR = re.compile(rf"{SHORT}|{DAYS}|(?:{DAYS} )?(?:{DATE}|(?:{DATE} )?{CLOCK})", re.IGNORECASE)
 # Around a value in a file that Node reads as settings; the first two take each other character as it is.
 QUOTES = ["'", "`", '"']
 
@@ -247,7 +267,11 @@ def check_bool(value):
 def check_migrate(value):
     if isinstance(value, dict):
         return None if sorted(value) == ["sql"] and is_folder(value["sql"]) else "has to be {sql: FOLDER} with a folder inside the app"
-    if re.match(r"(npm|npx|yarn|pnpm)\b", str(value)):
+    return check_on_backend(value)
+
+
+def check_on_backend(value):
+    if NPM.match(str(value)):
         return f"runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is {value}"
     return check_command(value)
 
@@ -261,6 +285,40 @@ def check_processes(value):
         problem = check_command(command)
         if problem:
             return f"{name} {problem}"
+    return None
+
+
+def check_calendar(value):
+    if not isinstance(value, str):
+        # YAML reads 13:00 as a number of the base 60.
+        return f"has to be a text; put it into quotation marks, such as at: '13:00'; it is {shown(value)}"
+    if CALENDAR.fullmatch(value):
+        return None
+    return f"has to be times of systemd's OnCalendar in whole minutes, such as hourly, '*-*-* 03:00:00' or 'Mon..Fri *:0/15'; it is {shown(value)}"
+
+
+def check_job_timeout(value):
+    right = isinstance(value, str) and TIME.fullmatch(value) and 1000 <= milliseconds(value) <= 86_400_000
+    return None if right else f"is a time of 1s to 1440m such as 10m; it is {shown(value)}"
+
+
+JOB = {"at": check_calendar, "run": check_on_backend, "timeout": check_job_timeout}
+
+
+def check_cron(value):
+    if not isinstance(value, dict):
+        return f"has to be a map such as {{clean: {{at: hourly, run: node clean.js}}}}; it is {shown(value)}"
+    for name, job in value.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            return f"{name} is no name; it has 1 to 21 small letters, digits and -"
+        if not isinstance(job, dict) or job.get("at") is None or job.get("run") is None:
+            return f"{name} has to have at and run, such as {{at: hourly, run: node clean.js}}; it is {shown(job)}"
+        for key, each in job.items():
+            if key not in JOB:
+                return f"{name}: {key} is unknown here; the keys of a job are {', '.join(JOB)}"
+            problem = each is not None and JOB[key](each)
+            if problem:
+                return f"{name}: {key} {problem}"
     return None
 
 
@@ -344,7 +402,7 @@ CHECKS = {
     "source": check_source, "ref": check_ref, "path": check_path, "node": check_node, "build": check_build, "build_env": check_variables,
     "scripts": check_scripts, "start": check_command, "mode": check_mode, "workers": check_workers, "port": check_port,
     "health": check_health, "candidate": check_bool, "migrate": check_migrate,
-    "processes": check_processes, "writable": check_writable, "env": check_variables, "secrets": check_names,
+    "processes": check_processes, "cron": check_cron, "writable": check_writable, "env": check_variables, "secrets": check_names,
     "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "websocket": check_bool,
     "sticky": check_bool, "timeout": check_timeout, "body": check_body, "hosts": check_hosts, "memory": check_memory, "cpu": check_cpu,
 }
@@ -480,7 +538,9 @@ def app_services(apps):
     services.update({f"{plan['name']}_redis": {"ports": [plan["redis_port"]], "hosts": ["redis"], "from": ["backends"]} for plan in plans if own_redis(plan)})
     return {
         "firewall_services": services,
-        "service_logs": {plan["name"]: {"hosts": ["backends"], "units": [plan["unit"], plan["candidate_unit"]]} for plan in plans},
+        "service_logs": {
+            plan["name"]: {"hosts": ["backends"], "units": [plan["unit"], plan["candidate_unit"], plan["cron_units"]]} for plan in plans
+        },
         "metrics_watched": [plan["unit"] for plan in plans],
     }
 
@@ -499,10 +559,11 @@ def with_app_sites(sites, plans):
 def plan_of(name, app, groups):
     """One app's plan. Besides the keys of the map:
 
-    runs, whether it has processes; runtime; cpu_percent (0: no quota); own_stores; gate (health or version) and preload; candidate_port, metrics_port, metrics_ports, redis_port;
+    runs, whether it has processes; runtime; cpu_percent, 0 for no quota; own_stores; gate (health or version) and preload; candidate_port,
+    metrics_port, metrics_ports, redis_port;
     user, group, unit, candidate_unit, root, releases, settings, state, pm2_home, pages, database, connections; timeout_ms. hosts is a list. start and mode are "" where the release says them (RELEASE.env), and build is None where
     package.json says it. redis and postgres are false or a map with shared, static is none or a map, migrate is a command and migrate_sql
-    a folder, "" for none.
+    a folder, "" for none. cron is a map from names to {run, calendar, seconds, unit, timer}, and cron_units the pattern of these units.
     """
     port = port_of(name, app)
     workers = app.get("workers") or 1
@@ -530,6 +591,7 @@ def plan_of(name, app, groups):
         "migrate": migrate if isinstance(migrate, str) else "",
         "migrate_sql": migrate.get("sql", "") if isinstance(migrate, dict) else "",
         "processes": app.get("processes") or {},
+        "cron": {job: cron_job(f"halo-cron@{name}.{job}", keys) for job, keys in (app.get("cron") or {}).items()},
         "writable": app.get("writable") or [],
         "env": texts(app.get("env")),
         "secrets": app.get("secrets") or [],
@@ -563,6 +625,8 @@ def plan_of(name, app, groups):
         "group": f"halo-{name}",
         "unit": f"halo@{name}",
         "candidate_unit": f"halo-candidate@{name}",
+        # No name has a dot, so no other app's units begin so.
+        "cron_units": f"halo-cron@{name}.*",
         "root": f"/opt/halo/apps/{name}",
         "releases": f"/opt/halo/apps/{name}/releases",
         "settings": f"/etc/halo/{name}.env",
@@ -596,6 +660,11 @@ def script_of(start):
 
 def filled_options(value, defaults):
     return {**defaults, "shared": value == SHARED, **(value if isinstance(value, dict) else {})} if value else False
+
+
+def cron_job(unit, keys):
+    seconds = milliseconds(keys.get("timeout") or JOB_TIMEOUT) // 1000
+    return {"run": keys["run"], "calendar": f"{keys['at']} UTC", "seconds": seconds, "unit": unit, "timer": f"{unit}.timer"}
 
 
 def static_of(value):

@@ -130,7 +130,10 @@ function ofStores(project: Project, { assumed, care }: Detected): void {
   const [upload] = using(project, uploads);
   if (upload) care.push(`it uses ${upload}: a file that one backend takes, the others do not have`);
   const [timer] = using(project, timers);
-  if (timer) care.push(`it uses ${timer}, and each backend would do its timed work: hosts: NAME names one`);
+  if (timer)
+    care.push(
+      `it uses ${timer}, and each backend would do its timed work: cron has jobs that one does, hosts: NAME names one`,
+    );
 }
 
 /** How the balancers ask the app. */

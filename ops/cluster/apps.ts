@@ -26,6 +26,7 @@ export type Entry = {
   static?: string | { folder: string };
   domains?: string[];
   processes?: Record<string, string>;
+  cron?: Record<string, { at: string; run: string; timeout?: string }>;
   writable?: string[];
   env?: Record<string, string | number | boolean>;
   secrets?: string[];
@@ -62,6 +63,8 @@ export type App = {
   ownStores: ("redis" | "postgres")[];
   unit: string;
   candidateUnit: string;
+  /** The pattern of its cron jobs' units. */
+  cronUnits: string;
   user: string;
   /** On the hosts: its releases, `current`, `served` and `migrated`. */
   root: string;
@@ -99,6 +102,7 @@ function complete(name: string, entry: Entry): App {
     ownStores: (["redis", "postgres"] as const).filter((store) => entry[store] && !isShared(entry[store])),
     unit: `halo@${name}`,
     candidateUnit: `halo-candidate@${name}`,
+    cronUnits: `halo-cron@${name}.*`,
     user: `halo-${name}`,
     root: home,
     settings: `/etc/halo/${name}.env`,

@@ -64,7 +64,10 @@ export const serviceLogs = (): Record<string, Logs> => ({
   ...Object.fromEntries(
     apps()
       .filter(({ runs }) => runs)
-      .map(({ name, unit, candidateUnit }) => [name, { hosts: ["backends"], units: [unit, candidateUnit] }]),
+      .map(({ name, unit, candidateUnit, cronUnits }) => [
+        name,
+        { hosts: ["backends"], units: [unit, candidateUnit, cronUnits] },
+      ]),
   ),
 });
 

@@ -10,10 +10,10 @@ const services: [RegExp, string][] = [
   [/^halo-backup$/, "backup"],
 ];
 
-/** A unit's name as `npm run logs` calls it: halo@demo.service is demo, postgresql@17-main.service postgres. */
+/** A unit's name as `npm run logs` calls it: halo@demo.service and halo-cron@demo.clean.service are demo, postgresql@17-main.service postgres. */
 export function serviceOf(unit: string): string {
   const name = unit.replace(/\.service$/, "");
-  const [, app] = name.match(/^halo(?:-candidate)?@(.+)$/) ?? [];
+  const [, app] = name.match(/^halo(?:-candidate|-cron)?@([^.]+)/) ?? [];
   return app ?? services.find(([pattern]) => pattern.test(name))?.[1] ?? name;
 }
 

@@ -50,6 +50,10 @@ test("a map with every key, and none, has no problem", () => {
     health: "/healthz",
     candidate: false,
     migrate: { sql: "migrations" },
+    cron: {
+      clean: { at: "hourly", run: "node jobs/clean.js" },
+      report: { at: "Mon..Fri *-*-1,15 06..20:0/15:00", run: "node --run report", timeout: "90m" },
+    },
     env: { URL: "$" + "{DATABASE_URL}?max=3", KEY: "$" + "{TOKEN}", NODE_ENV: "development" },
     secrets: ["TOKEN"],
     redis: { memory: 32, evict: true },
@@ -108,6 +112,7 @@ test("a service that is the app's own, with its port, is no other one", () => {
   expect(filter("apps", "app_problems", { shop: { source, port: 21100 } }, groups, hostvars, sites, own)).toEqual([]);
 });
 
+const job = { at: "hourly", run: "node clean.js" };
 const entries: [string, object, string[]][] = [
   ["no source", { source: null }, ["source: is missing; give a folder or a git address"]],
   [
@@ -173,6 +178,52 @@ const entries: [string, object, string[]][] = [
       "migrate: runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is npx knex migrate:latest",
     ],
   ],
+  [
+    "a command as cron",
+    { cron: "node clean.js" },
+    ["cron: has to be a map such as {clean: {at: hourly, run: node clean.js}}; it is node clean.js"],
+  ],
+  [
+    "a job's name with a dot",
+    { cron: { "a.b": job } },
+    ["cron: a.b is no name; it has 1 to 21 small letters, digits and -"],
+  ],
+  [
+    "a job without a time",
+    { cron: { clean: { run: "node clean.js" } } },
+    ["cron: clean has to have at and run, such as {at: hourly, run: node clean.js}; it is {'run': 'node clean.js'}"],
+  ],
+  [
+    "an unknown key of a job",
+    { cron: { clean: { ...job, host: "app1" } } },
+    ["cron: clean: host is unknown here; the keys of a job are at, run, timeout"],
+  ],
+  [
+    "npm in a job",
+    { cron: { clean: { ...job, run: "npx clean" } } },
+    [
+      "cron: clean: run runs on a backend, which has no npm; give node --run SCRIPT, or the command behind it; it is npx clean",
+    ],
+  ],
+  [
+    "a job that may take two days",
+    { cron: { clean: { ...job, timeout: "2880m" } } },
+    ["cron: clean: timeout is a time of 1s to 1440m such as 10m; it is 2880m"],
+  ],
+  [
+    "a time that YAML has read as a number",
+    { cron: { clean: { ...job, at: 780 } } },
+    ["cron: clean: at has to be a text; put it into quotation marks, such as at: '13:00'; it is 780"],
+  ],
+  ...["0 3 * * *", "*-*-* *:*:*", "03:00 Europe/Berlin", "25:00", "*-13-01", ""].map(
+    (at): [string, object, string[]] => [
+      `the time ${at}`,
+      { cron: { clean: { ...job, at } } },
+      [
+        `cron: clean: at has to be times of systemd's OnCalendar in whole minutes, such as hourly, '*-*-* 03:00:00' or 'Mon..Fri *:0/15'; it is ${at || "nothing"}`,
+      ],
+    ],
+  ),
   [
     "a secret twice",
     { secrets: ["A", "A"] },
@@ -363,6 +414,7 @@ test("a plan has every key, and the names that follow from the app's", () => {
     migrate: "",
     migrate_sql: "",
     processes: {},
+    cron: {},
     writable: [],
     env: {},
     secrets: [],
@@ -392,6 +444,7 @@ test("a plan has every key, and the names that follow from the app's", () => {
     group: "halo-my-shop",
     unit: "halo@my-shop",
     candidate_unit: "halo-candidate@my-shop",
+    cron_units: "halo-cron@my-shop.*",
     root: "/opt/halo/apps/my-shop",
     releases: "/opt/halo/apps/my-shop/releases",
     settings: "/etc/halo/my-shop.env",
@@ -419,6 +472,21 @@ test.each<[string, object, Plan]>([
     { static: { folder: "dist", spa: true, immutable: [] }, runs: false, hosts: [], candidate: false },
   ],
   ["SQL files", { migrate: { sql: "sql" }, postgres: true }, { migrate: "", migrate_sql: "sql" }],
+  [
+    "jobs",
+    { cron: { clean: { at: "03:00", run: "node clean.js", timeout: "90s" } } },
+    {
+      cron: {
+        clean: {
+          run: "node clean.js",
+          calendar: "03:00 UTC",
+          seconds: 90,
+          unit: "halo-cron@my-shop.clean",
+          timer: "halo-cron@my-shop.clean.timer",
+        },
+      },
+    },
+  ],
   ["times", { timeout: "2m" }, { timeout: "2m", timeout_ms: 120_000 }],
   [
     "YAML's values",

@@ -54,7 +54,7 @@ describe("Python and TypeScript agree", () => {
   };
   type Store = { shared: boolean } | false;
   type Plan = Record<
-    keyof App | "metrics_ports" | "migrate_sql" | "own_stores" | "candidate_unit" | "redis_port",
+    keyof App | "metrics_ports" | "migrate_sql" | "own_stores" | "candidate_unit" | "redis_port" | "cron_units",
     unknown
   > & {
     redis: Store;
@@ -88,6 +88,7 @@ describe("Python and TypeScript agree", () => {
       Object.values(plans).map(({ candidate_unit }) => candidate_unit),
     );
     expect(read.map(({ ownStores }) => ownStores)).toEqual(Object.values(plans).map(({ own_stores }) => own_stores));
+    expect(read.map(({ cronUnits }) => cronUnits)).toEqual(Object.values(plans).map(({ cron_units }) => cron_units));
     expect(read.map(({ migrations }) => migrations)).toEqual(
       Object.values(plans).map(({ migrate_sql }) => migrate_sql),
     );

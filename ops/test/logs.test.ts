@@ -65,7 +65,8 @@ test("durations", () => {
 test("units have the names that a person uses", () => {
   const units = ["halo@demo.service", "postgresql@17-main.service", "redis-server.service", "mtail.service"];
   expect(units.map(serviceOf)).toEqual(["demo", "postgres", "redis", "mtail"]);
-  expect(serviceOf("halo-candidate@demo.service")).toBe("demo");
+  for (const unit of ["halo-candidate@demo.service", "halo-cron@demo.clean.service", "halo-cron@demo.clean.timer"])
+    expect(serviceOf(unit)).toBe("demo");
 });
 
 test("a journal's line: its own time counts, bytes are text, systemd's lines about a unit are the unit's", () => {

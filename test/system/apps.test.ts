@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +40,9 @@ beforeEach(explainByJournals);
 beforeAll(async () => {
   const since = performance.now();
   for (const name of names) console.log(await must(["npm", "run", "-s", "add", "--", repository(name).address], env));
+  // It runs beside all tests; the one about it reads the journals.
+  const withJob = '$&    cron: {tick: {at: minutely, run: "echo tick $$PGDATABASE"}}\n';
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^ {2}notes:\n/m, withJob));
   await must(["ops/run", "up"], env);
   console.log(`add and up with ${names.length} apps: ${((performance.now() - since) / 1000).toFixed(0)} s`);
 }, 900_000);
@@ -190,9 +193,18 @@ test("a release that listens on a port of its own is refused with the cause, and
   expect((await ask("plain")).headers["x-release"]).toBe(before);
 });
 
+test("a cron job has run once at each due time, with the app's settings", async () => {
+  const lines = "journalctl --quiet --output=short-unix --unit=halo-cron@notes.tick.service --grep='^tick ' || true";
+  const runs = (await Promise.all(backends.map((host) => on(host, lines)))).join("\n").match(/^.+$/gm) ?? [];
+  for (const run of runs) expect(run).toMatch(/: tick halo_notes$/);
+  const minutes = runs.map((run) => Math.floor(Number.parseFloat(run) / 60)).toSorted((a, b) => a - b);
+  expect(minutes.length).toBeGreaterThan(1);
+  expect(minutes).toEqual(minutes.map((_, i) => Number(minutes[0]) + i));
+});
+
 test("nothing of an app can be read by another one", async () => {
   const { settings, state } = findApp("notes");
-  for (const path of [settings, `${state}/pm2/module_conf.json`])
+  for (const path of [settings, `${state}/pm2/module_conf.json`, "/etc/halo/redis-cron.json"])
     expect(await sh(["ops/run", "ssh", first, "sudo", "-u", "halo-plain", "cat", path], env)).toEqual({
       code: 1,
       output: expect.stringContaining("Permission denied"),

@@ -7,6 +7,7 @@ if in_group backends; then
     title="$app: release $(cat "/opt/halo/apps/$app/current/RELEASE" 2>/dev/null) is ready"
     if $ready; then echo "ok|$title"; else echo "WRONG|$title|$(echo "$reason" | tail -n 1). Fix: npm run diagnose, or see journalctl -u halo@$app; $AGAIN"; fi
   done
+  for timer in $CRON_TIMERS; do check "$timer waits for its due time" "$AGAIN" systemctl is-active "$timer"; done
   for file in /etc/systemd/system/halo@*.service; do
     name=$(basename "${file#*@}" .service)
     case " $APPS * " in
