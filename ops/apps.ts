@@ -29,9 +29,9 @@ async function statesOn(host: Host, on: App[]): Promise<AppState[] | string> {
     health,
     domains[0] ?? host.name,
   ]);
-  const script = readFileSync(join(import.meta.dirname, "apps/state.sh"), "utf8");
+  const script = readFileSync(join(import.meta.dirname, "apps/state.py"), "utf8");
   try {
-    const argv = remote(host, "sudo", "sh", "-s", ...[host.address, ...words].map(quote));
+    const argv = remote(host, "sudo", "python3", "-", ...[host.address, ...words].map(quote));
     return readStates(host.name, await capture(argv, script));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -1,7 +1,7 @@
 import type { App } from "../cluster/apps.ts";
 import { type Site, urlOf } from "../cluster/sites.ts";
 
-/** An app on one host, as state.sh prints it; bytes, and null for an unknown part. */
+/** An app on one host, as state.py prints it; bytes, and null for an unknown part. */
 export type AppState = {
   host: string;
   app: string;
@@ -12,7 +12,7 @@ export type AppState = {
   limit: number | null;
 };
 
-/** Reads the lines of state.sh on one host. */
+/** Reads the lines of state.py on one host. */
 export function readStates(host: string, text: string): AppState[] {
   const number = (word = "-") => (/^\d+$/.test(word) ? Number(word) : null);
   return text

@@ -166,7 +166,7 @@ test("the table of apps has the state of each on its hosts, and the sites that i
   ];
   const states = [
     ...readStates("app1", "shop r2 200 104857600 268435456\nfilm r9 - - -\n"),
-    ...readStates("app2", "shop r1 000 - 268435456\n"),
+    ...readStates("app2", "shop r1 0 - 268435456\n"),
   ];
   expect(
     appTable(all, own, states)
