@@ -32,7 +32,7 @@ def status(address, port, path, domain):
 
 
 def memory(unit):
-    """What its processes hold, without the files that the kernel keeps for them; and what they may hold."""
+    """The memory that its processes hold, without the files that the kernel keeps for them; and the most that they may hold."""
     try:
         with open(f"/sys/fs/cgroup{shown(unit, 'ControlGroup')}/memory.stat") as file:
             held = re.search(r"^anon (\d+)$", file.read(), re.MULTILINE)
