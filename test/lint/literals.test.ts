@@ -90,3 +90,13 @@ test("no program and no test has a port or a name of the cluster of its own", ()
   expect(found).toEqual([]);
   expect(accepted.filter((each) => !used.has(each))).toEqual([]);
 });
+
+test("no host's program asks Redis at its default port", () => {
+  // append-only.sh is for a Redis that was here before Halo; the Redis before Halo of a test is one.
+  const before = ["ansible/roles/redis/files/append-only.sh", "test/system/programs/redis-before-halo.sh"];
+  const found = sourceFiles(root, root)
+    .filter((file) => /\.(sh|j2|ts)$/.test(file) && !before.includes(file) && file !== "test/lint/literals.test.ts")
+    .flatMap((file) => readFileSync(join(root, file), "utf8").match(/(?<![\w/.-])redis-cli (?!.*-[ps] ).*/g) ?? [])
+    .filter((line) => !line.startsWith("redis-cli as the maintenance user"));
+  expect(found).toEqual([]);
+});

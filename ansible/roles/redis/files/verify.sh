@@ -17,5 +17,5 @@ if in_group redis; then
   check "redis' last write reached the file" "see journalctl -u redis-server, df -h" contains aof_last_write_status:ok halo-redis-cli info persistence
   check "redis flushes $APPENDFSYNC" "on the host: halo-redis-cli config set appendfsync $APPENDFSYNC" contains "$APPENDFSYNC" halo-redis-cli config get appendfsync
   check "redis evicts nothing" "on the host: halo-redis-cli config set maxmemory-policy noeviction" contains noeviction halo-redis-cli config get maxmemory-policy
-  check "redis refuses a client without a password" "$AGAIN" contains "NOAUTH Authentication required." redis-cli ping
+  check "redis refuses a client without a password" "$AGAIN" contains "NOAUTH Authentication required." redis-cli -p "$REDIS_PORT" ping
 fi
