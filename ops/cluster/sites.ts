@@ -9,7 +9,18 @@ import { type App, apps, findApp } from "./apps.ts";
 export type Role = "counter" | "workshop" | "metrics";
 
 /** A name that the balancer answers for, every port on which it does (at least one), the paths of its own, and the service behind /. */
-export type Site = { domain: string; role?: Role; ports: [number, ...number[]]; paths: string[]; service?: string };
+export type Site = {
+  domain: string;
+  role?: Role;
+  ports: [number, ...number[]];
+  paths: string[];
+  service?: string;
+  /** Where its certificate comes from; ansible/filter_plugins/tls.py has the default. */
+  tls: Tls;
+};
+export type Tls = "local" | "files" | "off";
+
+const tlsOf = (domain: string, given?: Tls | false): Tls => (given === undefined ? (domain.endsWith(".test") ? "local" : "off") : given || "off");
 
 /** Reads the sites of a text like ansible/group_vars/all/sites.yml; throws a UserError when one has no name or no port. */
 export function parseSites(text: string): [Site, ...Site[]] {
@@ -20,6 +31,7 @@ export function parseSites(text: string): [Site, ...Site[]] {
     role?: Role;
     ports?: number[];
     any_name_ports?: number[];
+    tls?: Tls | false;
     paths?: Record<string, { service?: string } | null> | null;
   }[];
   try {
@@ -39,6 +51,7 @@ export function parseSites(text: string): [Site, ...Site[]] {
       ports: [port, ...ports],
       paths: Object.keys(site.paths ?? {}),
       ...(service && { service }),
+      tls: tlsOf(site.domain, site.tls),
     };
   });
   if (!first) throw wrong("it has no site");
@@ -49,10 +62,17 @@ export function parseSites(text: string): [Site, ...Site[]] {
 export const sites = (): [Site, ...Site[]] => {
   const given = parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
   const own = apps().flatMap(({ name, domains: names, runs }) =>
-    names.map((domain): Site => ({ domain, ports: given[0].ports, paths: ["/"], ...(runs && { service: name }) })),
+    names.map((domain): Site => ({ domain, ports: given[0].ports, paths: ["/"], ...(runs && { service: name }), tls: tlsOf(domain) })),
   );
   return [...given, ...own];
 };
+
+/** The first port of https. */
+export const tlsPort = (): number => parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports?.[0] ?? 443;
+
+/** The address of a site by https, by its own name; undefined where it has no certificate. */
+export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>
+  tls === "off" ? undefined : `https://${domain}${port === 443 ? "" : `:${port}`}`;
 
 /** The site with this role, or undefined without one. */
 export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);
