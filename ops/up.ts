@@ -78,7 +78,9 @@ Up in ${elapsed()}.
   See it:    npm run -s exec -- curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/
   Browse it: ${sites()
     .map((site) => secureUrlOf(site) ?? urlOf(site))
-    .join(", ")} after: npm run hosts -- --write, npm run trust${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
+    .join(
+      ", ",
+    )} after: npm run hosts -- --write, npm run trust${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
   Check it:  npm run verify${metrics ? `\n  Watch it:  ${secureUrlOf(metrics) ?? urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }

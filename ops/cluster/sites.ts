@@ -20,7 +20,8 @@ export type Site = {
 };
 export type Tls = "local" | "files" | "off";
 
-const tlsOf = (domain: string, given?: Tls | false): Tls => (given === undefined ? (domain.endsWith(".test") ? "local" : "off") : given || "off");
+const tlsOf = (domain: string, given?: Tls | false): Tls =>
+  given === undefined ? (domain.endsWith(".test") ? "local" : "off") : given || "off";
 
 /** Reads the sites of a text like ansible/group_vars/all/sites.yml; throws a UserError when one has no name or no port. */
 export function parseSites(text: string): [Site, ...Site[]] {
@@ -62,13 +63,22 @@ export function parseSites(text: string): [Site, ...Site[]] {
 export const sites = (): [Site, ...Site[]] => {
   const given = parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
   const own = apps().flatMap(({ name, domains: names, runs }) =>
-    names.map((domain): Site => ({ domain, ports: given[0].ports, paths: ["/"], ...(runs && { service: name }), tls: tlsOf(domain) })),
+    names.map(
+      (domain): Site => ({
+        domain,
+        ports: given[0].ports,
+        paths: ["/"],
+        ...(runs && { service: name }),
+        tls: tlsOf(domain),
+      }),
+    ),
   );
   return [...given, ...own];
 };
 
 /** The first port of https. */
-export const tlsPort = (): number => parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports?.[0] ?? 443;
+export const tlsPort = (): number =>
+  parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports?.[0] ?? 443;
 
 /** The address of a site by https, by its own name; undefined where it has no certificate. */
 export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>

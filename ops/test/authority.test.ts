@@ -39,7 +39,11 @@ test("the CA cannot sign for a name or an address of others: openssl refuses the
   for (const other of ["example.com", "halo.test.example.com", "test.com"]) {
     const { certificate } = leafOf(other, ca);
     const { status, words } = openssl("verify", "-CAfile", ca.certificate, certificate);
-    expect([other, status === 0, words]).toEqual([other, false, expect.stringContaining("permitted subtree violation")]);
+    expect([other, status === 0, words]).toEqual([
+      other,
+      false,
+      expect.stringContaining("permitted subtree violation"),
+    ]);
   }
 });
 

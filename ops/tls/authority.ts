@@ -29,7 +29,8 @@ const folder = (...parts: string[]) => localPath("secrets", "ca", ...parts);
 export const caFile = (): string => folder("ca.crt");
 
 /** SHA-256 of a certificate's DER form in hexadecimal digits. */
-export const fingerprint = (pem: string): string => createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
+export const fingerprint = (pem: string): string =>
+  createHash("sha256").update(new X509Certificate(pem).raw).digest("hex");
 
 /** .test is reserved for tests, so nobody else's name can be below it (RFC 6761). */
 const constraintFor = (domain: string) => (domain.endsWith(".test") ? "test" : domain);
@@ -52,7 +53,8 @@ const newKey = (): string =>
 function openssl(args: string[], input = ""): string {
   const { status, stdout, stderr, error } = spawnSync("openssl", args, { input, encoding: "utf8" });
   if (error) throw new UserError(`openssl does not start: ${error.message}`, "install openssl, then run this again");
-  if (status !== 0) throw new UserError(`openssl ${args[0]}: ${stderr.trim()}`, "npm run up makes the certificates again");
+  if (status !== 0)
+    throw new UserError(`openssl ${args[0]}: ${stderr.trim()}`, "npm run up makes the certificates again");
   return stdout;
 }
 
@@ -113,7 +115,19 @@ export function authority({ domains, networks }: Constraints): Pair & { made: bo
     const key = newKey();
     const keyFile = file("ca.key", key);
     const config = file("ca.cnf", `${settings.join("\n")}\n`);
-    const request = ["-new", "-x509", "-sha256", "-days", `${CA_DAYS}`, "-key", keyFile, "-config", config, "-extensions", "ca"];
+    const request = [
+      "-new",
+      "-x509",
+      "-sha256",
+      "-days",
+      `${CA_DAYS}`,
+      "-key",
+      keyFile,
+      "-config",
+      config,
+      "-extensions",
+      "ca",
+    ];
     const certificate = openssl(["req", ...request]);
     put(folder("constraints.json"), `${JSON.stringify(constraints)}\n`);
     put(pair.key, key);
@@ -162,7 +176,18 @@ export function leafOf(domain: string, ca: Pair): Pair & { made: boolean } {
     const request = openssl(["req", "-new", "-sha256", "-key", keyFile, "-config", config]);
     // 64 bits and more that nobody can guess; the first one 0, for the number is a positive one.
     const serial = `0x0${randomBytes(16).toString("hex").slice(1)}`;
-    const sign = ["-req", "-sha256", "-days", `${LEAF_DAYS}`, "-CA", ca.certificate, "-CAkey", ca.key, "-set_serial", serial];
+    const sign = [
+      "-req",
+      "-sha256",
+      "-days",
+      `${LEAF_DAYS}`,
+      "-CA",
+      ca.certificate,
+      "-CAkey",
+      ca.key,
+      "-set_serial",
+      serial,
+    ];
     const more = ["-extfile", file("leaf.cnf", `${extensions.join("\n")}\n`), "-extensions", "leaf"];
     const certificate = openssl(["x509", ...sign, ...more], request);
     // The key first: a certificate without its key counts as worn out.

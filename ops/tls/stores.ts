@@ -53,16 +53,14 @@ function nssStore(folder: string, title: string): Store {
     title: `${title}, ${folder}`,
     ...(installed("certutil")
       ? {}
-      : { lacks: "certutil is not installed. Fix: apt install libnss3-tools (macOS: brew install nss), then run this again" }),
+      : {
+          lacks:
+            "certutil is not installed. Fix: apt install libnss3-tools (macOS: brew install nss), then run this again",
+        }),
     has: (ca) => names().includes(nickname(ca)),
     ours: names,
     add: (ca) => [
-      ...(existsSync(join(folder, "cert9.db"))
-        ? []
-        : [
-            ["mkdir", "-p", folder],
-            certutil("-N", "--empty-password"),
-          ]),
+      ...(existsSync(join(folder, "cert9.db")) ? [] : [["mkdir", "-p", folder], certutil("-N", "--empty-password")]),
       certutil("-A", "-t", "C,,", "-n", nickname(ca), "-i", ca),
     ],
     remove: (name) => [certutil("-D", "-n", name)],

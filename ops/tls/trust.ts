@@ -27,14 +27,17 @@ export async function trust(args: string[]): Promise<void> {
       ? "The local CA is trusted already; nothing to change"
       : `The local CA is in ${stores.length - without.length + done} of ${stores.length} stores. Start the browser again; npm run untrust undoes it`,
   );
-  if (/microsoft/i.test(release())) console.log(`For the browsers of Windows: certutil.exe -user -addstore Root $(wslpath -w ${ca})`);
+  if (/microsoft/i.test(release()))
+    console.log(`For the browsers of Windows: certutil.exe -user -addstore Root $(wslpath -w ${ca})`);
 }
 
 /** Takes every local CA out of the stores of this machine, also of clones that are gone. */
 export async function untrust(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options });
   const found = trustStores().flatMap((store) => store.ours().map((name) => ({ store, name })));
-  const changes = found.map(({ store, name }): Change => ({ title: `${store.title}: ${name}`, commands: store.remove(name) }));
+  const changes = found.map(
+    ({ store, name }): Change => ({ title: `${store.title}: ${name}`, commands: store.remove(name) }),
+  );
   await change(changes, "Remove from", values.yes, "npm run untrust -- --yes");
   console.log(found.length === 0 ? "No store has a local CA; nothing to change" : "No store has a local CA any more");
 }
@@ -46,8 +49,8 @@ async function change(changes: Change[], verb: string, yes: boolean, instead: st
     for (const command of commands) console.log(`  ${command.join(" ")}`);
   }
   if (changes.length === 0) return 0;
-  if (!yes && !(await confirmed("Do it?", instead))) throw new UserError("nothing was changed", `answer yes, or: ${instead}`);
+  if (!yes && !(await confirmed("Do it?", instead)))
+    throw new UserError("nothing was changed", `answer yes, or: ${instead}`);
   for (const { commands } of changes) for (const command of commands) await capture(command);
   return changes.length;
 }
-
