@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { rememberLab, remembersLab, viaLab } from "./cluster/hosts.ts";
+import { viaLab } from "./cluster/hosts.ts";
+import { rememberLab, remembersLab } from "./cluster/labMarker.ts";
 import { existingProvider } from "./cluster/provider.ts";
 import { runCommand } from "./lib/cli.ts";
 import { step, tryCapture } from "./lib/exec.ts";

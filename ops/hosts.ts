@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { browserInLab, outerAddress, remembersLab } from "./cluster/hosts.ts";
+import { browserInLab, outerAddress } from "./cluster/hosts.ts";
 import { inGroup } from "./cluster/inventory.ts";
+import { remembersLab } from "./cluster/labMarker.ts";
 import { domains } from "./cluster/sites.ts";
 import { withLines } from "./hosts/hostsFile.ts";
 import { runCommand, UserError } from "./lib/cli.ts";

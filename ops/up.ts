@@ -1,8 +1,9 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { browserInLab, playbook, rememberLab, viaLab } from "./cluster/hosts.ts";
+import { browserInLab, playbook, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
+import { rememberLab } from "./cluster/labMarker.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
 import { counterSite, siteOf, sites, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";

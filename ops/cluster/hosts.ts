@@ -1,26 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { passThrough, tryCapture } from "../lib/exec.ts";
 import { frame } from "../lib/framing.ts";
-import { localPath, root } from "../lib/paths.ts";
+import { root } from "../lib/paths.ts";
 import { type Host, hosts, inventoryFile } from "./inventory.ts";
+import { remembersLab } from "./labMarker.ts";
 import { existingProvider } from "./provider.ts";
 
 const lab = join(root, "lab/lab");
-const marker = localPath("lab"); // there while this project's hosts live in a lab
-
-/** Remembers (or forgets) that the hosts live in a lab. */
-export function rememberLab(inLab: boolean): void {
-  rmSync(marker, { force: true });
-  if (inLab) {
-    mkdirSync(localPath(), { recursive: true });
-    writeFileSync(marker, "");
-  }
-}
-
-/** Whether the hosts live in a lab, also while that is not running. */
-export const remembersLab = (): boolean => existsSync(marker);
 
 /** The command by which a browser reaches a site in a lab. */
 export const browserInLab = "npm run exec -- chromium --no-sandbox URL";

@@ -1,8 +1,9 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { tryCapture } from "../lib/exec.ts";
-import { localPath, root } from "../lib/paths.ts";
+import { root } from "../lib/paths.ts";
+import { remembersLab } from "./labMarker.ts";
 
 /** What Vagrant can boot hosts with; lab means a daemon of the lab's own (lab/lab), not of this machine's. */
 export type Provider = "virtualbox" | "libvirt" | "docker";
@@ -46,7 +47,7 @@ export function inspectMachine(): Machine {
     kvm: linux && writable("/dev/kvm") && /\b(vmx|svm)\b/.test(readFileSync("/proc/cpuinfo", "utf8")),
     labRunning: isProvider(lab) ? lab : null,
     existing: existingProvider(),
-    inLab: !process.env.HALO_LAB && existsSync(localPath("lab")), // inside, its provider is the machine's own
+    inLab: !process.env.HALO_LAB && remembersLab(), // inside, its provider is the machine's own
     usable: providers.filter((provider) => answers[provider]),
   };
 }
