@@ -2,7 +2,7 @@
 import { Agent, type IncomingMessage, request } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
-import { type LoadOptions, writesPath } from "./options.ts";
+import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
 import { isWritten, type Sample } from "./sample.ts";
 
 const options: LoadOptions = workerData;
@@ -19,6 +19,7 @@ let written = 0;
 let due = now();
 let sent = 0;
 let ended: Sample[] = [];
+const waiting = new Map<NodeJS.Timeout, () => void>();
 
 /** The headers and body that a write sends besides. */
 const post = (key: string) => ({
@@ -59,8 +60,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       exitIfIdle();
     };
     // Requests that have waited together must not all come at once, nor so often that nobody gets through.
-    if (repeat)
-      setTimeout(again, Math.min((sample.retryAfter ? 1000 : 200) * 2 ** tries, 4000) * (0.5 + Math.random()));
+    if (repeat) waitFor(retryDelay(tries, sample.retryAfter) * (0.5 + Math.random()), again);
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
@@ -79,6 +79,16 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       });
   });
   outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
+}
+
+/** Calls this after so many ms, or within the last seconds of the load. */
+function waitFor(ms: number, again: () => void): void {
+  const call = () => {
+    waiting.delete(timer);
+    again();
+  };
+  const timer = setTimeout(call, stopping ? Math.min(ms, timeoutMs / 2) : ms);
+  waiting.set(timer, call);
 }
 
 /** Sends the samples of ended requests to the parent, some at a time: a message for each would cost more than its request. */
@@ -130,6 +140,10 @@ function client(times: number): void {
 function stop(): void {
   stopping = true;
   giveUp = now() + timeoutMs;
+  for (const [timer, call] of [...waiting]) {
+    clearTimeout(timer);
+    setTimeout(call, (Math.random() * timeoutMs) / 2);
+  }
   exitIfIdle();
 }
 
