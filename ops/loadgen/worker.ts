@@ -1,14 +1,16 @@
 /** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
-import { Agent, type IncomingMessage, request } from "node:http";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
-import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
+import { type LoadOptions, writesPath } from "./options.ts";
 import { isWritten, type Sample } from "./sample.ts";
 
 const options: LoadOptions = workerData;
 const { host, port, domain, rate, fresh = false, writes, path, most = Number.POSITIVE_INFINITY, clients } = options;
 const timeoutMs = 10_000; // ms for one whole request
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
+const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
 const headers = {
   Host: domain,
@@ -26,7 +28,6 @@ let written = 0;
 let due = now();
 let sent = 0;
 let ended: Sample[] = [];
-const waiting = new Map<NodeJS.Timeout, () => void>();
 
 /** The headers and body that a write sends besides. */
 const post = (key: string) => ({
@@ -46,7 +47,16 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
     return;
   }
   inFlight++;
-  const outgoing = request({ host, port, agent, path, headers, method: options.method, ...(key && post(key)) });
+  const outgoing = request({
+    host,
+    port,
+    ...options.tls,
+    agent,
+    path,
+    headers,
+    method: options.method,
+    ...(key && post(key)),
+  });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   outgoing.on("socket", () => {
     sample.late = now() - at;
@@ -68,7 +78,8 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       exitIfIdle();
     };
     // Requests that have waited together must not all come at once, nor so often that nobody gets through.
-    if (repeat) waitFor(retryDelay(tries, sample.retryAfter) * (0.5 + Math.random()), again);
+    if (repeat)
+      setTimeout(again, Math.min((sample.retryAfter ? 1000 : 200) * 2 ** tries, 4000) * (0.5 + Math.random()));
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
@@ -87,16 +98,6 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       });
   });
   outgoing.end(key ? JSON.stringify({ name: key, phone: "0800 000" }) : body);
-}
-
-/** Calls this after so many ms, or within the last seconds of the load. */
-function waitFor(ms: number, again: () => void): void {
-  const call = () => {
-    waiting.delete(timer);
-    again();
-  };
-  const timer = setTimeout(call, stopping ? Math.min(ms, timeoutMs / 2) : ms);
-  waiting.set(timer, call);
 }
 
 /** Sends the samples of ended requests to the parent, some at a time: a message for each would cost more than its request. */
@@ -152,10 +153,6 @@ function client(times: number): void {
 function stop(): void {
   stopping = true;
   giveUp = now() + timeoutMs;
-  for (const [timer, call] of [...waiting]) {
-    clearTimeout(timer);
-    setTimeout(call, (Math.random() * timeoutMs) / 2);
-  }
   exitIfIdle();
 }
 
