@@ -1,11 +1,12 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { apps } from "./cluster/apps.ts";
 import { browserInLab, playbook, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
 import { rememberLab } from "./cluster/labMarker.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
-import { counterSite, siteOf, sites, urlOf } from "./cluster/sites.ts";
+import { counterSite, secureUrlOf, siteOf, sites, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
@@ -45,10 +46,15 @@ await runCommand(async (args) => {
 
 /** Builds the archives that site.yml would build, while this machine waits for the hosts. A failure here is reported there. */
 async function build(): Promise<void> {
-  const archive = (what: string) => capture([join(root, "ops/run"), "build", what]).catch(() => {});
+  const archive = (...what: string[]) => capture([join(root, "ops/run"), "build", ...what]).catch(() => {});
   await Promise.all([
     archive("runtime"),
-    globSync(localPath("releases", "*.tar.gz")).length === 0 && archive("release"),
+    ...[...new Set(apps().flatMap(({ entry: { node } }) => node ?? []))].map((node) =>
+      archive("runtime", "--node", node),
+    ),
+    ...apps().map(
+      ({ name }) => globSync(localPath("releases", name, "*.tar.gz")).length === 0 && archive("release", "--app", name),
+    ),
   ]);
 }
 
@@ -72,8 +78,10 @@ function nextSteps(choice: Choice): void {
 Up in ${elapsed()}.
   See it:    npm run -s exec -- curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/
   Browse it: ${sites()
-    .map((site) => urlOf(site))
-    .join(", ")} after: npm run hosts -- --write${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
-  Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
+    .map((site) => secureUrlOf(site) ?? urlOf(site))
+    .join(
+      ", ",
+    )} after: npm run hosts -- --write, npm run trust${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
+  Check it:  npm run verify${metrics ? `\n  Watch it:  ${secureUrlOf(metrics) ?? urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }

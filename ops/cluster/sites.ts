@@ -2,19 +2,47 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
-import { root } from "../lib/paths.ts";
+import { localPath, root } from "../lib/paths.ts";
+import { type App, apps, findApp } from "./apps.ts";
 
 /** Halo's own sites; a site of somebody else's has no role. */
 export type Role = "counter" | "workshop" | "metrics";
 
-/** A name that the balancer answers for, every port on which it does (at least one), and the paths of its own. */
-export type Site = { domain: string; role?: Role; ports: [number, ...number[]]; paths: string[] };
+/** A name that the balancer answers for, every port on which it does (at least one), the paths of its own, and the service behind /. */
+export type Site = {
+  domain: string;
+  role?: Role;
+  ports: [number, ...number[]];
+  paths: string[];
+  service?: string;
+  /** Where its certificate comes from; ansible/filter_plugins/tls.py has the default. */
+  tls: Tls;
+  /** Whether its plain ports lead to https. */
+  redirect: boolean;
+};
+export type Tls = "local" | "acme" | "files" | "off";
+
+const tlsOf = (domain: string, given?: Tls | false): Tls =>
+  given === undefined ? (domain.endsWith(".test") ? "local" : "off") : given || "off";
+
+/** As ansible/filter_plugins/tls.py has it. */
+const redirectOf = (tls: Tls, login: boolean, given?: boolean): boolean =>
+  given ?? (tls === "acme" || tls === "files" || (tls !== "off" && login));
 
 /** Reads the sites of a text like ansible/group_vars/all/sites.yml; throws a UserError when one has no name or no port. */
 export function parseSites(text: string): [Site, ...Site[]] {
   const wrong = (problem: string) =>
     new UserError(`ansible/group_vars/all/sites.yml: ${problem}`, "correct it there, then run this again");
-  let given: { domain?: string; role?: Role; ports?: number[]; any_name_ports?: number[]; paths?: object | null }[];
+  let given: {
+    domain?: string;
+    role?: Role;
+    ports?: number[];
+    any_name_ports?: number[];
+    tls?: Tls | false;
+    redirect?: boolean;
+    login?: unknown;
+    paths?: Record<string, { service?: string } | null> | null;
+  }[];
   try {
     given = parse(text).sites;
   } catch (error) {
@@ -25,26 +53,89 @@ export function parseSites(text: string): [Site, ...Site[]] {
     if (typeof site?.domain !== "string") throw wrong(`site ${i + 1} needs domain`);
     const [port, ...ports] = new Set([site.ports ?? [], site.any_name_ports ?? []].flat());
     if (port === undefined) throw wrong(`${site.domain} needs ports or any_name_ports`);
+    const service = site.paths?.["/"]?.service;
+    const tls = tlsOf(site.domain, site.tls);
     return {
       domain: site.domain,
       ...(site.role && { role: site.role }),
       ports: [port, ...ports],
       paths: Object.keys(site.paths ?? {}),
+      ...(service && { service }),
+      tls,
+      redirect: redirectOf(tls, site.login !== undefined, site.redirect),
     };
   });
   if (!first) throw wrong("it has no site");
   return [first, ...others];
 }
 
-/** The sites that the balancer answers for. */
-export const sites = (): [Site, ...Site[]] =>
-  parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+/** The sites that the balancer answers for: sites.yml's, and one for each domain of an app, on the ports of the first site. */
+export const sites = (): [Site, ...Site[]] => {
+  const given = parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+  const own = apps().flatMap(({ name, domains: names, runs }) =>
+    names.map(
+      (domain): Site => ({
+        domain,
+        ports: given[0].ports,
+        paths: ["/"],
+        ...(runs && { service: name }),
+        tls: tlsOf(domain),
+        redirect: false,
+      }),
+    ),
+  );
+  return [...given, ...own];
+};
+
+/** The first port of https. */
+export const tlsPort = (): number =>
+  parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports?.[0] ?? 443;
+
+/** The address of a site by https, by its own name; undefined where it has no certificate. */
+export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>
+  tls === "off" ? undefined : `https://${domain}${port === 443 ? "" : `:${port}`}`;
+
+/** How a request reaches a site at a balancer's address, with the site's name as its header Host; with tls by https. */
+export type Way = { port: number; tls?: { servername: string; ca?: string } };
+
+/**
+ * The way to a site: by https where its plain ports lead there, or where `secure` asks for it.
+ *
+ * @throws {UserError} where it has no certificate
+ */
+export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = redirect): Way {
+  if (!secure) return { port };
+  if (tls === "off")
+    throw new UserError(
+      `${domain} has no certificate`,
+      "give it tls in ansible/group_vars/all/sites.yml, then: npm run up",
+    );
+  const ca = localPath("secrets", "ca", "ca.crt");
+  return {
+    port: tlsPort(),
+    tls: { servername: domain, ...(tls === "local" && { ca: readFileSync(ca, "utf8") }) },
+  };
+}
 
 /** The site with this role, or undefined without one. */
 export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);
 
 /** The site of the visit counter: the one with its role, or else the first. */
 export const counterSite = (all: [Site, ...Site[]] = sites()): Site => siteOf("counter", all) ?? all[0];
+
+/** The app behind the visit counter's site, which drills, loads and faults are about; else the first one. */
+export const counterApp = (): App => {
+  const { service } = counterSite();
+  const all = apps();
+  return findApp(all.find(({ name }) => name === service)?.name, all);
+};
+
+/** The first site whose pages an app answers; throws a UserError without one. */
+export function siteOfApp(app: App, all: Site[] = sites()): Site {
+  const site = all.find(({ service }) => service === app.name);
+  if (site) return site;
+  throw new UserError(`no site is answered by ${app.name}`, "give it domains in apps.yml");
+}
 
 /** The site that answers a path: the first that has the path, or a folder around it, as one of its own; else the counter's. */
 export const siteFor = (path: string, all: [Site, ...Site[]] = sites()): Site =>
@@ -53,6 +144,6 @@ export const siteFor = (path: string, all: [Site, ...Site[]] = sites()): Site =>
 /** The sites' names, in their order. */
 export const domains = (): string[] => sites().map((site) => site.domain);
 
-/** A site's address, by its name or by a host's. */
-export const urlOf = ({ domain, ports: [port] }: Site, host = domain): string =>
-  `http://${host}${port === 80 ? "" : `:${port}`}`;
+/** A site's address: by https where its plain ports lead there, and else by its name or a host's. */
+export const urlOf = (site: Site, host = site.domain): string =>
+  (site.redirect && secureUrlOf(site)) || `http://${host}${site.ports[0] === 80 ? "" : `:${site.ports[0]}`}`;

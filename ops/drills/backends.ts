@@ -2,6 +2,7 @@
 import { findHost } from "../cluster/hosts.ts";
 import type { Provider } from "../cluster/provider.ts";
 import { pause, type Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { shellScript } from "../lib/script.ts";
@@ -9,8 +10,8 @@ import { cutPower, readyAt, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const [backend = ""] = backends;
-const workers = "-u halo -f app/src/main.ts";
-const away = ["BackendDown", "BackendIdle", "NoScrape"];
+const { unit, workers } = counterApp();
+const away = ["BackendDown", "BackendIdle", "NoScrape", "AppDown"];
 const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
 const causes = { alerts: away, hosts: [backend] };
 
@@ -35,15 +36,17 @@ export const worker: Drill = {
   name: "worker",
   what: "kill -9 of a backend's PM2 workers",
   limit: 60,
+  anyApp: true,
   budget: {},
   causes,
-  run: (session) => backendFails(session, () => session.on(backend, `echo; pkill -KILL ${workers}`), 0),
+  run: (session) => backendFails(session, () => session.on(backend, `echo; pkill -KILL ${session.app.workers}`), 0),
 };
 
 export const halt: Drill = {
   name: "halt",
   what: "vagrant halt of a backend, then vagrant up",
   limit: 120,
+  anyApp: true,
   budget: { back: 15 },
   causes,
   providers: vagrants,
@@ -62,6 +65,7 @@ export const power: Drill = {
   name: "power",
   what: "power cut of a backend, then vagrant up",
   limit: 120,
+  anyApp: true,
   budget: { slowest: 2500 },
   causes,
   providers: vagrants,
@@ -118,13 +122,13 @@ export const both: Drill = {
   limit: 90,
   budget: { refusals: "nginx", back: 3 },
   causes: { alerts: [...away, "SiteErrors", "SiteErrorsCritical"], hosts: [...backends, ""] },
-  undo: { on: backends, script: "systemctl start halo" },
+  undo: { on: backends, script: `systemctl start ${unit}` },
   run: async (session) => {
     const failedAt = now();
-    await Promise.all(backends.map((name) => session.on(name, "systemctl stop halo")));
+    await Promise.all(backends.map((name) => session.on(name, `systemctl stop ${unit}`)));
     session.say("every backend is stopped");
     await pause(session, 3);
-    const starts = Promise.all(backends.map((name) => session.on(name, "systemctl start halo")));
+    const starts = Promise.all(backends.map((name) => session.on(name, `systemctl start ${unit}`)));
     const ready = Promise.all(backends.map((name) => readyAt(session, name)));
     const [times] = await Promise.all([ready, starts]);
     const first = Math.min(...times);

@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { findApp } from "../cluster/apps.ts";
 import { refuseIfAnotherRuns } from "../cluster/failsafe.ts";
 import { viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
 import { openSession } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
 import { localPath } from "../lib/paths.ts";
@@ -21,10 +23,17 @@ export async function drill(args: string[]) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { list: { type: "boolean" }, rate: { type: "string", default: "200" } },
+    options: {
+      list: { type: "boolean" },
+      rate: { type: "string", default: "200" },
+      app: { type: "string" },
+      https: { type: "boolean", default: false },
+    },
   });
+  const app = values.app === undefined ? counterApp() : findApp(values.app);
+  if (!app.runs) throw new UserError(`${app.name} is static: nothing of it runs`, "name an app with processes");
   if (values.list) return console.log(drills.map(({ name, what }) => `${name.padEnd(12)} ${what}`).join("\n"));
-  const chosen = choose(positionals);
+  const chosen = choose(positionals, app.name !== counterApp().name);
   const rate = Number(values.rate);
   if (!(rate >= 5 && rate <= 2000))
     throw new UserError(`--rate ${values.rate} is no rate`, "give requests a second, 5 to 2000");
@@ -40,7 +49,7 @@ export async function drill(args: string[]) {
   for (const drill of chosen) {
     if (interrupted.signal.aborted) break;
     console.log(`\n${elapsed()}: ${drill.name}: ${drill.what}`);
-    const row = await runDrill(drill, rate, slow, interrupted.signal);
+    const row = await runDrill(drill, app, rate, values.https || drill.https === true, slow, interrupted.signal);
     rows.push(row);
     console.log(line(row));
   }
@@ -49,13 +58,15 @@ export async function drill(args: string[]) {
   return rows.length < chosen.length || rows.some(({ broken }) => broken.length > 0) ? 1 : 0;
 }
 
-function choose(names: string[]): Drill[] {
-  const here = drills.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
+/** @param other whether they are about another app than the counter's */
+function choose(names: string[], other: boolean): Drill[] {
+  const known = drills.filter(({ anyApp }) => anyApp || !other);
+  const here = known.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
   if (names.length === 0) return here;
   return names.map((name) => {
     const drill = here.find((each) => each.name === name);
     if (drill) return drill;
-    const elsewhere = drills.find((each) => each.name === name);
+    const elsewhere = known.find((each) => each.name === name);
     throw new UserError(
       elsewhere ? `the drill ${name} needs ${elsewhere.providers?.join(" or ")}` : `there is no drill ${name}`,
       `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list describes them`,

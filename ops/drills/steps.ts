@@ -1,8 +1,8 @@
 /** Steps that several drills take. */
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
-import { portOf } from "../cluster/services.ts";
 import type { Result, Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { now } from "../lib/clock.ts";
@@ -15,9 +15,9 @@ export const vagrant = (session: Session, ...args: string[]): Promise<Result> =>
 /** The last lines of a text. */
 export const tail = (text: string): string => text.trimEnd().split("\n").slice(-25).join("\n");
 
-/** Resolves with the time at which the service on this backend says that it is ready, asked from the balancer. */
-export async function readyAt(session: Session, backend: string): Promise<number> {
-  const url = `http://${findHost(backend).address}:${portOf("app")}/readyz`;
+/** Resolves with the time at which the app on this backend answers as ready, asked from the balancer. */
+export async function readyAt(session: DrillSession, backend: string): Promise<number> {
+  const url = `http://${findHost(backend).address}:${session.app.port}${session.app.health}`;
   const program = pythonScript(new URL("await_ready.py", import.meta.url), url, backend);
   const { at } = await session.on(balancer, program);
   return at;
@@ -36,10 +36,11 @@ export async function untilAnswered(session: DrillSession, since: number, by?: s
 
 /** The ids of the processes that must outlive a drill, one line for each host. */
 export async function processes(session: Session, hosts: string[]): Promise<string> {
+  const { root, user } = counterApp();
   const lines = hosts.map(async (host) => {
     const { output } = await session.on(
       host,
-      "pgrep -x 'nginx|redis-server' || true; pgrep -u halo -f 'pm2|app/src/main.ts' || true",
+      `pgrep -x 'nginx|redis-server' || true; pgrep -u ${user} -f 'pm2|${root}/current/' || true`,
     );
     return `${host}: ${output.replaceAll("\n", " ")}`;
   });

@@ -6,12 +6,17 @@ export type LoadOptions = {
   host: string;
   port: number;
   domain: string;
+  /** By https, to this name, checked by this CA or else by Node's own. */
+  tls?: { servername: string; ca?: string };
   /** Requests a second, each sent when it is due. */
   rate: number;
   fresh?: boolean;
   writes?: string;
   /** The path to request instead of a visit; of its answer only the status counts, and nothing is sent again. */
   path?: string;
+  /** With a path: how it is requested, and the name of the load in the balancer's log. */
+  method?: "GET" | "POST";
+  agent?: string;
   /** Ends by itself after so many requests. */
   most?: number;
   /** How many connections there may be; a request that finds none free waits, which counts. */
@@ -19,13 +24,6 @@ export type LoadOptions = {
   /** Instead of a rate: so many clients at once, each of which posts a row and gets the path so often, without a pause. */
   clients?: { count: number; times: number };
 };
-
-/**
- * Milliseconds until a write is sent again that has been tried so often, before a random half is added or taken off. The cap bounds how
- * many wait together: at 4 s the rows of a long outage kept emulated hosts, which write some 10 rows a second, from ever coming back.
- */
-export const retryDelay = (tries: number, retryAfter: boolean): number =>
-  Math.min((retryAfter ? 1000 : 200) * 2 ** tries, 30_000);
 
 /** Where a load's writes go. */
 export const writesPath = "/api/customers";

@@ -1,16 +1,25 @@
 /** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
-import { Agent, type IncomingMessage, request } from "node:http";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
-import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
+import { type LoadOptions, writesPath } from "./options.ts";
 import { isWritten, type Sample } from "./sample.ts";
 
 const options: LoadOptions = workerData;
 const { host, port, domain, rate, fresh = false, writes, path, most = Number.POSITIVE_INFINITY, clients } = options;
 const timeoutMs = 10_000; // ms for one whole request
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
+const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
-const headers = { Host: domain, Accept: "application/json", "User-Agent": path ? "halo-load" : "halo-drill" };
+const headers = {
+  Host: domain,
+  Accept: "application/json",
+  "User-Agent": options.agent ?? (path ? "halo-load" : "halo-drill"),
+};
+// Any app takes the smallest JSON, or refuses it.
+const body = options.method === "POST" ? "{}" : undefined;
+if (body) Object.assign(headers, { "Content-Type": "application/json" });
 
 let inFlight = 0;
 let stopping = false;
@@ -19,7 +28,6 @@ let written = 0;
 let due = now();
 let sent = 0;
 let ended: Sample[] = [];
-const waiting = new Map<NodeJS.Timeout, () => void>();
 
 /** The headers and body that a write sends besides. */
 const post = (key: string) => ({
@@ -38,7 +46,16 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
     return;
   }
   inFlight++;
-  const outgoing = request({ host, port, agent, path, headers, ...(key && post(key)) });
+  const outgoing = request({
+    host,
+    port,
+    ...options.tls,
+    agent,
+    path,
+    headers,
+    method: options.method,
+    ...(key && post(key)),
+  });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   outgoing.on("socket", () => {
     sample.late = now() - at;
@@ -60,7 +77,8 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       exitIfIdle();
     };
     // Requests that have waited together must not all come at once, nor so often that nobody gets through.
-    if (repeat) waitFor(retryDelay(tries, sample.retryAfter) * (0.5 + Math.random()), again);
+    if (repeat)
+      setTimeout(again, Math.min((sample.retryAfter ? 1000 : 200) * 2 ** tries, 4000) * (0.5 + Math.random()));
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
@@ -78,17 +96,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
         body += chunk;
       });
   });
-  outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
-}
-
-/** Calls this after so many ms, or within the last seconds of the load. */
-function waitFor(ms: number, again: () => void): void {
-  const call = () => {
-    waiting.delete(timer);
-    again();
-  };
-  const timer = setTimeout(call, stopping ? Math.min(ms, timeoutMs / 2) : ms);
-  waiting.set(timer, call);
+  outgoing.end(key ? JSON.stringify({ name: key, phone: "0800 000" }) : body);
 }
 
 /** Sends the samples of ended requests to the parent, some at a time: a message for each would cost more than its request. */
@@ -109,7 +117,11 @@ function read(sample: Sample, { statusCode = 0, headers }: IncomingMessage, body
   sample.by = header("x-served-by");
   sample.release = header("x-release");
   sample.retryAfter = Number(headers["retry-after"]) > 0;
-  if (path) return undefined;
+  if (path) {
+    // An app may refuse a POST that it does not know; a 5xx is a failure.
+    sample.answered = statusCode < (options.method === "POST" ? 500 : 400);
+    return undefined;
+  }
   try {
     const { container_id, database_status, total_visits, id, name } = JSON.parse(body);
     if (sample.key) return statusCode === 201 && !(id && name === sample.key) ? `not the row: ${body}` : undefined;
@@ -140,10 +152,6 @@ function client(times: number): void {
 function stop(): void {
   stopping = true;
   giveUp = now() + timeoutMs;
-  for (const [timer, call] of [...waiting]) {
-    clearTimeout(timer);
-    setTimeout(call, (Math.random() * timeoutMs) / 2);
-  }
   exitIfIdle();
 }
 

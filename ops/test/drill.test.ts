@@ -20,7 +20,6 @@ import { table } from "../drills/report.ts";
 import { now } from "../lib/clock.ts";
 import { root } from "../lib/paths.ts";
 import { startLoad } from "../loadgen/load.ts";
-import { retryDelay } from "../loadgen/options.ts";
 import { percentile, type Sample } from "../loadgen/sample.ts";
 
 const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
@@ -111,6 +110,16 @@ test("a 503 is in the budget only from the program that may give it, and one has
   expect(broken({ samples: from() }, { refusals: "nginx" })).toEqual([]);
   expect(broken({ samples: from() }, { refusals: "service" })).toHaveLength(1);
   expect(broken({}, { refusals: "service" })).toEqual(["nobody got a 503: the failure was none"]);
+});
+
+test("of another app nothing is counted, and a POST that two backends got breaks the budget", () => {
+  const samples: Sample[] = calm().map((each) => ({ ...each, status: 302, answered: true, total: undefined }));
+  const other = { samples, before: undefined, after: undefined };
+  expect(broken(other)).toEqual([]);
+  expect(summarize(seen(other))).toMatchObject({ failed: 0, counted: undefined });
+  expect(broken({ ...other, sentTwice: 1 })).toEqual(["1 POSTs were sent to two backends"]);
+  const refused = samples.with(500, { ...sample(5000), status: 502, answered: false });
+  expect(broken({ ...other, samples: refused })).toEqual(["1 requests failed"]);
 });
 
 test("exactly once: lost, counted twice, numbered twice, numbered from elsewhere", () => {
@@ -392,13 +401,4 @@ test("npm run drill -- nonsense says which drills there are", () => {
   });
   expect(status).toBe(1);
   expect(stderr).toMatch(/there is no drill nonsense\nFix: name some of worker, .*blackhole.*overload/);
-});
-
-test("a write that is not acknowledged is sent again ever more rarely: rows of a long outage cannot keep the hosts from coming back", () => {
-  const delays = Array.from({ length: 10 }, (_, tries) => retryDelay(tries, false));
-  expect(delays.slice(0, 4)).toEqual([200, 400, 800, 1600]);
-  expect(delays.at(-1)).toBe(30_000);
-  expect(retryDelay(0, true)).toBe(1000);
-  // 450 rows, of fifteen minutes without PostgreSQL, are fewer a second than emulated hosts write.
-  expect(450 / (retryDelay(20, false) / 1000)).toBeLessThanOrEqual(15);
 });

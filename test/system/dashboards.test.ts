@@ -18,7 +18,7 @@ const queries = boards.flatMap(({ uid, rows }) =>
     .flatMap(({ title, ask }) =>
       Object.keys(ask).map((expr) => ({
         panel: `${uid}: ${title}`,
-        expr: expr.replaceAll("$__rate_interval", "40s").replaceAll("$host", ".+"),
+        expr: expr.replaceAll("$__rate_interval", "40s").replace(/\$(host|app)/g, ".+"),
       })),
     ),
 );

@@ -11,6 +11,7 @@ import { queries } from "../../ops/diagnose/snapshot.ts";
 import { faults } from "../../ops/faults/index.ts";
 import { startTraffic } from "../../ops/faults/traffic.ts";
 import { drillRows, removeRows } from "../../ops/loadgen/rows.ts";
+import { app } from "../lib/app.ts";
 import { explainByJournals, on, sh, until } from "../lib/hosts.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 
@@ -107,7 +108,7 @@ test.each(chosen.flat())("$name: $what", async (fault) => {
 atNight("a worker that ends while it is sampled", async () => {
   const [{ name = "" } = {}] = inGroup("backends");
   const running = diagnose();
-  await on(name, "until pgrep -f '^python3 - '; do sleep .05; done; sleep .5; pkill -KILL -u halo -f app/src/main.ts");
+  await on(name, `until pgrep -f '^python3 - '; do sleep .05; done; sleep .5; pkill -KILL ${app.workers}`);
   expect((await running).unseen).toEqual([]);
   await diagnoseUntil(undefined);
 });

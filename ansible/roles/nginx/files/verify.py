@@ -1,15 +1,21 @@
 """The checks of a balancer that ask nginx; see parts/verify.sh."""
 
-import collections, http.client, json, os
+import collections, http.client, json, os, socket, ssl
 
 sites = json.loads(os.environ["SITES"])
 any_name = [port for site in sites for port in site.get("any_name_ports", [])]
 ports = {site["domain"]: sorted({*site.get("ports", []), *site.get("any_name_ports", [])}) for site in sites}
-first = next((site for site in sites if site.get("role") == "counter"), sites[0])["domain"]
+asked = next((site for site in sites if site.get("role") == "counter"), sites[0])
+first = asked["domain"]
+app = (asked["paths"].get("/") or {}).get("service")
 
 
-def ask(path, host=first, port=ports[first][0], method="GET"):
+def ask(path, host=first, port=ports[first][0], method="GET", secure=False):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if secure:
+        # Only the answer counts here: verify.sh judges the certificate.
+        context = ssl._create_unverified_context()
+        connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname=host)
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     return answer.status, answer.getheader("X-Served-By")
@@ -28,8 +34,8 @@ def drained():
 
 
 for name in drained():
-    print(f"note|{name} is drained|Fix: npm run undrain -- {name}")
-backends = set(os.environ["BACKENDS"].split()) - set(drained())
+    print(f"note|{name.replace('/', ': ')} is drained|Fix: npm run undrain -- {name.replace('/', ' ')}")
+backends = set(os.environ["BACKENDS"].split()) - {name.removesuffix(f"/{app}") for name in drained()}
 try:
     # A path that the service does not have: answered by a backend like any other, and no visit.
     answers = collections.Counter(ask("/-/verify")[1] or "none" for _ in range(10 * len(backends)))
@@ -42,7 +48,8 @@ try:
         if "/" not in site["paths"]:
             continue
         if site["domain"] in os.environ["LOGINS"].split():
-            status = ask("/", site["domain"], ports[site["domain"]][0])[0]
+            secure = site["redirect"] and site["tls"] != "off"
+            status = ask("/", site["domain"], int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0], secure=secure)[0]
             say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue
         # A service of somebody else's may have no page there.

@@ -1,0 +1,58 @@
+"""Prints the state of apps on this host, a line for each: NAME RELEASE STATUS MEMORY LIMIT, with - for an unknown part. STATUS is the HTTP status
+at the health path, 0 without an answer; MEMORY and LIMIT are bytes. By root: state.py ADDRESS NAME PORT PATH DOMAIN ...
+A static app has the port 0: its pages have no status and no memory.
+"""
+
+import concurrent.futures, http.client, os, re, subprocess, sys
+
+SECONDS = 3  # for an answer
+
+
+def first_line(path):
+    try:
+        with open(path) as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
+
+
+def shown(unit, name):
+    return subprocess.run(["systemctl", "show", "--value", f"--property={name}", unit], capture_output=True, text=True).stdout.strip()
+
+
+def status(address, port, path, domain):
+    connection = http.client.HTTPConnection(address, port, timeout=SECONDS)
+    try:
+        connection.request("GET", path, headers={"Host": domain})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
+
+
+def memory(unit):
+    """The memory that its processes hold, without the files that the kernel keeps for them; and the most that they may hold."""
+    try:
+        with open(f"/sys/fs/cgroup{shown(unit, 'ControlGroup')}/memory.stat") as file:
+            held = re.search(r"^anon (\d+)$", file.read(), re.MULTILINE)
+    except OSError:
+        held = None
+    limit = shown(unit, "MemoryMax")
+    return held[1] if held else "-", limit if limit.isdigit() else "-"
+
+
+def state(address, name, port, path, domain):
+    if port == "0":
+        pages = f"/var/www/halo/{name}/current"
+        release = os.readlink(pages).split("/")[6] if os.path.islink(pages) else ""
+        return name, release or "-", "-", "-", "-"
+    release = first_line(f"/opt/halo/apps/{name}/current/RELEASE")
+    return name, release or "-", str(status(address, int(port), path, domain)), *memory(f"halo@{name}")
+
+
+address, *words = sys.argv[1:]
+apps = [words[i : i + 4] for i in range(0, len(words), 4)]
+with concurrent.futures.ThreadPoolExecutor() as pool:
+    for line in pool.map(lambda app: state(address, *app), apps):
+        print(*line)

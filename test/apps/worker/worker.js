@@ -1,0 +1,1 @@
+setInterval(() => console.log("one job"), 60_000);
