@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly startedAt: number;
   /** The path of the router that handles the request; empty without one. */
   mount: string;
+  /** False for a request that open pages repeat: the log would have little else. */
+  logged: boolean;
 }
 
 /** The process that answers: this host's name and the release that it runs. */
@@ -45,5 +47,5 @@ export function attachContext(
   }
   const given = trusted ? req.headers["x-request-id"] : undefined;
   const id = typeof given === "string" && ID.test(given) ? given : randomBytes(16).toString("hex");
-  res.context = { id, servedBy, release, startedAt: performance.now(), mount: "" };
+  res.context = { id, servedBy, release, startedAt: performance.now(), mount: "", logged: true };
 }

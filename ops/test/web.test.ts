@@ -19,7 +19,8 @@ const source = {
   "desk/desk.ts": 'import { word } from "./words/id.ts"; console.log(word);',
   "desk/words/id.ts": 'export const word = "Bengkel";',
   "assets/page.css": '@import "../shared/base.css"; a { color: red }',
-  "assets/page.ts": 'import { word } from "../desk/words/id.ts"; export const shown: string = word;',
+  "assets/page.ts": 'import { word } from "./parts/word.ts"; export const shown: string = word;',
+  "assets/parts/word.ts": 'export { word } from "../../desk/words/id.ts";',
   "assets/icon.svg": "<svg/>",
   "shared/base.css": "b { color: blue }",
 };

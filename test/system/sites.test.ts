@@ -269,6 +269,19 @@ describe("another site is a few lines", () => {
     expect(text.match(new RegExp(`^ +listen ${open}\\b.*$`, "gm"))).toHaveLength(1);
   });
 
+  test("states are each host's own answer beside the upstream, but for a drained one", async () => {
+    const [away = "", ...others] = backends;
+    const { code, output } = await render({ sites, backends_drained: [away] });
+    expect(code, output).toBe(0);
+    const text = await rendered();
+    expect(text).toContain(`"${away}":"drained"`);
+    for (const { name, address } of inGroup("backends")) {
+      const own = new RegExp(`location = \\S+/${name} \\{[^}]*internal;[^}]* proxy_pass http://${address}:`);
+      if (others.includes(name)) expect(text).toMatch(own);
+      else expect(text).not.toMatch(own);
+    }
+  });
+
   atNight("site.yml brings it into service, and takes it out without a trace", async () => {
     const play = (vars: object) => ansible("site.yml", "-e", JSON.stringify(vars));
     await on(
@@ -311,7 +324,11 @@ describe("another site is a few lines", () => {
     ["a port of another site's", { any_name_ports: [open] }, `${workshop} and ${third.domain} claim it`],
     ["a port of SSH's", { ports: [portOf("ssh")] }, `port ${portOf("ssh")} is the service ssh's`],
     ["a folder of no release", { paths: { "/": { web: "shop" } } }, "web is APP/FOLDER, or APP of a static one"],
-    ["two answers", { paths: { "/": { web: "workshop", files: "/srv" } } }, "needs one of service, web and files"],
+    [
+      "two answers",
+      { paths: { "/": { web: "workshop", files: "/srv" } } },
+      "needs one of service, states, web and files",
+    ],
     ["a word that is none", { port: named }, "unknown key port"],
   ];
   test.each(wholeNight ? wrong : wrong.slice(0, 1))(
