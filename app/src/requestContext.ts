@@ -32,12 +32,14 @@ const trust = new WeakMap<Socket, boolean>();
  * Attaches the context to a response. The id is the balancer's if the peer is trusted, so that a retry keeps its id;
  * otherwise a new one.
  *
+ * @param startedAt in milliseconds of `performance.now()`
  * @param isTrusted whether a peer's X-Request-Id is accepted, by its address
  */
 export function attachContext(
   req: IncomingMessage,
   res: ServerResponse,
   { servedBy, release }: Origin,
+  startedAt: number,
   isTrusted: (address: string) => boolean,
 ): void {
   let trusted = trust.get(req.socket);
@@ -47,5 +49,5 @@ export function attachContext(
   }
   const given = trusted ? req.headers["x-request-id"] : undefined;
   const id = typeof given === "string" && ID.test(given) ? given : randomBytes(16).toString("hex");
-  res.context = { id, servedBy, release, startedAt: performance.now(), mount: "", logged: true };
+  res.context = { id, servedBy, release, startedAt, mount: "", logged: true };
 }
