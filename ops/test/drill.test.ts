@@ -421,10 +421,14 @@ test("npm run drill -- nonsense says which drills there are", () => {
 });
 
 test("a write that is not acknowledged is sent again ever more rarely: rows of a long outage cannot keep the hosts from coming back", () => {
-  const delays = Array.from({ length: 10 }, (_, tries) => retryDelay(tries, false));
+  const delays = Array.from({ length: 10 }, (_, tries) => retryDelay(tries, false, 1, 20));
   expect(delays.slice(0, 4)).toEqual([200, 400, 800, 1600]);
   expect(delays.at(-1)).toBe(30_000);
-  expect(retryDelay(0, true)).toBe(1000);
-  // 450 rows, of fifteen minutes without PostgreSQL, are fewer a second than emulated hosts write.
-  expect(450 / (retryDelay(20, false) / 1000)).toBeLessThanOrEqual(15);
+  expect(retryDelay(0, true, 1, 20)).toBe(1000);
+  // The rows of an outage of fifteen minutes, on emulated hosts and on containers: at most four are sent again for each new one.
+  for (const rate of [0.5, 20]) {
+    const rows = 900 * rate;
+    for (const tries of [0, 5, 20])
+      expect(rows / (retryDelay(tries, true, rows, rate) / 1000)).toBeLessThanOrEqual(4 * rate);
+  }
 });
