@@ -3,8 +3,8 @@ import type { LoadOptions } from "./options.ts";
 import type { Sample } from "./sample.ts";
 
 /**
- * A load under way: `samples` grows as requests end. `ended` resolves when the last one has; `stop` sends no more and
- * resolves then (10 s at most, 20 s for writes).
+ * A load under way: `samples` grows as requests end. `ended` resolves when the last one has; `stop` begins no more,
+ * sends writes that wait again, and resolves then (10 s at most, 20 s for writes).
  */
 export type Load = { samples: Sample[]; ended: Promise<void>; stop(): Promise<void> };
 

@@ -25,7 +25,8 @@ export type LoadOptions = {
 
 /**
  * Milliseconds until a write is sent again that has been tried so often, before a random half is added or taken off. The cap bounds how
- * many wait together: at 4 s the rows of a long outage kept emulated hosts, which write some 10 rows a second, from ever coming back.
+ * often all rows that wait are sent: with one of 4 s, some hundred rows of a long outage were more than emulated hosts, which write about 10 a
+ * second, could take, and the hosts did not come back.
  */
 export const retryDelay = (tries: number, retryAfter: boolean): number =>
   Math.min((retryAfter ? 1000 : 200) * 2 ** tries, 30_000);

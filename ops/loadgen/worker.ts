@@ -8,6 +8,7 @@ import { isWritten, type Sample } from "./sample.ts";
 const options: LoadOptions = workerData;
 const { host, port, domain, rate, fresh = false, writes, path, most = Number.POSITIVE_INFINITY, clients } = options;
 const timeoutMs = 10_000; // ms for one whole request
+const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again before the load gives up
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
 const headers = {
@@ -89,14 +90,14 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
   outgoing.end(key ? JSON.stringify({ name: key, phone: "0800 000" }) : body);
 }
 
-/** Calls this after so many ms, or within the last seconds of the load. */
+/** Calls this after so many ms; once the load stops, within its last seconds. */
 function waitFor(ms: number, again: () => void): void {
   const call = () => {
     waiting.delete(timer);
     again();
   };
-  const timer = setTimeout(call, stopping ? Math.min(ms, timeoutMs / 2) : ms);
-  waiting.set(timer, call);
+  const timer = setTimeout(call, stopping ? Math.min(ms, lastWaitMs) : ms);
+  waiting.set(timer, again);
 }
 
 /** Sends the samples of ended requests to the parent, some at a time: a message for each would cost more than its request. */
@@ -152,9 +153,10 @@ function client(times: number): void {
 function stop(): void {
   stopping = true;
   giveUp = now() + timeoutMs;
-  for (const [timer, call] of [...waiting]) {
+  for (const [timer, again] of [...waiting]) {
     clearTimeout(timer);
-    setTimeout(call, (Math.random() * timeoutMs) / 2);
+    waiting.delete(timer);
+    waitFor(Math.random() * lastWaitMs, again);
   }
   exitIfIdle();
 }

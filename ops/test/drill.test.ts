@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -392,6 +392,32 @@ test("a write is sent again with its key until it is acknowledged, also after th
       mayLose: ({ status }: Sample) => status === 0,
     };
     expect(judgeWrites(all)).toEqual([]);
+  });
+});
+
+test("a load that is stopped twice sends each write that waits once more", async () => {
+  const refused = new Set<unknown>();
+  const written: unknown[] = [];
+  let open = false;
+  const rows = (req: IncomingMessage, res: ServerResponse) => {
+    let body = "";
+    req.on("data", (chunk) => {
+      body += chunk;
+    });
+    req.on("end", () => {
+      const { name } = JSON.parse(body);
+      if (open) written.push(name);
+      else refused.add(name);
+      res.writeHead(open ? 201 : 503, { "Retry-After": "30" }).end(JSON.stringify({ id: 1, name }));
+    });
+  };
+  await serve(rows, async (port) => {
+    const { stop } = startLoad({ host: "127.0.0.1", port, domain: "a.test", rate: 50, writes: "test" });
+    await expect.poll(() => refused.size, { timeout: 10_000 }).toBeGreaterThan(10);
+    open = true;
+    await Promise.all([stop(), stop()]);
+    expect(written).toHaveLength(new Set(written).size);
+    expect(refused.difference(new Set(written))).toEqual(new Set());
   });
 });
 
