@@ -30,6 +30,7 @@ const keys: Record<string, Omit<Entry, "source">> = {
   mono: {
     path: "packages/api",
     env: { API_PORT: `\${${"PORT"}}`, API_ADDRESS: `\${${"HOST"}}` },
+    secrets: ["API_TOKEN"],
     cpu: 0.5,
   },
   single: { hosts: first, writable: ["data"], memory: 128 },
@@ -116,9 +117,37 @@ test("an app has its part of the CPUs", async () => {
   expect(await on(first, "systemctl show --property=CPUQuotaPerSecUSec --value halo@mono")).toBe("500ms");
 });
 
+test("a secret is in no journal, no argument and no list of PM2's", async () => {
+  expect(await must(["npm", "run", "-s", "task", "--", "mono", "echo", "$API_TOKEN"], env)).toMatch(/^[\w-]{20,}$/m);
+  // The value itself would reach the journal as an argument of sudo's.
+  const lines = [
+    "set -e",
+    `value=$(sed -n "s/^API_TOKEN=//p" ${findApp("mono").settings} | tr -d "'\\"")`,
+    'expr length "$value" ">" 19 > /run/halo-test-lists',
+    "for app in $(ls /opt/halo/apps); do pm2 $app jlist; done >> /run/halo-test-lists",
+    "journalctl --quiet >> /run/halo-test-lists",
+    "ps -A -ww -o args >> /run/halo-test-lists",
+    'printf %s "$value" > /run/halo-test-value',
+    "grep -cFf /run/halo-test-value /run/halo-test-lists || true",
+    "rm /run/halo-test-value /run/halo-test-lists",
+  ];
+  for (const host of backends) expect([host, await on(host, lines.join("; "))]).toEqual([host, "0"]);
+});
+
 test("a store is its app's alone: neither the database halo nor the shared Redis lets its role in", async () => {
   const output = await must(["npm", "run", "-s", "task", "--", "store", "node src/reach.js"], env);
   expect(output.trim().split("\n").slice(-2)).toEqual(["database halo: 28000", "shared Redis: refused"]);
+  const owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'";
+  expect(await on("balancer", `cd / && runuser -u postgres -- psql -tAd halo_store -c "${owners}"`)).toBe("halo_store");
+});
+
+test("an app opens as many connections to PostgreSQL as its limit, and the others keep theirs", async () => {
+  const bad = await watched(others("store"), async () => {
+    const output = await must(["npm", "run", "-s", "task", "--", "store", "node src/connect.js"], env);
+    expect(output).toMatch(/^\d+ connections, then 53300$/m);
+  });
+  expect(bad).toEqual([]);
+  expect((await ask("store")).status).toBe(200);
 });
 
 describe.each([
@@ -141,6 +170,40 @@ describe.each([
     expect(answers.filter(({ status }) => status >= 300)).toEqual([]);
     expect(new Set(answers.map(({ release }) => `${release}`.split("-")[1]))).toEqual(new Set(commits));
   });
+});
+
+test("processes of a process end with it: three deploys have left one of each on each backend", async () => {
+  for (const host of backends)
+    for (const script of ["worker.js", "child.js"])
+      expect([host, script, await on(host, `pgrep -c -u halo-worker -f '[ /]${script}' || true`)]).toEqual([
+        host,
+        script,
+        "1",
+      ]);
+  await on(second, "systemctl stop halo@worker");
+  expect(await on(second, "pgrep -c -u halo-worker . || true")).toBe("0");
+  await on(second, "systemctl start halo@worker");
+  await until("the app is ready again", 60_000, () => isReady(second, "worker"));
+});
+
+test("releases, rollback, logs and drain know the app", async () => {
+  const before = (await ask("store")).headers["x-release"];
+  expect(await must(["npm", "run", "-s", "releases", "--", "store"], env)).toContain(before);
+  await must(["npm", "run", "-s", "rollback", "--", "store"], env);
+  const now = (await ask("store")).headers["x-release"];
+  expect(now).not.toBe(before);
+  await must(["npm", "run", "-s", "deploy", "--", "store"], env);
+  expect(await must(["npm", "run", "-s", "logs", "--", "store", "--since", "5m"], env)).toContain("store");
+  await must(["npm", "run", "-s", "drain", "--", second, "store"], env);
+  const served = async (name: string) =>
+    new Set(await Promise.all([1, 2, 3, 4, 5, 6].map(async () => (await ask(name)).headers["x-served-by"])));
+  try {
+    expect(await served("store")).toEqual(new Set([first]));
+    expect(await served("mono")).toEqual(new Set(backends));
+  } finally {
+    await must(["npm", "run", "-s", "undrain", "--", second, "store"], env);
+  }
+  expect(await served("store")).toEqual(new Set(backends));
 });
 
 test("a migration that fails switches nothing, and says why", async () => {
@@ -173,7 +236,8 @@ test("a page that was loaded before a deploy finds its files after it, and after
 
 test("a writable folder outlives releases and a restart of its host; without it the app has a clean error, and the others answer", async () => {
   expect((await ask("single", "/", "POST", "first\n")).body).toBe("kept\n");
-  for (const turn of [1, 2]) {
+  // More than the five that are kept.
+  for (let turn = 1; turn <= 6; turn++) {
     repository("single").put({ "note.txt": `${turn}\n` });
     repository("single").commit();
     const { code, output } = await deploy("single");

@@ -1,5 +1,4 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -8,8 +7,8 @@ import { appsFile, type Entry, writeAppsText } from "../../ops/cluster/apps.ts";
 import { counterSite } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { Repository } from "../../ops/test/support/repository.ts";
-import { backends, explainByJournals, must, sh } from "../lib/hosts.ts";
-import { balancerAddress, port, request } from "../lib/http.ts";
+import { backends, explainByJournals, must, sh, until } from "../lib/hosts.ts";
+import { openSocket, port, request } from "../lib/http.ts";
 import { makeRoom } from "../lib/room.ts";
 
 // Programs of npm's registry as they are, each behind a wrapper of six lines: one needs a database, one WebSockets, one a folder to write.
@@ -74,30 +73,10 @@ test("postgraphile answers from its own database", async () => {
 });
 
 test("peer opens a WebSocket, and says its first words on it", async () => {
-  const words = await new Promise<string>((resolve, reject) => {
-    const path = "/peerjs?key=peerjs&id=one&token=two&version=1.5.4";
-    const headers = {
-      ...headersOf("peer"),
-      Connection: "Upgrade",
-      Upgrade: "websocket",
-      "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    };
-    const outgoing = http.request({ host: balancerAddress, port, path, headers, agent: false });
-    outgoing.on("upgrade", (_response, socket, head) => {
-      const end = (data: Buffer) => {
-        resolve(String(data));
-        socket.destroy();
-      };
-      if (head.length > 0) end(head);
-      else socket.once("data", end);
-      socket.once("close", () => reject(new Error("closed without a word")));
-    });
-    outgoing.on("response", ({ statusCode }) => reject(new Error(`not upgraded: ${statusCode}`)));
-    outgoing.on("error", reject);
-    outgoing.end();
-  });
-  expect(words).toContain('"type":"OPEN"');
+  const socket = await openSocket(domainOf("peer"), "/peerjs?key=peerjs&id=one&token=two&version=1.5.4");
+  await until("its first words", 10_000, async () => socket.words.length > 0);
+  socket.close();
+  expect(socket.words[0]).toContain('"type":"OPEN"');
 });
 
 test("json-server keeps what it writes, also through a deploy", async () => {

@@ -49,7 +49,7 @@ export function startTraffic(
         },
       );
       sent.on("error", reject);
-      sent.end(method === "POST" ? '{"a":1}' : undefined);
+      sent.end(method === "POST" ? '{"text":"tea"}' : undefined);
     });
 
   const send = async (agents: Agent[], method: string) => {
