@@ -11,7 +11,7 @@ import type { Finding } from "../../ops/diagnose/findings.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { Repository } from "../../ops/test/support/repository.ts";
 import { startTraffic } from "../integration/support/traffic.ts";
-import { backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
+import { backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, balancerAddress, openSocket, port, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 import { makeRoom } from "../lib/room.ts";
@@ -39,6 +39,7 @@ const ask = (name: string, path = "/", options: http.RequestOptions = {}, body?:
     { ...options, port, headers: { Host: domainOf(name), "Content-Type": "application/json", ...options.headers } },
     body,
   );
+let early: Result;
 const deploy = (name: string) => sh(["npm", "run", "-s", "deploy", "--", name], env);
 
 /** Runs the work while 100 requests a second, a tenth of them POST, go to an app; each has to be answered. Resolves to the releases. */
@@ -61,6 +62,7 @@ beforeEach(explainByJournals);
 beforeAll(async () => {
   const since = performance.now();
   for (const name of names) console.log(await must(["npm", "run", "-s", "add", "--", repository(name).address], env));
+  early = await deploy(names[0] ?? "");
   // It runs beside all tests; the one about it reads the journals.
   const withJob = '$&    cron: {tick: {at: minutely, run: "echo tick $$PGDATABASE"}}\n';
   const text = readFileSync(file, "utf8").replace(/^ {2}notes:\n/m, withJob);
@@ -82,6 +84,10 @@ afterAll(async () => {
     await on("balancer", "ls /var/lib/redis /var/backups/halo; cd / && runuser -u postgres -- psql -ltA"),
   ).not.toContain("notes");
 }, 900_000);
+
+test("a deploy before the app is on a host says that up comes first", () => {
+  expect(early).toEqual({ code: 2, output: expect.stringMatching(/is on no host yet\. Fix: npm run up/) });
+});
 
 test("an app answers under its domain, by every backend, and its answers name the release", async () => {
   const answers = await Promise.all(Array.from({ length: 8 }, () => ask(loaded.name)));
@@ -294,6 +300,21 @@ test("npm run backup copies the store's backup, which names its app, and restore
   expect([sessionOf(back), JSON.parse(back.body)]).toEqual(["", [expect.objectContaining({ text: "kept" })]]);
   expect(sessionOf(await notesOf(late))).not.toBe("");
   rmSync(join(root, copy));
+});
+
+atNight("a store that is away does not cost another app its backup of the night", async () => {
+  const backups = () => on("balancer", "ls /var/backups/halo/chat");
+  const before = await backups();
+  await on("balancer", "systemctl stop redis-server@notes");
+  try {
+    await expect(on("balancer", "systemctl start halo-backup")).rejects.toThrow();
+    expect(await backups()).not.toBe(before);
+    expect(await on("balancer", `journalctl --quiet --output=cat --since=@${begun} --unit=halo-backup`)).toContain(
+      "Redis does not answer. Fix: see journalctl -u redis-server@notes",
+    );
+  } finally {
+    await on("balancer", "systemctl start redis-server@notes; systemctl reset-failed halo-backup");
+  }
 });
 
 atNight("a secret that is set reaches the app with the next up, without a failed request", async () => {
