@@ -73,7 +73,8 @@ beforeAll(async () => {
 }, 900_000);
 
 afterAll(async () => {
-  const removed = await sh(["npm", "run", "-s", "remove", "--", ...names, "--purge", "--yes"], env);
+  const all = wholeNight ? [...names, "late"] : names;
+  const removed = await sh(["npm", "run", "-s", "remove", "--", ...all, "--purge", "--yes"], env);
   const left = readFileSync(file, "utf8");
   writeFileSync(file, committed);
   await takeBack();
@@ -342,6 +343,23 @@ atNight("each drill holds for an app that knows nothing of Halo", async () => {
   const { code, output } = await sh(["ops/run", "drill", "--app", "notes", ...chosen], env);
   console.log(output);
   expect(code, output).toBe(0);
+});
+
+atNight("a first release that fails says why, costs no request, and the next up takes the corrected one", async () => {
+  const late = Repository.of("plain", join(folder, "late"));
+  const server = readFileSync(join(late.folder, "server.js"), "utf8");
+  late.put({ "server.js": server.replace("process.env.PORT || 3000", "3999") });
+  late.commit();
+  await must(["npm", "run", "-s", "add", "--", late.address], env);
+  await underLoad(async () => {
+    const { code, output } = await sh(["ops/run", "up"], env);
+    expect([code, output]).toEqual([expect.any(Number), expect.stringContaining("it listens on 3999, not on PORT")]);
+    expect(code).not.toBe(0);
+  });
+  late.put({ "server.js": server });
+  late.commit();
+  await must(["ops/run", "up"], env);
+  expect((await ask("late")).status).toBe(200);
 });
 
 // The last one: what it takes away is added again for afterAll.
