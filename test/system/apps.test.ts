@@ -62,7 +62,7 @@ beforeEach(explainByJournals);
 beforeAll(async () => {
   const since = performance.now();
   for (const name of names) console.log(await must(["npm", "run", "-s", "add", "--", repository(name).address], env));
-  early = await deploy(names[0] ?? "");
+  if (wholeNight) early = await deploy("plain");
   // It runs beside all tests; the one about it reads the journals.
   const withJob = '$&    cron: {tick: {at: minutely, run: "echo tick $$PGDATABASE"}}\n';
   const text = readFileSync(file, "utf8").replace(/^ {2}notes:\n/m, withJob);
@@ -86,7 +86,7 @@ afterAll(async () => {
   ).not.toContain("notes");
 }, 900_000);
 
-test("a deploy before the app is on a host says that up comes first", () => {
+atNight("a deploy before the app is on a host says that up comes first", () => {
   expect(early).toEqual({ code: 2, output: expect.stringMatching(/is on no host yet\. Fix: npm run up/) });
 });
 
@@ -120,7 +120,7 @@ test("a store is the app's own, every backend knows the session, and the workers
 
 atNight("a WebSocket lives for a minute without a word, and a client has the same backend each time", async () => {
   const socket = await openSocket(domainOf("chat"));
-  // The minute is what is tested: nginx ends a connection of another app after it.
+  // The silence is what is tested: nginx ends a silent connection where the app has no key websocket.
   await new Promise((resolve) => setTimeout(resolve, 61_000));
   socket.send("after a minute");
   await until("its own words come back", 10_000, async () => socket.words.includes("after a minute"));

@@ -341,7 +341,7 @@ atNight(
   },
 );
 
-test("site.yml --check --diff shows exactly the changes of a host, and makes none", async () => {
+atNight("site.yml --check --diff shows exactly the changes of a host, and makes none", async () => {
   const rules = "/etc/prometheus/rules/monitoring.yml";
   const state = () =>
     on(
