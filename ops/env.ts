@@ -2,7 +2,7 @@ import { env } from "./apps/env.ts";
 import { runCommand } from "./lib/cli.ts";
 
 const usage = {
-  env: `prints the variables that an app gets on a backend, without the values of secrets; sets a secret
+  env: `prints the variables that an app gets on a backend, or sets a secret
 
 Usage: npm run env -- APP
        npm run env -- APP set NAME     asks for the value, or reads the standard input

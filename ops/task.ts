@@ -2,7 +2,7 @@ import { task } from "./apps/task.ts";
 import { runCommand } from "./lib/cli.ts";
 
 const usage = {
-  task: `runs a command of an app once, on its first backend, as the app and with its variables
+  task: `runs a command once, as the app, on its first backend
 
 Usage: npm run task -- APP COMMAND ...
 

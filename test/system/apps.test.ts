@@ -262,7 +262,7 @@ atNight("a cron job has run once at each due time, with the app's settings", asy
 
 test("a wrong entry is refused with its name and key, by every command and by a playbook, before any host changes", async () => {
   const good = readFileSync(file, "utf8");
-  const wrong = "  wrong:\n    source: test/apps/plain\n    domains: [wrong.halo.test]\n    memroy: 300\n";
+  const wrong = `  wrong:\n    source: test/apps/plain\n    domains: [${domainOf("wrong")}]\n    memroy: 300\n`;
   writeFileSync(file, `${good.trimEnd()}\n`.replace(/^apps:\n/m, `$&${wrong}`));
   try {
     for (const argv of [["ops/run", "up"], ["ops/run", "deploy", "--", "notes"], playbook("site.yml")])
@@ -362,7 +362,7 @@ atNight("a first release that fails says why, costs no request, and the next up 
   expect((await ask("late")).status).toBe(200);
 });
 
-// The last one: what it takes away is added again for afterAll.
+// The last one, because it takes an app away.
 atNight("an app that is removed leaves its stores, which the same app finds again", async () => {
   const early = sessionOf(await ask("notes", "/", { method: "POST" }, '{"text":"before the removal"}'));
   const entries = readFileSync(file, "utf8");
