@@ -12,12 +12,14 @@ const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
 const kept = ["backups", "reports", "secrets"]; // the parts of .halo/ that a person may still want
 const typed = ["alert_webhook", "alert_slack", "alert_deadman", "apps"]; // the secrets that a person has put there
+const trusted = ["ca", "tls"]; // browsers may know the CA, and another one of the same cluster would be a warning
 const reusable = ["runtimes"]; // with the base image: their names decide their content
 
 const usage = {
   destroy: `removes the hosts, the lab and the generated files
 
-Backups, reports, the addresses for alerts (.halo/secrets/alert_*) and the secrets of apps (.halo/secrets/apps) stay.
+Backups, reports, the addresses for alerts (.halo/secrets/alert_*), the secrets of apps (.halo/secrets/apps) and the local CA
+(.halo/secrets/ca) stay. npm run untrust takes the CA out of this machine's stores.
 
 Options:
   --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster
@@ -36,7 +38,7 @@ await runCommand(async (args) => {
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
   clear(localPath(), [...kept, ...(values["keep-image"] ? reusable : [])]);
-  clear(localPath("secrets"), typed);
+  clear(localPath("secrets"), [...typed, ...trusted]);
   console.log(
     "Nothing of Halo's is left but the packages that were installed" +
       (values["keep-image"] ? ", the lab's base image and the Node for the hosts." : "."),

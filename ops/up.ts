@@ -6,7 +6,7 @@ import { browserInLab, playbook, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
 import { rememberLab } from "./cluster/labMarker.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
-import { counterSite, siteOf, sites, urlOf } from "./cluster/sites.ts";
+import { counterSite, secureUrlOf, siteOf, sites, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
@@ -81,8 +81,10 @@ function nextSteps(choice: Choice): void {
 Up in ${elapsed()}.
   See it:    npm run -s exec -- curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/
   Browse it: ${sites()
-    .map((site) => urlOf(site))
-    .join(", ")} after: npm run hosts -- --write${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
-  Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
+    .map((site) => secureUrlOf(site) ?? urlOf(site))
+    .join(
+      ", ",
+    )} after: npm run hosts -- --write, npm run trust${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
+  Check it:  npm run verify${metrics ? `\n  Watch it:  ${secureUrlOf(metrics) ?? urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }

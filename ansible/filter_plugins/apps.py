@@ -26,6 +26,7 @@ The keys of an app; only source is necessary:
   postgres    true, or {pool: connections of one process, shared: true}; shared is the database halo, as its user halo, one app's at most
   static      the folder of a build's result that the balancers serve; nothing runs. Or {folder, spa: false, immutable: [FOLDER]}
   domains     the names under which the balancers serve it
+  tls         as a site's in sites.yml: local, acme, off, or {certificate, key}, files on this machine
   websocket   true where the app upgrades connections
   sticky      true where a client has to reach the same backend each time
   timeout     for which the app may be silent before the next backend is asked: 2s
@@ -35,14 +36,15 @@ The keys of an app; only source is necessary:
   cpu         CPUs that it may take on a host, such as 0.5; without it the apps that want more than there is get equal parts
 """
 
+import os
 import posixpath
 import re
 import zlib
 
 KEYS = [
     "source", "ref", "path", "node", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
-    "processes", "cron", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts",
-    "memory", "cpu",
+    "processes", "cron", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "tls", "websocket", "sticky", "timeout", "body",
+    "hosts", "memory", "cpu",
 ]
 # The keys of an app that has processes; a static one has none.
 OF_PROCESSES = [
@@ -268,6 +270,16 @@ def check_bool(value):
     return None if isinstance(value, bool) else f"is true or false; it is {shown(value)}"
 
 
+def check_tls(value):
+    # YAML reads off as false.
+    if value is False or value in ("local", "acme", "off"):
+        return None
+    if isinstance(value, dict) and sorted(value) == ["certificate", "key"]:
+        missing = [file for file in value.values() if not os.path.isfile(os.path.expanduser(str(file)))]
+        return f"names {missing[0]}, which is no file on this machine" if missing else None
+    return f"is local, acme, off or {{certificate: FILE, key: FILE}}; it is {shown(value)}"
+
+
 def check_migrate(value):
     if isinstance(value, dict):
         return None if sorted(value) == ["sql"] and is_folder(value["sql"]) else "has to be {sql: FOLDER} with a folder inside the app"
@@ -407,7 +419,7 @@ CHECKS = {
     "scripts": check_scripts, "start": check_command, "mode": check_mode, "workers": check_workers, "port": check_port,
     "health": check_health, "candidate": check_bool, "migrate": check_migrate,
     "processes": check_processes, "cron": check_cron, "writable": check_writable, "env": check_variables, "secrets": check_names,
-    "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "websocket": check_bool,
+    "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "tls": check_tls, "websocket": check_bool,
     "sticky": check_bool, "timeout": check_timeout, "body": check_body, "hosts": check_hosts, "memory": check_memory, "cpu": check_cpu,
 }
 
@@ -554,10 +566,17 @@ def with_app_sites(sites, plans):
     sites = sites if isinstance(sites, list) else []
     ports = [port for site in sites[:1] if isinstance(site, dict) for port in site.get("ports") or []] or [80]
     own = [
-        {"domain": domain, "ports": ports, "paths": {"/": {"service": plan["name"]} if plan["runs"] else {"web": plan["name"]}}}
+        {"domain": domain, "ports": ports, "paths": {"/": {"service": plan["name"]} if plan["runs"] else {"web": plan["name"]}}, **tls_of(plan["tls"])}
         for plan in plans.values() for domain in plan["domains"]
     ]
     return sites + own
+
+
+def tls_of(value):
+    """The keys of a site for an app's tls, which is None where it was not given."""
+    if isinstance(value, dict):
+        return {"tls": "files", **value}
+    return {} if value is None else {"tls": value}
 
 
 def plan_of(name, app, groups):
@@ -603,6 +622,7 @@ def plan_of(name, app, groups):
         "postgres": postgres,
         "static": static_of(app.get("static")),
         "domains": app.get("domains") or [],
+        "tls": app.get("tls"),
         "websocket": bool(app.get("websocket")),
         "sticky": bool(app.get("sticky")),
         "timeout": timeout,

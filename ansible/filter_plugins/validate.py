@@ -11,7 +11,8 @@ PATH = re.compile(r"/[^ ;{}\"']*$")
 FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
 WEB = re.compile(r"([a-z0-9-]+)(?:/([A-Za-z0-9][A-Za-z0-9._-]*))?\Z")
 USER = re.compile(r"[A-Za-z0-9._-]+$")
-SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "absent", "login", "paths"]
+SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "tls", "certificate", "key", "redirect", "hsts", "absent", "login", "paths"]
+TLS = ["local", "acme", "files", "off"]
 ROLES = ["counter", "workshop", "metrics"]
 ANSWERS = ["service", "web", "files"]
 
@@ -86,6 +87,7 @@ def of_site(site, services, groups, apps, root):
     for port in ports:
         if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
             yield f": {port} is no port"
+    yield from of_tls(site)
     for name, service in services.items():
         taken = [str(port) for port in service["ports"] if port in ports]
         if name != "http" and taken and {"balancers", "all"} & set(service["hosts"]):
@@ -98,6 +100,29 @@ def of_site(site, services, groups, apps, root):
         yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, apps, root))
     if site.get("role") != "metrics" and {"service": "prometheus"} in paths.values():
         yield " leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"
+
+
+def of_tls(site):
+    """The problems of the keys about TLS, to be read behind the site's name."""
+    given = site.get("tls")
+    # YAML reads off as false.
+    mode = "off" if given is False else given
+    if "tls" in site and mode not in TLS:
+        yield f": tls is one of {', '.join(TLS)}; it is {given}"
+    for key in ("redirect", "hsts"):
+        if not isinstance(site.get(key, False), bool):
+            yield f": {key} is true or false; it is {site[key]}"
+        elif site.get(key) and mode == "off":
+            yield f": {key} needs a certificate, and tls is off"
+    if mode == "acme" and 80 not in ports_of(site):
+        yield ": tls: acme needs port 80, where the CA asks for its challenge"
+    if site.get("hsts") and str(site.get("domain")).endswith(".test"):
+        yield ": hsts would keep browsers away from the name below .test for a year; take it out"
+    for key in ("certificate", "key"):
+        if mode == "files" and not (isinstance(site.get(key), str) and os.path.isfile(os.path.expanduser(site[key]))):
+            yield f": {key} is the path of a file on this machine; it is {site.get(key) or 'missing'}"
+        elif mode != "files" and key in site:
+            yield f": {key} is read with tls: files alone"
 
 
 def of_path(path, answer, services, groups, apps, root):

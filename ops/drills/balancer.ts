@@ -9,13 +9,19 @@ import { tryCapture } from "../lib/exec.ts";
 import { shellScript } from "../lib/script.ts";
 import { isVisit, isWritten, largest, p99, type Sample } from "../loadgen/sample.ts";
 import { cutPower, processes, tail, untilAnswered, vagrant } from "./steps.ts";
-import type { Drill, Outcome } from "./types.ts";
+import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);
 
 /** Whether a version, such as 1.26.3, is at least another. */
 export const atLeast = (version: string, least: string): boolean =>
   version.localeCompare(least, "en", { numeric: true }) >= 0;
+
+/** Judges whether a request may be lost at a reload: nginx before 1.27.4 (keepalive_min_timeout) resets a kept connection in use. */
+export async function mayBeReset(session: DrillSession): Promise<(sample: Sample) => boolean> {
+  const { output: version } = await session.on(balancer, "nginx -v 2>&1 | sed 's,.*/,,; s, .*,,'");
+  return (sample) => !atLeast(version, "1.27.4") && !sample.fresh && sample.status === 0 && sample.reused;
+}
 
 export const reload: Drill = {
   name: "reload",
@@ -39,8 +45,7 @@ export const reload: Drill = {
     if (pushed.code === 0 || before.output !== after.output) broken.push("the wrong configuration was not refused");
     if (!pushed.output.includes('"client_max_body_size" directive invalid value'))
       broken.push(`no message names the problem of the wrong configuration\n${tail(pushed.output)}`);
-    const patient = atLeast(version, "1.27.4"); // keepalive_min_timeout
-    const lost = (sample: Sample) => !patient && !sample.fresh && sample.status === 0 && sample.reused;
+    const lost = await mayBeReset(session);
     const resets = session.samples().filter((sample) => sample.error && lost(sample)).length;
     return {
       failedAt,

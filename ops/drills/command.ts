@@ -24,7 +24,12 @@ export async function drill(args: string[]) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { list: { type: "boolean" }, rate: { type: "string", default: "200" }, app: { type: "string" } },
+    options: {
+      list: { type: "boolean" },
+      rate: { type: "string", default: "200" },
+      app: { type: "string" },
+      https: { type: "boolean", default: false },
+    },
   });
   const app = values.app === undefined ? counterApp() : findApp(values.app);
   if (!app.runs) throw new UserError(`${app.name} is static: nothing of it runs`, "name an app with processes");
@@ -46,7 +51,7 @@ export async function drill(args: string[]) {
   for (const drill of chosen) {
     if (interrupted.signal.aborted) break;
     console.log(`\n${elapsed()}: ${drill.name}: ${drill.what}`);
-    const row = await runDrill(drill, app, rate, slow, interrupted.signal);
+    const row = await runDrill(drill, app, rate, values.https || drill.https === true, slow, interrupted.signal);
     rows.push(row);
     console.log(line(row));
   }

@@ -45,6 +45,8 @@ export type Drill = {
   budget: Budget;
   /** With a second load beside the usual one: a new connection for each request. */
   fresh?: boolean;
+  /** Its requests go by https. */
+  https?: boolean;
   /** With a load of writes beside it, each of which has to be one row in the end. */
   writes?: boolean;
   /** The alerts that it causes, of these hosts ("": of the site as a whole). They are silenced while it lasts. */

@@ -6,6 +6,8 @@ export type LoadOptions = {
   host: string;
   port: number;
   domain: string;
+  /** By https, to this name, checked by this CA or else by Node's own. */
+  tls?: { servername: string; ca?: string };
   /** Requests a second, each sent when it is due. */
   rate: number;
   fresh?: boolean;

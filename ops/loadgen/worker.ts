@@ -1,5 +1,6 @@
 /** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
-import { Agent, type IncomingMessage, request } from "node:http";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
 import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
@@ -10,6 +11,7 @@ const { host, port, domain, rate, fresh = false, writes, path, most = Number.POS
 const timeoutMs = 10_000; // ms for one whole request
 const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again before the load gives up
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
+const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
 const headers = {
   Host: domain,
@@ -47,7 +49,16 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
     return;
   }
   inFlight++;
-  const outgoing = request({ host, port, agent, path, headers, method: options.method, ...(key && post(key)) });
+  const outgoing = request({
+    host,
+    port,
+    ...options.tls,
+    agent,
+    path,
+    headers,
+    method: options.method,
+    ...(key && post(key)),
+  });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   outgoing.on("socket", () => {
     sample.late = now() - at;

@@ -82,7 +82,25 @@ test.each<[string, object, string[]]>([
   [
     "an unknown key",
     { port: 80 },
-    of(" has the unknown key port; a site's keys are domain, role, ports, any_name_ports, absent, login, paths"),
+    of(
+      " has the unknown key port; a site's keys are domain, role, ports, any_name_ports, tls, certificate, key, redirect, hsts, absent, login, paths",
+    ),
+  ],
+  ["an unknown tls", { tls: "yes" }, of(": tls is one of local, files, off; it is yes")],
+  [
+    "hsts below .test",
+    { hsts: true },
+    of(": hsts would keep browsers away from the name below .test for a year; take it out"),
+  ],
+  ["a redirect to nowhere", { tls: false, redirect: true }, of(": redirect needs a certificate, and tls is off")],
+  ["a key without files", { key: "a.key" }, of(": key is read with tls: files alone")],
+  [
+    "files that are missing",
+    { tls: "files", certificate: "/absent.crt" },
+    of(
+      ": certificate is the path of a file on this machine; it is /absent.crt",
+      ": key is the path of a file on this machine; it is missing",
+    ),
   ],
   ["an unknown role", { role: "shop" }, of(": role is one of counter, workshop, metrics; it is shop")],
   [

@@ -1,7 +1,8 @@
 import http from "node:http";
+import https from "node:https";
 import { connect } from "node:net";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { counterSite, siteFor, sites } from "../../ops/cluster/sites.ts";
+import { counterSite, siteFor, sites, wayTo } from "../../ops/cluster/sites.ts";
 import { backends, until } from "./hosts.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
@@ -14,8 +15,10 @@ export const {
   ports: [port],
 } = counter;
 
-/** The first port of the site with this name; the counter's for any other name. */
-export const portFor = (name: unknown): number => (all.find((site) => site.domain === name) ?? counter).ports[0];
+/** The site with this name; the counter's for any other name. */
+const siteNamed = (name: unknown) => all.find((site) => site.domain === name) ?? counter;
+/** The first port of the site with this name, by http. */
+export const portFor = (name: unknown): number => siteNamed(name).ports[0];
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; bytes: Buffer; ms: number };
 export type Visit = {
@@ -30,11 +33,14 @@ export type Visit = {
 export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
   const since = performance.now();
   const headers = { Host: siteFor(path, all).domain, ...options.headers };
+  const way = wayTo(siteNamed(headers.Host));
   return new Promise((resolve, reject) => {
-    const outgoing = http.request(
+    // Another host or port is asked by http.
+    const outgoing = (way.tls && options.port === undefined && options.host === undefined ? https : http).request(
       {
         host: balancerAddress,
-        port: portFor(headers.Host),
+        port: way.port,
+        ...way.tls,
         path,
         timeout: 15_000,
         agent: false,

@@ -1,6 +1,6 @@
 """The checks of a balancer that ask nginx; see parts/verify.sh."""
 
-import collections, http.client, json, os
+import collections, http.client, json, os, socket, ssl
 
 sites = json.loads(os.environ["SITES"])
 any_name = [port for site in sites for port in site.get("any_name_ports", [])]
@@ -10,8 +10,12 @@ first = asked["domain"]
 app = (asked["paths"].get("/") or {}).get("service")
 
 
-def ask(path, host=first, port=ports[first][0], method="GET"):
+def ask(path, host=first, port=ports[first][0], method="GET", secure=False):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if secure:
+        # Only the answer counts here: verify.sh judges the certificate.
+        context = ssl._create_unverified_context()
+        connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname=host)
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     return answer.status, answer.getheader("X-Served-By")
@@ -48,7 +52,8 @@ try:
         if "/" not in site["paths"]:
             continue
         if site["domain"] in os.environ["LOGINS"].split():
-            status = ask("/", site["domain"], ports[site["domain"]][0])[0]
+            secure = site["redirect"] and site["tls"] != "off"
+            status = ask("/", site["domain"], int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0], secure=secure)[0]
             say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue
         # A service of somebody else's may have no page there.

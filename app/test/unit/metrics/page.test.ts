@@ -20,6 +20,8 @@ test.each([
   ["DiskLow", limits.disk[0]],
   ["DiskCritical", limits.disk[1]],
   ["PoolExhausted", limits.connections[0]],
+  ["CertificateExpiring", limits.certificate[0]],
+  ["CertificateExpiringSoon", limits.certificate[1]],
 ])("the page's limit is the threshold of %s: %s", (alert, limit) => {
   expect(limit).toBe(thresholdOf(alert));
 });

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Requests the certificates that are missing or of another CA, and gives up the ones that no site needs any more:
+# request.sh SECONDS DIRECTORY PROFILE DOMAIN ... Prints a line for each change. certbot takes all other settings from its cli.ini.
+set -eu
+export LC_ALL=C.UTF-8 LANGUAGE=
+wait=$1 directory=$2 profile=$3
+shift 3
+settings=/etc/letsencrypt/renewal
+setting() { sed -n "s/^$1 = //p" "$2" 2>/dev/null; }
+
+changed='' failed=''
+for domain in "$@"; do
+  file=$settings/$domain.conf
+  if [ "$(setting server "$file")" = "$directory" ] && [ "$(setting preferred_profile "$file")" = "$profile" ]; then
+    continue
+  fi
+  if words=$(timeout "$wait" certbot certonly --force-renewal --cert-name "$domain" --domain "$domain" 2>&1); then
+    echo "new certificate: $domain"
+    changed=1
+  else
+    # The CA's own words are among certbot's.
+    cause=$(echo "$words" | sed -n 's/^ *\(Detail: \|An unexpected error occurred:\)//p' | grep . | head -n 3 | xargs -0 echo || true)
+    [ -n "$cause" ] || cause=$(echo "$words" | tail -n 3)
+    printf 'no certificate for %s: %s\n' "$domain" "$(echo "$cause" | xargs -0 echo | tr '\n' ' ')" >&2
+    failed=1
+  fi
+done
+
+for file in "$settings"/*.conf; do
+  [ -e "$file" ] || continue
+  domain=$(basename "$file" .conf)
+  case " $* " in *" $domain "*) continue ;; esac
+  # Somebody else's, made by hand.
+  grep -q /var/lib/halo-acme "$file" || grep -q /etc/halo/acme-dns "$file" || continue
+  certbot delete --quiet --cert-name "$domain"
+  echo "given up: $domain"
+  changed=1
+done
+
+[ -z "$changed" ] || /etc/letsencrypt/renewal-hooks/post/halo
+[ -z "$failed" ]

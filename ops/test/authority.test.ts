@@ -1,0 +1,78 @@
+import { spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { authority, caFile, leafOf } from "../tls/authority.ts";
+
+const { place } = vi.hoisted(() => ({ place: { folder: "" } }));
+vi.mock(import("../lib/paths.ts"), async (original) => {
+  const { join } = await import("node:path");
+  return { ...(await original()), localPath: (...parts: string[]) => join(place.folder, ...parts) };
+});
+beforeEach(() => {
+  if (place.folder) rmSync(place.folder, { recursive: true });
+  place.folder = mkdtempSync(join(tmpdir(), "halo-authority-"));
+});
+afterAll(() => rmSync(place.folder, { recursive: true }));
+
+const network = "192.168.56.0";
+const make = (...domains: string[]) => authority({ domains, networks: [network] });
+const openssl = (...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync("openssl", args, { encoding: "utf8" });
+  return { status, words: `${stdout}${stderr}` };
+};
+
+test("a site's certificate is the CA's, for its name alone, with its key, and closed to others", () => {
+  const ca = make("halo.test", "shop.test");
+  const { certificate, key } = leafOf("halo.test", ca);
+  expect(openssl("verify", "-CAfile", ca.certificate, "-verify_hostname", "halo.test", certificate).status).toBe(0);
+  const leaf = new X509Certificate(readFileSync(certificate));
+  expect([leaf.checkHost("halo.test"), leaf.checkHost("shop.test")]).toEqual(["halo.test", undefined]);
+  for (const file of [ca.key, key, ca.certificate, certificate]) expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readFileSync(certificate, "utf8")).not.toContain("PRIVATE");
+});
+
+test("the CA cannot sign for a name or an address of others: openssl refuses them", () => {
+  const ca = make("halo.test");
+  for (const other of ["example.com", "halo.test.example.com", "test.com"]) {
+    const { certificate } = leafOf(other, ca);
+    const { status, words } = openssl("verify", "-CAfile", ca.certificate, certificate);
+    expect([other, status === 0, words]).toEqual([
+      other,
+      false,
+      expect.stringContaining("permitted subtree violation"),
+    ]);
+  }
+});
+
+test("CA and certificate stay as they are, and a certificate is made again where it can no longer serve", () => {
+  const ca = make("halo.test");
+  const text = readFileSync(caFile(), "utf8");
+  expect(ca.made).toBe(true);
+  expect(make("halo.test").made).toBe(false);
+  expect(readFileSync(caFile(), "utf8")).toBe(text);
+  const { certificate, key } = leafOf("halo.test", ca);
+  expect(leafOf("halo.test", ca).made).toBe(false);
+  writeFileSync(key, readFileSync(ca.key));
+  expect(leafOf("halo.test", ca).made).toBe(true);
+  rmSync(certificate);
+  expect(leafOf("halo.test", ca).made).toBe(true);
+  vi.useFakeTimers({ now: Date.now() + 61 * 86_400_000, toFake: ["Date"] });
+  expect(leafOf("halo.test", ca).made).toBe(true);
+  vi.useRealTimers();
+});
+
+test("an existing CA is not changed for a name that it may not sign for", () => {
+  make("halo.test");
+  expect(make("shop.test").made).toBe(false);
+  expect(() => make("shop.internal")).toThrow(/may not sign for shop.internal/);
+});
+
+test("a site whose domain is not below .test is covered by a new CA, and others beside it are not", () => {
+  const ca = make("shop.internal");
+  const verified = (domain: string) =>
+    openssl("verify", "-CAfile", ca.certificate, leafOf(domain, ca).certificate).status === 0;
+  expect([verified("shop.internal"), verified("film.internal"), verified("halo.test")]).toEqual([true, false, true]);
+});

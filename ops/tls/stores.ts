@@ -1,0 +1,111 @@
+/** The stores of trusted certificates on this machine, and the commands that put a CA into one or take it out. */
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { homedir, platform } from "node:os";
+import { basename, join } from "node:path";
+import { caName, fingerprint } from "./authority.ts";
+
+/** A store, as a person reads it, with the CAs of Halo's that it has (by fingerprint or nickname) and its commands. */
+export type Store = {
+  title: string;
+  /** Why its commands cannot run here, with the fix; undefined where they can. */
+  lacks?: string;
+  has(ca: string): boolean;
+  /** Everything of Halo's in it, by the store's own name for it. */
+  ours(): string[];
+  add(ca: string): string[][];
+  remove(name: string): string[][];
+};
+
+const asRoot = (argv: string[]) => (process.getuid?.() === 0 ? argv : ["sudo", ...argv]);
+const output = (argv: string[]): string => {
+  const [file = "", ...args] = argv;
+  return spawnSync(file, args, { encoding: "utf8" }).stdout ?? "";
+};
+const installed = (program: string) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", program]).status === 0;
+const idOf = (ca: string) => fingerprint(readFileSync(ca, "utf8")).slice(0, 12);
+
+/** A distribution's folder of CAs, and the program that reads it. */
+function folderStore(folder: string, update: string[]): Store {
+  const file = (ca: string) => join(folder, `halo-local-ca-${idOf(ca)}.crt`);
+  return {
+    title: `this machine's store, ${folder} (curl, Node with --use-system-ca)`,
+    has: (ca) => existsSync(file(ca)),
+    ours: () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("halo-local-ca-")) : []),
+    add: (ca) => [asRoot(["install", "-m", "0644", ca, file(ca)]), asRoot(update)],
+    remove: (name) => [asRoot(["rm", "-f", join(folder, name)]), asRoot(update)],
+  };
+}
+
+/** A database of NSS, which Chromium and Firefox have in the user's home. */
+function nssStore(folder: string, title: string): Store {
+  const database = `sql:${folder}`;
+  const certutil = (...args: string[]) => ["certutil", "-d", database, ...args];
+  const nickname = (ca: string) => `${caName} ${idOf(ca)}`;
+  const names = () =>
+    existsSync(join(folder, "cert9.db"))
+      ? output(certutil("-L"))
+          .split("\n")
+          .map((line) => line.replace(/\s+\S+,\S*,\S*\s*$/, ""))
+          .filter((name) => name.startsWith(caName))
+      : [];
+  return {
+    title: `${title}, ${folder}`,
+    ...(installed("certutil")
+      ? {}
+      : {
+          lacks:
+            "certutil is not installed. Fix: apt install libnss3-tools (macOS: brew install nss), then run this again",
+        }),
+    has: (ca) => names().includes(nickname(ca)),
+    ours: names,
+    add: (ca) => [
+      ...(existsSync(join(folder, "cert9.db")) ? [] : [["mkdir", "-p", folder], certutil("-N", "--empty-password")]),
+      certutil("-A", "-t", "C,,", "-n", nickname(ca), "-i", ca),
+    ],
+    remove: (name) => [certutil("-D", "-n", name)],
+  };
+}
+
+/** The keychain of the macOS user, which Safari and Chrome read. */
+function keychainStore(): Store {
+  const keychain = join(homedir(), "Library/Keychains/login.keychain-db");
+  const digits = (text: string) => [...text.matchAll(/SHA-1 hash: ([0-9A-F]{40})/g)].map(([, hash = ""]) => hash);
+  const found = (name: string) => output(["security", "find-certificate", "-a", "-Z", "-c", name, keychain]);
+  const sha256 = (ca: string) => fingerprint(readFileSync(ca, "utf8")).toUpperCase();
+  return {
+    title: `the login keychain, ${keychain}`,
+    has: (ca) => found(caName).includes(sha256(ca)),
+    ours: () => digits(found(caName)),
+    add: (ca) => [["security", "add-trusted-cert", "-r", "trustRoot", "-p", "ssl", "-k", keychain, ca]],
+    remove: (hash) => [["security", "delete-certificate", "-t", "-Z", hash, keychain]],
+  };
+}
+
+/** The folders of Firefox' profiles, of its packages for Linux and of macOS. */
+const firefoxProfiles = (): string[] =>
+  [
+    ".mozilla/firefox/*/cert9.db",
+    ".config/mozilla/firefox/*/cert9.db",
+    "snap/firefox/common/.mozilla/firefox/*/cert9.db",
+    ".var/app/org.mozilla.firefox/.mozilla/firefox/*/cert9.db",
+    "Library/Application Support/Firefox/Profiles/*/cert9.db",
+  ]
+    .flatMap((pattern) => globSync(pattern, { cwd: homedir() }))
+    .map((file) => join(homedir(), file, ".."));
+
+/** The stores of this machine. */
+export function trustStores(): Store[] {
+  const firefox = firefoxProfiles().map((folder) => nssStore(folder, `Firefox' profile ${basename(folder)}`));
+  if (platform() === "darwin") return [keychainStore(), ...firefox];
+  const system = [
+    { folder: "/usr/local/share/ca-certificates", update: ["update-ca-certificates"] }, // Debian
+    { folder: "/etc/pki/ca-trust/source/anchors", update: ["update-ca-trust"] }, // Fedora
+    { folder: "/etc/ca-certificates/trust-source/anchors", update: ["trust", "extract-compat"] }, // Arch
+  ].find(({ update: [program = ""] }) => installed(program));
+  return [
+    ...(system ? [folderStore(system.folder, system.update)] : []),
+    nssStore(join(homedir(), ".pki/nssdb"), "Chromium's store"),
+    ...firefox,
+  ];
+}
