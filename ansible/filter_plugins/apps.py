@@ -64,10 +64,10 @@ REDIS = {"memory": 64, "evict": False}
 POSTGRES = {"pool": 8}
 JOB_TIMEOUT = "60m"
 SHARED = "shared"
-# `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next three.
+# `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next four.
 # Then the role halo_owner and the database halo_loading, nginx's two zones, and Redis' own folder. The others are folders of an older Halo.
 RESERVED = [
-    "all", "runtime", "metrics", "backup", "exporters", "nginx", "owner", "loading", "requests", "connections", "appendonlydir",
+    "all", "runtime", "metrics", "backup", "exporters", "nginx", "certbot", "owner", "loading", "requests", "connections", "appendonlydir",
     "pm2", "compile-cache", "current", "a",
 ]
 

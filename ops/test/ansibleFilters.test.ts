@@ -86,7 +86,7 @@ test.each<[string, object, string[]]>([
       " has the unknown key port; a site's keys are domain, role, ports, any_name_ports, tls, certificate, key, redirect, hsts, absent, login, paths",
     ),
   ],
-  ["an unknown tls", { tls: "yes" }, of(": tls is one of local, files, off; it is yes")],
+  ["an unknown tls", { tls: "yes" }, of(": tls is one of local, acme, files, off; it is yes")],
   [
     "hsts below .test",
     { hsts: true },

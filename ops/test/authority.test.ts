@@ -25,18 +25,18 @@ const openssl = (...args: string[]) => {
 };
 
 test("a site's certificate is the CA's, for its name alone, with its key, and closed to others", () => {
-  const ca = make("halo.test", "shop.test");
-  const { certificate, key } = leafOf("halo.test", ca);
-  expect(openssl("verify", "-CAfile", ca.certificate, "-verify_hostname", "halo.test", certificate).status).toBe(0);
+  const ca = make("main.test", "shop.test");
+  const { certificate, key } = leafOf("main.test", ca);
+  expect(openssl("verify", "-CAfile", ca.certificate, "-verify_hostname", "main.test", certificate).status).toBe(0);
   const leaf = new X509Certificate(readFileSync(certificate));
-  expect([leaf.checkHost("halo.test"), leaf.checkHost("shop.test")]).toEqual(["halo.test", undefined]);
+  expect([leaf.checkHost("main.test"), leaf.checkHost("shop.test")]).toEqual(["main.test", undefined]);
   for (const file of [ca.key, key, ca.certificate, certificate]) expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(certificate, "utf8")).not.toContain("PRIVATE");
 });
 
 test("the CA cannot sign for a name or an address of others: openssl refuses them", () => {
-  const ca = make("halo.test");
-  for (const other of ["example.com", "halo.test.example.com", "test.com"]) {
+  const ca = make("main.test");
+  for (const other of ["example.com", "main.test.example.com", "test.com"]) {
     const { certificate } = leafOf(other, ca);
     const { status, words } = openssl("verify", "-CAfile", ca.certificate, certificate);
     expect([other, status === 0, words]).toEqual([
@@ -48,24 +48,24 @@ test("the CA cannot sign for a name or an address of others: openssl refuses the
 });
 
 test("CA and certificate stay as they are, and a certificate is made again where it can no longer serve", () => {
-  const ca = make("halo.test");
+  const ca = make("main.test");
   const text = readFileSync(caFile(), "utf8");
   expect(ca.made).toBe(true);
-  expect(make("halo.test").made).toBe(false);
+  expect(make("main.test").made).toBe(false);
   expect(readFileSync(caFile(), "utf8")).toBe(text);
-  const { certificate, key } = leafOf("halo.test", ca);
-  expect(leafOf("halo.test", ca).made).toBe(false);
+  const { certificate, key } = leafOf("main.test", ca);
+  expect(leafOf("main.test", ca).made).toBe(false);
   writeFileSync(key, readFileSync(ca.key));
-  expect(leafOf("halo.test", ca).made).toBe(true);
+  expect(leafOf("main.test", ca).made).toBe(true);
   rmSync(certificate);
-  expect(leafOf("halo.test", ca).made).toBe(true);
+  expect(leafOf("main.test", ca).made).toBe(true);
   vi.useFakeTimers({ now: Date.now() + 61 * 86_400_000, toFake: ["Date"] });
-  expect(leafOf("halo.test", ca).made).toBe(true);
+  expect(leafOf("main.test", ca).made).toBe(true);
   vi.useRealTimers();
 });
 
 test("an existing CA is not changed for a name that it may not sign for", () => {
-  make("halo.test");
+  make("main.test");
   expect(make("shop.test").made).toBe(false);
   expect(() => make("shop.internal")).toThrow(/may not sign for shop.internal/);
 });
@@ -74,5 +74,5 @@ test("a site whose domain is not below .test is covered by a new CA, and others 
   const ca = make("shop.internal");
   const verified = (domain: string) =>
     openssl("verify", "-CAfile", ca.certificate, leafOf(domain, ca).certificate).status === 0;
-  expect([verified("shop.internal"), verified("film.internal"), verified("halo.test")]).toEqual([true, false, true]);
+  expect([verified("shop.internal"), verified("film.internal"), verified("main.test")]).toEqual([true, false, true]);
 });

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { thresholdOf } from "../../test/lib/alerts.ts";
+import { rules, thresholdOf } from "../../test/lib/alerts.ts";
 import { causes } from "../diagnose/causes/index.ts";
 import { floorGrowth } from "../diagnose/causes/leak.ts";
 import { causeNames } from "../diagnose/causes/types.ts";
@@ -721,7 +721,6 @@ test.each([
   ["CpuThrottled", limits.held],
   ["CpuSteal", limits.held],
   ["AppMemory", limits.memory],
-  ["CertificateExpiring", limits.certificate],
 ])("the bound of a cause is the threshold of %s: %s", (alert, limit) => {
   expect(limit).toBe(thresholdOf(alert));
 });
@@ -739,9 +738,13 @@ test.each([
 
 test("a certificate that expires is named with its site and its days, one that has time is not", () => {
   const of = (days: number): Given => ({
-    metrics: { certificate: { "shop.test": [[at, days]], "halo.test": [[at, 80]] } },
+    metrics: { certificate: { "shop.test": [[at, days]], "film.test": [[at, 80]] } },
   });
-  expect(found(of(21))).toEqual([]);
+  const [bound] = rules.flatMap((rule) =>
+    "record" in rule && rule.record === "certificate:bound:days" ? rule.expr : [],
+  );
+  expect(bound).toContain(`, ${limits.certificate})`);
+  expect(found(of(limits.certificate))).toEqual([]);
   expect(diagnose(cluster(of(20.5))).map(({ cause, evidence }) => [cause, evidence])).toEqual([
     ["certificate", ["the certificate of shop.test is valid for 20 days more (under 21 is bad)"]],
   ]);

@@ -21,7 +21,8 @@ test.each([
 
 test("an app's sites are on the ports that the first site has under its name, or else on HTTP's", () => {
   const portsOf = (text: string) =>
-    parseSites(text, (ports) => [{ domain: "shop.test", ports, paths: ["/"], tls: "off", redirect: false }]).at(-1)?.ports;
+    parseSites(text, (ports) => [{ domain: "shop.test", ports, paths: ["/"], tls: "off", redirect: false }]).at(-1)
+      ?.ports;
   expect(portsOf("sites: [{domain: a.test, ports: [81], any_name_ports: [8085]}]")).toEqual([81]);
   expect(portsOf("sites: []")).toEqual([80]);
 });

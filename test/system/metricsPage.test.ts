@@ -15,7 +15,18 @@ const home = `${metricsUrl}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const metrics = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections", "certificate"];
+const metrics = [
+  "requests",
+  "p95",
+  "errors",
+  "database",
+  "cpu",
+  "memory",
+  "disk",
+  "network",
+  "connections",
+  "certificate",
+];
 const phone = { width: 360, height: 740 };
 const desktop = { width: 1280, height: 800 };
 const work = `uji ${Date.now()}`;

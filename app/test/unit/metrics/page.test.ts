@@ -20,10 +20,19 @@ test.each([
   ["DiskLow", limits.disk[0]],
   ["DiskCritical", limits.disk[1]],
   ["PoolExhausted", limits.connections[0]],
-  ["CertificateExpiring", limits.certificate[0]],
-  ["CertificateExpiringSoon", limits.certificate[1]],
 ])("the page's limit is the threshold of %s: %s", (alert, limit) => {
   expect(limit).toBe(thresholdOf(alert));
+});
+
+test("the page's limits are the bounds of the alerts about certificates that live for 90 days", () => {
+  const exprOf = (name: string) =>
+    rules.flatMap((rule) => (("record" in rule ? rule.record : rule.alert) === name ? rule.expr : [])).join();
+  const [warning = 0, critical] = limits.certificate;
+  expect(exprOf("certificate:bound:days")).toContain(
+    `clamp_max(0.3 * min by (site) (certificate_life_days), ${warning})`,
+  );
+  expect(exprOf("CertificateExpiringSoon")).toBe("certificate:left:days < certificate:bound:days / 3");
+  expect(critical).toBe(warning / 3);
 });
 
 test("every recording rule that the page queries exists", () => {
