@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { findHost } from "../ops/cluster/hosts.ts";
 import { inGroup } from "../ops/cluster/inventory.ts";
 import { openSession } from "../ops/cluster/session.ts";
-import { siteFor, urlOf } from "../ops/cluster/sites.ts";
+import { loginOf, siteFor, urlOf } from "../ops/cluster/sites.ts";
 import { runCommand, UserError } from "../ops/lib/cli.ts";
 import { elapsed, passThrough } from "../ops/lib/exec.ts";
 import { localPath, root } from "../ops/lib/paths.ts";
@@ -90,6 +90,8 @@ await runCommand(async (args) => {
   const session = openSession(console.log, interrupted.signal);
   const site = siteFor("/api/customers");
   const url = `${urlOf(site, findHost(inGroup("balancers")[0]?.name).address)}/`;
+  const { authorization } = loginOf(site);
+  const login = authorization ? ["-H", `Authorization: ${authorization}`] : [];
   const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
   const lines = ["| list | requests/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|"];
   try {
@@ -99,7 +101,7 @@ await runCommand(async (args) => {
     for (const [kind, paths] of Object.entries(kinds(Number(customers)))) {
       const file = join(folder, "paths.lua");
       writeFileSync(file, script(paths));
-      const load = (s: number) => session.must(wrk(Number(clients), s, site.domain, url, "-s", file));
+      const load = (s: number) => session.must(wrk(Number(clients), s, site.domain, url, ...login, "-s", file));
       await load(2); // a JIT that has just begun is slower
       const result = (await load(Number(seconds))).output.split("\n").at(-1) ?? "";
       const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = result.split(" ").map(Number);

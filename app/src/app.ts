@@ -23,6 +23,8 @@ export interface AppDependencies {
   readonly store: VisitStore;
   /** Without one the application has no workshop. */
   readonly database?: Database | undefined;
+  /** Whether the workshop answers a person alone whose login the balancer has checked. */
+  readonly login?: boolean;
   readonly lifecycle: Lifecycle;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -43,6 +45,7 @@ export function buildApp({
   requestsLoggedPerSecond,
   store,
   database,
+  login = false,
   lifecycle,
   metrics,
   log,
@@ -59,7 +62,7 @@ export function buildApp({
     "/",
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
-  if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release));
+  if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release, login));
   app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release, metrics));
   // One route for each path: a route of several paths has no single name in the metrics.
   for (const path of ["/", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);

@@ -48,6 +48,8 @@ const schema = z
     PGUSER: z.string().default("halo"),
     PGPASSWORD: z.string().optional(),
     PG_POOL_MAX: integer(1, 100, 8),
+    // Whether /api answers a person alone whose login the balancer has checked.
+    WORKSHOP_LOGIN: z.enum(["on", "off"]).default("off"),
     TRUSTED_PROXIES: z
       .string()
       .default("127.0.0.1,::1")

@@ -54,6 +54,7 @@ const app = buildApp({
   requestsLoggedPerSecond: config.LOG_REQUESTS_PER_SECOND,
   store,
   database,
+  login: config.WORKSHOP_LOGIN === "on",
   lifecycle,
   metrics,
   log,

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
@@ -19,6 +19,8 @@ export type Site = {
   tls: Tls;
   /** Whether its plain ports lead to https. */
   redirect: boolean;
+  /** The people who can log in, each with a generated password. */
+  people?: string[];
 };
 export type Tls = "local" | "acme" | "files" | "off";
 
@@ -47,7 +49,7 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
     any_name_ports?: number[];
     tls?: Tls | false;
     redirect?: boolean;
-    login?: unknown;
+    login?: { people?: string[] };
     paths?: Record<string, { service?: string } | null> | null;
   }[];
   try {
@@ -70,6 +72,7 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
       ...(service && { service }),
       tls,
       redirect: redirectOf(tls, site.login !== undefined, site.redirect),
+      ...(site.login?.people && { people: site.login.people }),
     };
   });
   const [port = usual[0], ...ports] = given[0]?.ports ?? usual;
@@ -117,6 +120,19 @@ export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = r
     port: tlsPort(),
     tls: { servername: domain, ...(tls === "local" && { ca: readFileSync(ca, "utf8") }) },
   };
+}
+
+/**
+ * The header by which a command asks a site as its first person; none for a site without people.
+ *
+ * @throws {UserError} where the password was not generated yet
+ */
+export function loginOf({ domain, people: [person] = [] }: Site): { authorization?: string } {
+  if (person === undefined) return {};
+  const file = localPath("secrets", "logins", domain, person);
+  if (!existsSync(file)) throw new UserError(`${domain} has no password for ${person} yet`, "npm run up");
+  const password = readFileSync(file, "utf8").trim();
+  return { authorization: `Basic ${Buffer.from(`${person}:${password}`).toString("base64")}` };
 }
 
 /** The site with this role, or undefined without one. */

@@ -3,7 +3,7 @@ import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { emulated } from "../cluster/provider.ts";
 import { openSession, pause, type Session } from "../cluster/session.ts";
-import { counterApp, counterSite, type Site, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
+import { counterApp, counterSite, loginOf, type Site, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -21,6 +21,7 @@ const at = (site: Site, secure: boolean) => ({
   host: findHost(balancer).address,
   domain: site.domain,
   ...wayTo(site, secure || site.redirect),
+  ...loginOf(site),
 });
 
 /**

@@ -8,6 +8,8 @@ export type LoadOptions = {
   domain: string;
   /** By https, to this name, checked by this CA or else by Node's own. */
   tls?: { servername: string; ca?: string };
+  /** The header of a site with a login. */
+  authorization?: string;
   /** Requests a second, each sent when it is due. */
   rate: number;
   fresh?: boolean;

@@ -114,11 +114,23 @@ test.each<[string, object, string[]]>([
     of(" leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"),
   ],
   ["Prometheus under its role", { role: "metrics", paths: { "/": { service: "prometheus" } } }, []],
-  [
-    "a short password",
-    { login: { user: "a", password: "short" } },
-    of(": login is {user, password}; the user of letters, digits, . _ and -, the password of 12 characters or more"),
-  ],
+  ["a login of two people", { login: { people: ["ayu", "budi.2"] } }, []],
+  ...[
+    { user: "a", password: "short" },
+    { people: [] },
+    { people: ["ayu", "ayu"] },
+    { people: ["../ayu"] },
+    { people: ["ayu lestari"] },
+    { people: "ayu" },
+    { people: ["ayu"], password: "long enough" },
+    "ayu",
+  ].map((login): [string, object, string[]] => [
+    `the login ${JSON.stringify(login)}`,
+    { login },
+    of(
+      ": login is {user, password} or {people: [NAME, ...]}; a name of letters, digits, . _ and -, the password of 12 characters or more",
+    ),
+  ]),
   ["no port", { ports: [], any_name_ports: undefined }, of(" needs ports or any_name_ports")],
   ["a text as port", { ports: ["80"] }, of(": 80 is no port")],
   ["a port too high", { ports: [65536] }, of(": 65536 is no port")],

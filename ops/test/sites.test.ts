@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { portOf, withPorts } from "../cluster/services.ts";
-import { counterSite, parseSites, secureUrlOf, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
+import { counterSite, loginOf, parseSites, secureUrlOf, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
 
 test("a site has its name and every port, those for any name too", () => {
   const text =
@@ -9,6 +9,14 @@ test("a site has its name and every port, those for any name too", () => {
     { domain: "a.test", ports: [80, 8080], paths: [], tls: "local", redirect: false },
     { domain: "b.test", ports: [80, 8085], paths: ["/api/"], tls: "local", redirect: false },
   ]);
+});
+
+test("a site with people is asked as the first of them, whose password has to exist", () => {
+  const [site] = parseSites("sites: [{domain: people.test, ports: [80], login: {people: [ayu, budi]}}]");
+  expect([site.people, site.redirect]).toEqual([["ayu", "budi"], true]);
+  expect(() => loginOf(site)).toThrow("people.test has no password for ayu yet");
+  const [open] = parseSites("sites: [{domain: open.test, ports: [80]}]");
+  expect(loginOf(open)).toEqual({});
 });
 
 test.each([

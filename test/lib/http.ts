@@ -2,7 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { connect } from "node:net";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { counterSite, siteFor, sites, wayTo } from "../../ops/cluster/sites.ts";
+import { counterSite, loginOf, siteFor, sites, wayTo } from "../../ops/cluster/sites.ts";
 import { backends, until } from "./hosts.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
@@ -32,8 +32,10 @@ export type Visit = {
 /** One request to the balancer (or another host and port), to the site that has the path; ms is the time to the last byte. */
 export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
   const since = performance.now();
-  const headers = { Host: siteFor(path, all).domain, ...options.headers };
-  const way = wayTo(siteNamed(headers.Host));
+  const given = { Host: siteFor(path, all).domain, ...options.headers };
+  const site = siteNamed(given.Host);
+  const headers = { ...loginOf(site), ...given };
+  const way = wayTo(site);
   return new Promise((resolve, reject) => {
     // Another host or port is asked by http.
     const outgoing = (way.tls && options.port === undefined && options.host === undefined ? https : http).request(

@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
 import { siteOf } from "../../ops/cluster/sites.ts";
-import { root } from "../../ops/lib/paths.ts";
+import { localPath, root } from "../../ops/lib/paths.ts";
 import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { type Answer, answerInTurn, balancerAddress, domain, portFor, request } from "../lib/http.ts";
@@ -332,6 +332,55 @@ describe("another site is a few lines", () => {
       expect(output).not.toContain("Read the facts of the hosts");
     },
   );
+});
+
+atNight("the workshop with a login has no way around it, and the service knows the person", async () => {
+  const open = { domain: `open.${domain}`, ports: [named], paths: { "/": { service: app.name } } };
+  const closed = sites.map((site: { role?: string }) =>
+    site.role === "workshop" ? { ...site, redirect: false, login: { people: ["ayu", "budi"] } } : site,
+  );
+  const basic = (person: string, password: string) => ({
+    Authorization: `Basic ${Buffer.from(`${person}:${password}`).toString("base64")}`,
+  });
+  const passwordOf = (person: string) => readFileSync(localPath("secrets", "logins", workshop, person), "utf8").trim();
+  try {
+    const { code, output } = await ansible("site.yml", "-e", JSON.stringify({ sites: [...closed, open] }));
+    expect(code, output).toBe(0);
+    expect(passwordOf("ayu")).toMatch(/^[A-Za-z0-9]{24}$/);
+    expect(output).not.toContain(passwordOf("ayu"));
+    for (const port of workshopPorts)
+      for (const path of ["/", "/api/customers"]) {
+        const status = async (headers: Record<string, string>) => (await ask(path, headers, port)).status;
+        expect([port, path, await status({}), await status({ "X-Halo-Person": "ayu" })]).toEqual([
+          port,
+          path,
+          401,
+          401,
+        ]);
+        expect(await status(basic("ayu", passwordOf("budi")))).toBe(401);
+        for (const person of ["ayu", "budi"]) expect(await status(basic(person, passwordOf(person)))).toBe(200);
+      }
+    // Another site of the same service, and the service's own port.
+    const tries: Record<string, string>[] = [{}, { "X-Halo-Person": "ayu" }, basic("ayu", passwordOf("ayu"))];
+    for (const headers of tries)
+      expect((await ask("/api/customers", { Host: open.domain, ...headers })).status).toBe(403);
+    const backend = inGroup("backends")[0]?.address;
+    const direct = `curl -s -o /dev/null -w '%{http_code}' http://${backend}:${portOf(app.name)}/api/customers`;
+    expect(await on("balancer", direct)).toBe("403");
+
+    const login = { ...basic("ayu", passwordOf("ayu")), "Content-Type": "application/json" };
+    const post = { method: "POST", port: named, headers: { Host: workshop, ...login } };
+    const made = await request("/api/customers", post, JSON.stringify({ name: "Uji Masuk", phone: "0812-0000" }));
+    expect([made.status, made.headers["x-person"]]).toEqual([201, "ayu"]);
+    const path = `/api/customers/${JSON.parse(made.body).id}`;
+    const changes = JSON.parse((await ask(`${path}/changes`, login)).body).items;
+    expect(changes).toMatchObject([{ person: "ayu", action: "created" }]);
+    await ask(path, { ...login, "If-Match": "*" }, named, "DELETE");
+  } finally {
+    const { code, output } = await ansible("site.yml");
+    expect(code, output).toBe(0);
+  }
+  expect((await ask("/api/customers")).status).toBe(200);
 });
 
 afterAll(() => must(["npm", "run", "-s", "verify"]));

@@ -16,7 +16,7 @@ const home = `${urlOf(workshop)}/`;
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36).toUpperCase();
-const phone = { width: 360, height: 740 };
+const phone = { width: 320, height: 690 };
 const desktop = { width: 1280, height: 800 };
 let browser: Browser;
 
@@ -163,8 +163,9 @@ test.each([
 
     await page.keyboard.press("/");
     await expect.poll(() => focusedKey(page)).toBe("find");
-    await page.keyboard.type(plate.slice(0, -1).toLowerCase());
-    await page.locator("#found .plate", { hasText: plate }).waitFor();
+    // Words in another order, and a part of the plate.
+    await page.keyboard.type(`kunci ${plate.replaceAll(" ", "").slice(1, -1).toLowerCase()} sri`);
+    await page.locator("#found a", { hasText: run }).waitFor();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.textContent("h1")).toBe(`Sri Kunci ${run} ${language}`);
@@ -195,7 +196,15 @@ test.each([
     await page.keyboard.press("Escape");
     await expect.poll(() => page.locator("dialog").count()).toBe(0);
     const vehicle = await page.locator(".car [data-key]").getAttribute("data-key");
-    for (const key of [`job-${id}-edit`, vehicle ?? "", "edit-customer"]) {
+    const owner = page.url();
+    await tabTo(page, `job-${id}-page`);
+    await page.keyboard.press("Enter");
+    await page.locator('[data-key="edit-job"]').waitFor();
+    await erase("edit-job");
+    await page.locator(".board").waitFor();
+    await page.goto(owner);
+    await idle(page);
+    for (const key of [vehicle ?? "", "edit-customer"]) {
       await erase(key);
       await expect.poll(() => page.locator("dialog").count()).toBe(0);
       if (key !== "edit-customer") await expect.poll(() => page.locator(`[data-key="${key}"]`).count()).toBe(0);
@@ -232,6 +241,224 @@ test("wrong fields have a message beside them in the chosen language, the first 
   await idle(page);
   expect(await page.inputValue('[name="customer-name"]')).toBe("Wayan Uji");
   expect(await page.inputValue('[name="vehicle-vin"]')).toBe("IOQ");
+  await page.close();
+});
+
+test("the fields of a new job follow each other as they stand, from left to right", async () => {
+  const page = await open({ viewport: desktop }, "#/new");
+  const places = await page.locator("form .step").evaluateAll((steps) =>
+    steps.map((step) =>
+      [...step.querySelectorAll("input, textarea")].map((input) => {
+        const { top, left } = input.getBoundingClientRect();
+        return [Math.round(top), Math.round(left)] as const;
+      }),
+    ),
+  );
+  for (const place of places) expect(place).toEqual(place.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]));
+  await page.close();
+});
+
+test("a dialog fits on a small phone, and begins with the values that the API has by then", async () => {
+  const made = await make();
+  const page = await open({ viewport: phone }, "#/today");
+  await page.route("**/api/services?**", () => {}); // the board keeps its copy
+  await api("PATCH", `/services/${made.service.id}`, { price: "99000" }, { "If-Match": "*" });
+  await page.locator(`[data-key="job-${made.service.id}-edit"]`).click();
+  await page.locator('[name="service-price"]').waitFor();
+  expect(await page.inputValue('[name="service-price"]')).toBe("99.000");
+  expect(
+    await page.evaluate("document.querySelector('dialog').scrollWidth <= document.querySelector('dialog').clientWidth"),
+  ).toBe(true);
+
+  await page.locator("dialog [data-key=delete]").click();
+  await page.locator("[data-key=yes]").waitFor();
+  expect(await page.locator("dialog", { hasText: "Menyimpan" }).count()).toBe(0);
+  await page.keyboard.press("Escape");
+
+  await page.fill('[name="service-price"]', "1,5jt");
+  await page.keyboard.press("Enter");
+  await expect.poll(async () => (await api<Job>("GET", `/services/${made.service.id}`)).price).toBe("1500000.00");
+  await page.close();
+});
+
+test("by keyboard only: two lines of a job make its total, and it is paid, and not paid again by mistake", async () => {
+  const made = await make({ price: "1000" });
+  const page = await open({ viewport: phone }, `#/jobs/${made.service.id}`);
+  const read = () => api<Job & { line_count: number; paid_at: string | null }>("GET", `/services/${made.service.id}`);
+  for (const [labour, name, quantity, price] of [
+    [false, "Oli mesin", "3,5", "85rb"],
+    [true, "Ganti oli", "1", "50.000"],
+  ] as const) {
+    await tabTo(page, "add-line");
+    await page.keyboard.press("Enter");
+    await page.locator('[name="line-type"]').waitFor();
+    if (labour) await page.keyboard.press("ArrowDown");
+    await fill(page, { "line-name": name, "line-quantity": quantity, "line-unit_price": price });
+    await page.keyboard.press("Enter");
+    await page.locator(".bill", { hasText: name }).waitFor();
+    await expect.poll(() => focusedKey(page)).toBe("add-line");
+  }
+  expect(await page.textContent(".total")).toContain("347.500");
+  expect(await read()).toMatchObject({ price: "347500.00", line_count: 2 });
+
+  await tabTo(page, "edit-job");
+  await page.keyboard.press("Enter");
+  expect(await page.getAttribute('[name="service-price"]', "readonly")).toBe("");
+  await page.keyboard.press("Escape");
+
+  await tabTo(page, "pay");
+  await page.keyboard.press("Enter");
+  await page.locator(".paid", { hasText: "Lunas" }).waitFor();
+  expect((await read()).paid_at).toMatch(/:00\.000Z$/);
+  await page.keyboard.press("u");
+  await page.locator(".unpaid").waitFor();
+  expect((await read()).paid_at).toBeNull();
+  await page.close();
+});
+
+test("a front desk's day: a new customer with a car, a job with two lines, started, finished, paid, printed, found again", async () => {
+  const plate = `D ${1000 + ++count} ${run}`;
+  const page = await open({ viewport: desktop }, "#/new");
+  await fill(page, {
+    "customer-name": `Made Hari ${run}`,
+    "customer-phone": "0812-7777-0001",
+    "vehicle-plate": plate.toLowerCase(),
+    "vehicle-year": "2021",
+    "vehicle-make": "Honda",
+    "vehicle-model": "Brio",
+    "service-kind": "Servis berkala",
+    "service-price": "350rb",
+    "service-mechanic": "Wayan",
+    "service-odometer": "45.000",
+  });
+  await page.keyboard.press("Control+Enter");
+  await card(page, plate).waitFor();
+  const id = Number((await focusedKey(page)).split("-")[1]);
+  const job = () => api<Job & Record<string, unknown>>("GET", `/services/${id}`);
+  expect(await job()).toMatchObject({ price: "350000.00", mechanic: "Wayan", odometer: 45_000 });
+
+  await tabTo(page, `job-${id}-page`);
+  await page.keyboard.press("Enter");
+  for (const [name, price] of [
+    ["Oli mesin", "85rb"],
+    ["Jasa servis", "1,2jt"],
+  ] as const) {
+    await tabTo(page, "add-line");
+    await page.keyboard.press("Enter");
+    await fill(page, { "line-name": name, "line-quantity": "2", "line-unit_price": price });
+    await page.keyboard.press("Enter");
+    await page.locator(".bill", { hasText: name }).waitFor();
+  }
+  for (const status of ["in_progress", "done"]) {
+    await tabTo(page, "move0");
+    await page.keyboard.press("Enter");
+    await expect.poll(async () => (await job()).status).toBe(status);
+    await page.locator(`.head .status.is-${status}`).waitFor();
+  }
+  await tabTo(page, "pay");
+  await page.keyboard.press("Enter");
+  await page.locator(".paid", { hasText: "Lunas" }).waitFor();
+  expect(await job()).toMatchObject({ price: "2570000.00", paid_at: expect.any(String) });
+  const chat = await page.getByRole("link", { name: "WhatsApp" }).getAttribute("href");
+  expect(decodeURIComponent(chat ?? "")).toContain(`https://wa.me/6281277770001?text=Halo Made Hari ${run}`);
+
+  await tabTo(page, "nota");
+  await page.keyboard.press("Enter");
+  await page.locator(".paper", { hasText: "Jasa servis" }).waitFor();
+  const nota = await page.textContent(".paper");
+  for (const text of [plate, "Wayan", "45.000 km", "Oli mesin", "2.400.000", "2.570.000", "Lunas"])
+    expect(nota).toContain(text);
+  await page.evaluate("window.print = () => { window.printed = true; }");
+  await tabTo(page, "print");
+  await page.keyboard.press("Enter");
+  expect(await page.evaluate("window.printed")).toBe(true);
+
+  await page.keyboard.press("/");
+  await expect.poll(() => focusedKey(page)).toBe("find");
+  await page.keyboard.type(`${1000 + count}`);
+  await page.locator("#found a", { hasText: plate }).waitFor();
+  await page.close();
+  const { items } = await api<{ items: Made["vehicle"][] }>("GET", `/vehicles?q=${encodeURIComponent(plate)}`);
+  const service = (await job()) as unknown as Made["service"] & { customer: Made["customer"] };
+  if (items[0]) left.push({ service, vehicle: items[0], customer: service.customer });
+});
+
+test.each(["nota", "order"])("a printed %s with 20 lines is one page of paper alone", async (paper) => {
+  const made = await make({ description: "Bunyi di rem depan", notes: "Tunggu suku cadang" });
+  for (let i = 0; i < 20; i++)
+    await api("POST", "/lines", {
+      service_id: made.service.id,
+      type: "part",
+      name: `Suku cadang nomor ${i} dengan nama yang agak panjang`,
+      quantity: "1.5",
+      unit_price: "125000",
+    });
+  const page = await open({ viewport: phone, colorScheme: "dark" }, `#/jobs/${made.service.id}/${paper}`);
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(phone.width);
+  const pdf = (await page.pdf({ format: "A4" })).toString("latin1");
+  expect(pdf.match(/\/Type\s*\/Page(?!s)/g)).toHaveLength(1);
+  await page.emulateMedia({ media: "print" });
+  expect(await page.locator("nav:visible, .crumb:visible, .tools:visible, #foot:visible").count()).toBe(0);
+  await page.close();
+});
+
+test("a week has its jobs by day, its revenue, and the customers to remind", async () => {
+  const now = new Date();
+  const at = now.toISOString();
+  const paid = await make({ status: "done", price: "123456", paid_at: at });
+  const old = await make({ status: "done", scheduled_at: "2031-01-06T03:00:00Z", remind_at: "2031-01-08T03:00:00Z" });
+  const page = await open({ viewport: desktop }, "#/week");
+  expect(await page.locator(".week .now .slot", { hasText: paid.vehicle.plate }).count()).toBe(1);
+  const sums = await page.locator(".sums dd").allTextContents();
+  expect(sums).toHaveLength(4);
+  for (const sum of sums.slice(0, 3)) expect(Number(sum.replace(/\D/g, ""))).toBeGreaterThanOrEqual(123_456);
+
+  await page.goto(`${home}#/week/2031-01-08`);
+  const reminder = page.locator(".reminder", { hasText: old.vehicle.plate });
+  await reminder.waitFor();
+  expect(await page.locator(".week .slot", { hasText: old.vehicle.plate }).count()).toBe(1);
+  await tabTo(page, `remind-${old.service.id}`);
+  await page.keyboard.press("Enter");
+  await expect.poll(() => reminder.count()).toBe(0);
+  await page.keyboard.press("u");
+  await reminder.waitFor();
+  await page.keyboard.press("ArrowRight");
+  await expect.poll(() => page.evaluate("location.hash")).toBe("#/week/2031-01-13");
+  await page.close();
+});
+
+test("a phone's board shows the first column with a job", async () => {
+  const day = "2031-05-06";
+  const made = await make({ status: "done", scheduled_at: `${day}T03:00:00Z` });
+  const page = await open({ viewport: phone }, `#/day/${day}`);
+  await card(page, made.vehicle.plate).waitFor();
+  expect(await page.getAttribute('[data-key="tab-done"]', "aria-pressed")).toBe("true");
+  await page.close();
+});
+
+test("a lost network is reported at once, above the page's heading", async () => {
+  const page = await open({ viewport: phone }, "#/today");
+  await page.context().setOffline(true);
+  await page.locator(".banner", { hasText: "Tidak tersambung" }).waitFor({ timeout: 3000 });
+  const [banner, heading] = await Promise.all([
+    page.locator(".banner").boundingBox(),
+    page.locator("h1").boundingBox(),
+  ]);
+  expect((banner?.y ?? 0) + (banner?.height ?? 0)).toBeLessThanOrEqual(heading?.y ?? 0);
+  await page.context().setOffline(false);
+  await page.locator(".notice", { hasText: "Tersambung kembali" }).waitFor();
+  await page.close();
+});
+
+test("a printed board has its jobs and no buttons", async () => {
+  const made = [await make(), await make({ status: "done" })];
+  const page = await open({ viewport: phone, colorScheme: "dark" }, "#/today");
+  await page.emulateMedia({ media: "print" });
+  for (const { vehicle } of made) await card(page, vehicle.plate).waitFor();
+  expect(await page.locator("nav:visible, .tabs:visible, .tools:visible, .moves:visible, #foot:visible").count()).toBe(
+    0,
+  );
+  expect(await page.evaluate("getComputedStyle(document.querySelector('h1')).color")).toBe("rgb(27, 28, 32)");
   await page.close();
 });
 
@@ -505,6 +732,9 @@ test.each(wholeNight ? views : views.slice(0, 2))(
       found: `#/customers?q=${run.toLowerCase()}`,
       nobody: "#/customers?q=tidak-ada-xyz",
       customer: `#/customers/${made[0]?.customer.id}`,
+      job: `#/jobs/${made[3]?.service.id}`,
+      nota: `#/jobs/${made[3]?.service.id}/nota`,
+      week: "#/week",
       new: "#/new",
     };
     for (const [name, hash] of Object.entries(views)) {

@@ -56,8 +56,8 @@ export class DatabaseUnavailable extends Error {
 const UNAVAILABLE = /^(?:08|53|57P|58|28|3D000)/;
 /** SQLSTATEs of a transient failure of one request: timeout, lock, serialization conflict, deadlock, read-only server. */
 const TRANSIENT = /^(?:57014|55P03|40001|40P01|25006)/;
-/** SQLSTATEs of a violated constraint: the response is 409 or 422, and PostgreSQL has not failed. */
-const CONSTRAINT = /^23/;
+/** SQLSTATEs of a violated constraint or a too large number: the response is 409 or 422, and PostgreSQL has not failed. */
+const CONSTRAINT = /^(?:23|22003)/;
 /** Conflicts with another transaction, after which a retry of the whole transaction is safe. */
 const CONFLICTS = new Set(["40001", "40P01"]);
 

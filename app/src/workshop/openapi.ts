@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DEFAULT_LIMIT, listParameters } from "./lists.ts";
-import { type Resource, resources } from "./resources.ts";
+import { changes, type Listed, type Resource, resources } from "./resources.ts";
+import { revenueParameters } from "./revenue.ts";
 import * as schema from "./schema.ts";
 
 export type Json = Record<string, unknown>;
@@ -14,7 +15,7 @@ export interface Parameter {
 }
 
 /** A list inside another resource: the parent, the child and the child's filter that names the parent. */
-export type Nested = readonly [parent: Resource, child: Resource, filter: string];
+export type Nested = readonly [parent: Resource, child: Listed, filter: string];
 
 export interface Operation {
   readonly summary: string;
@@ -117,7 +118,7 @@ const KEY: Parameter = {
   schema: { type: "string", minLength: 1, maxLength: 200, pattern: "^[ -~]*$" },
 };
 
-function queryParameters(resource: Resource, without?: string): Parameter[] {
+function queryParameters(resource: Listed, without?: string): Parameter[] {
   const more: Record<string, { description?: string | undefined; default?: unknown }> = {
     limit: { description: "Rows per page.", default: DEFAULT_LIMIT },
     sort: {
@@ -126,7 +127,7 @@ function queryParameters(resource: Resource, without?: string): Parameter[] {
     },
     after: { description: "The cursor `next` of the previous page, in the same order." },
     q: {
-      description: `${resource.searchHelp} A text without three letters or digits in a row matches only the beginning of a word; a text without any letter or digit matches no row.`,
+      description: `A row matches that has every word of the text, in any order. ${resource.searchHelp} A word without three letters or digits in a row has to be the beginning of one; a text without any letter or digit matches no row. If no row matches, words of 4 to 15 letters match with one letter wrong, missing, too many, or exchanged with the next.`,
     },
   };
   return Object.entries(listParameters(resource))
@@ -195,7 +196,7 @@ const createdHeaders = {
   "Idempotency-Replayed": header('"true" if this is the stored response of an earlier request.'),
 };
 
-const list = (summary: string, resource: Resource, parent?: Resource, filter?: string): Operation => ({
+const list = (summary: string, resource: Listed, parent?: Resource, filter?: string): Operation => ({
   summary,
   parameters: [...(parent ? [idParameter(parent)] : []), ...queryParameters(resource, filter)],
   responses: {
@@ -208,11 +209,14 @@ const list = (summary: string, resource: Resource, parent?: Resource, filter?: s
   },
 });
 
-const pageOf = (resource: Resource): Json => ({
+const pageOf = (resource: Listed): Json => ({
   type: "object",
   properties: {
     items: { type: "array", items: ref(capital(resource.singular)) },
     next: { type: ["string", "null"], description: "The cursor of the next page; null on the last page." },
+    ...(resource.similar && {
+      similar: { type: "boolean", description: "True if no row has the words of `q`: these are similar ones." },
+    }),
   },
   required: ["items", "next"],
   additionalProperties: false,
@@ -230,8 +234,11 @@ export function openApi(nested: readonly Nested[], release: string) {
         [`${capital(resource.singular)}Page`, pageOf(resource)],
       ]),
     ),
+    Change: plain(schema.Change, "output"),
+    ChangePage: pageOf(changes),
     Intake: plain(schema.Intake, "input"),
     IntakeResult: plain(schema.IntakeResult, "output"),
+    Revenue: plain(schema.Revenue, "output"),
     Problem: plain(Problem, "output"),
   };
   const paths: Record<string, Record<string, Operation>> = {
@@ -253,13 +260,24 @@ export function openApi(nested: readonly Nested[], release: string) {
         },
       },
     },
+    "/revenue": {
+      get: {
+        summary: "Read the revenue of each day, and the sum that is not paid",
+        parameters: Object.entries(revenueParameters).map(([name, type]) => {
+          const { description, ...rest } = plain(type, "output");
+          return { name, in: "query", description: String(description), schema: rest };
+        }),
+        responses: { 200: { description: "The sums.", ...json("Revenue") }, ...problems(400) },
+      },
+    },
   };
   return {
     openapi: "3.1.0",
     info: {
       title: "Halo workshop",
       version: release,
-      description: "Customers, vehicles and services of a car workshop.",
+      description:
+        "Customers, vehicles and services of a car workshop, and the parts and labour of each service. If the workshop has a login, its site answers 401 without one, and any other site 403.",
     },
     servers: [{ url: "/api" }],
     paths,

@@ -9,7 +9,8 @@ import { createIntake, readIntake } from "./intake.ts";
 import { linksOf, readListRequest, readPage } from "./lists.ts";
 import { type Nested, openApi } from "./openapi.ts";
 import { REFERENCE_HEADERS, renderReference } from "./reference.ts";
-import { type Resource, resources, type Values } from "./resources.ts";
+import { changes, type Listed, type Resource, resources, type Values } from "./resources.ts";
+import { readRevenue, readRevenueRequest } from "./revenue.ts";
 import { deleteRow, etag, exists, findRow, insertRow, notFoundProblem, updateRow } from "./rows.ts";
 import { fieldErrors, HttpProblem, invalidFields } from "./validation.ts";
 
@@ -20,11 +21,24 @@ export const nested: readonly Nested[] = [
   [resources.customers, resources.vehicles, "customer_id"],
   [resources.customers, resources.services, "customer_id"],
   [resources.vehicles, resources.services, "vehicle_id"],
+  [resources.services, resources.lines, "service_id"],
+  [resources.customers, changes, "row"],
+  [resources.vehicles, changes, "row"],
+  [resources.services, changes, "row"],
 ];
 
-/** Everything under /api: the workshop's customers, vehicles and services. */
-export function workshopRoutes(database: Database, release: string): Router {
+/**
+ * Everything under /api: the workshop's customers, vehicles, services and their lines.
+ *
+ * @param login whether nobody is answered but a person whose login the balancer has checked: no other site and no other port is a way
+ *   around it
+ */
+export function workshopRoutes(database: Database, release: string, login: boolean): Router {
   const router = Router();
+  router.use((_req, res, next) => {
+    if (!login || res.context.person !== undefined) next();
+    else next(new HttpProblem(403, "The workshop has a login. Fix: open the workshop's own site, and log in there."));
+  });
   const links = Object.fromEntries(Object.keys(resources).map((name) => [name, `/api/${name}`]));
   const route = (path: string, methods: Methods) => {
     const allow = Object.keys(methods).map((method) => method.toUpperCase());
@@ -42,7 +56,7 @@ export function workshopRoutes(database: Database, release: string): Router {
       post: async (req, res) => {
         const input = check(resource.input, await readJson(req));
         await create(database, req, res, true, input, async (db) => {
-          const row = await insertRow(db, resource, input);
+          const row = await insertRow(db, resource, input, res.context.person);
           return { location: `${path(req)}/${row.id}`, etag: etag(row), body: JSON.stringify(row) };
         });
       },
@@ -60,7 +74,7 @@ export function workshopRoutes(database: Database, release: string): Router {
       delete: async (req, res) => {
         const id = idOf(req, resource);
         const versions = ifMatch(req);
-        await database.run((db) => deleteRow(db, resource, id, versions));
+        await database.run((db) => deleteRow(db, resource, id, versions, res.context.person));
         sendEmpty(res, 204);
       },
     });
@@ -73,10 +87,17 @@ export function workshopRoutes(database: Database, release: string): Router {
     post: async (req, res) => {
       const input = readIntake(await readJson(req));
       await create(database, req, res, false, input, async (db) => {
-        const made = await createIntake(db, input);
+        const made = await createIntake(db, input, res.context.person);
         const location = `${path(req).replace(/intake$/, "services")}/${made.service.id}`;
         return { location, body: JSON.stringify(made) };
       });
+    },
+  });
+
+  route("/revenue", {
+    get: async (req, res) => {
+      const request = readRevenueRequest(searchOf(req));
+      sendJson(res, 200, await database.run((db) => readRevenue(db, request)));
     },
   });
 
@@ -98,14 +119,17 @@ export function workshopRoutes(database: Database, release: string): Router {
 
 async function list(
   database: Database,
-  resource: Resource,
+  resource: Listed,
   req: Request,
   res: Response,
   within?: { parent: Resource; filter: string },
 ): Promise<void> {
-  const search = new URLSearchParams(req.originalUrl.split("?").slice(1).join("?"));
   const id = within && idOf(req, within.parent);
-  const request = readListRequest(resource, search, within && { [within.filter]: id });
+  const request = readListRequest(
+    resource,
+    searchOf(req),
+    within && { [within.filter]: resource === changes ? [within.parent.name, id] : id },
+  );
   const page = await database.run(async (db) => {
     const read = await readPage(db, resource, request);
     if (within && id && read.items.length === 0 && !(await exists(db, within.parent, id)))
@@ -142,10 +166,11 @@ async function change(
   const id = idOf(req, resource);
   const versions = ifMatch(req);
   const values = check(schema, await readJson(req));
-  show(res, await database.run((db) => updateRow(db, resource, id, versions, values)));
+  show(res, await database.run((db) => updateRow(db, resource, id, versions, values, res.context.person)));
 }
 
 const show = (res: Response, row: Values) => sendJson(res, 200, row, { ETag: etag(row) });
+const searchOf = (req: Request) => new URLSearchParams(req.originalUrl.split("?").slice(1).join("?"));
 const path = (req: Request) => (req.baseUrl + req.path).replace(/\/$/, "");
 
 function check(schema: z.ZodObject, body: unknown): Values {

@@ -1,13 +1,14 @@
-// Shared by the board and a customer's history: the moves, the edit dialog and the plate of a job.
-import { get, Refused } from "./api.ts";
-import { h } from "./dom.ts";
+// Shared by the views: the moves, the edit dialog, the payment and the plate of a job.
+import { get, getAll, Refused } from "./api.ts";
+import { h, icon } from "./dom.ts";
 import { editDialog } from "./edit.ts";
-import { t } from "./language.ts";
+import type { FieldName } from "./fields.ts";
+import { money, t } from "./language.ts";
 import { toast } from "./notice.ts";
-import type { Job, Status } from "./records.ts";
+import type { Job, Line, Status, Values } from "./records.ts";
 import { saveChanges } from "./save.ts";
 
-type Move = readonly [word: "start" | "drop" | "finish" | "reopen" | "reschedule", icon: string, to: Status];
+export type Move = readonly [word: "start" | "drop" | "finish" | "reopen" | "reschedule", icon: string, to: Status];
 
 /** The moves that one click can make from each status, the most frequent one first. */
 export const MOVES: Record<Status, readonly Move[]> = {
@@ -34,9 +35,11 @@ export const lateness = (job: Job): number =>
  * Resolves with the job as the API has it, or undefined when the person cancelled a conflict. A concurrent change of other
  * fields is no conflict: only the status is sent.
  */
-export async function moveJob(job: Job, status: Status, completedAt?: string | null): Promise<Job | undefined> {
+export const moveJob = (job: Job, status: Status, completedAt?: string | null): Promise<Job | undefined> =>
+  change(job, completedAt ? { status, completed_at: completedAt } : { status });
+
+async function change(job: Job, changes: Values): Promise<Job | undefined> {
   try {
-    const changes = completedAt ? { status, completed_at: completedAt } : { status };
     return await saveChanges("service", job, changes, { oneClick: true });
   } catch (error) {
     const refused = error instanceof Refused ? error : undefined;
@@ -46,7 +49,43 @@ export async function moveJob(job: Job, status: Status, completedAt?: string | n
   }
 }
 
+/** Reads a job and its lines. */
+export const readJob = (id: string | undefined, signal: AbortSignal): Promise<[Job, Line[]]> =>
+  Promise.all([
+    get<Job>(`/services/${id}`, signal),
+    getAll<Line>(`/services/${id}/lines?limit=100`, signal).then(({ items }) => items),
+  ]);
+
 /** Opens the edit dialog of a job. */
-export const editJob = (job: Job) => editDialog("service", job, () => `${job.kind}, ${job.vehicle.plate}`);
+export const editJob = (job: Job, signal: AbortSignal) =>
+  editDialog("service", job, { signal, name: ({ kind, vehicle }) => `${kind}, ${vehicle.plate}` });
+
+/** The price of a job and whether it is paid, as a link to the job's page. */
+export const priceLink = (job: Job) =>
+  h(
+    "a",
+    { class: "price", href: `#/jobs/${job.id}`, "data-key": `job-${job.id}-page` },
+    h("span", { class: "unseen" }, () => `${t("billOf", job.vehicle.plate)} `),
+    () => money(job.price),
+    job.paid_at && h("span", { class: "paid" }, () => t("paid")),
+    icon("right"),
+  );
+
+/** Marks a job as paid now, or as not paid. Resolves as {@link moveJob} does. */
+export function payJob(job: Job, paid: boolean): Promise<Job | undefined> {
+  // To the minute, as the form shows it.
+  const at = new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
+  return change(job, { paid_at: paid ? at : null });
+}
+
+/** A value with its icon; a screen reader reads the field's name instead of the icon. */
+export const entry = (name: FieldName, picture: string, value: HTMLElement) =>
+  h(
+    "div",
+    { class: "entry" },
+    icon(picture),
+    h("span", { class: "unseen" }, () => t(`field.${name}`)),
+    value,
+  );
 
 export const plate = (text: string) => h("span", { class: "plate" }, text);

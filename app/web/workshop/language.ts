@@ -62,10 +62,13 @@ function formatsOf(wanted: Language) {
     whole: rupiah(0),
     exact: rupiah(2),
     plain: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
+    quantity: new Intl.NumberFormat(locale, { maximumFractionDigits: 3, useGrouping: false }),
     time: date({ hour: "2-digit", minute: "2-digit" }),
     fullDay: date({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
     day: date({ day: "numeric", month: "short", year: "numeric" }),
     shortDay: date({ day: "numeric", month: "short" }),
+    weekday: date({ weekday: "short", day: "numeric", month: "numeric" }),
+    month: date({ month: "long" }),
     minute: unit("minute"),
     hour: unit("hour"),
     days: unit("day"),
@@ -75,11 +78,40 @@ function formatsOf(wanted: Language) {
 /** An amount of the API ("150000.00") in the usual notation: Rp 150.000. Exact: the decimal text is not made a number. */
 export const money = (amount: string): string =>
   formats[/\.0*[1-9]/.test(amount) ? "exact" : "whole"].format(amount as `${number}`);
+/** A quantity of the API ("2.500") without its last zeros: 2,5. */
+export const quantity = (amount: string): string => formats.quantity.format(amount as `${number}`);
+/** Converts a quantity as typed ("2,5") for the API; returns any other text unchanged. */
+export const parseQuantity = (typed: string): string => typed.replace(/^(\d*),(\d+)$/, "$1.$2").replace(/^\./, "0.");
 export const plainNumber = (amount: string): string => formats.plain.format(amount as `${number}`);
 
-/** Converts an amount as typed in either language ("150.000", "1,500.50") for the API; returns any other text unchanged. */
+/** The exact sum of amounts, in the API's format. */
+export function sum(amounts: string[]): string {
+  const cents = amounts
+    .reduce((all, amount) => all + BigInt(amount.replace(".", "")), 0n)
+    .toString()
+    .padStart(3, "0");
+  return `${cents.slice(0, -2)}.${cents.slice(-2)}`;
+}
+
+/** The zeros that a word behind an amount stands for. */
+const ZEROS: Record<string, number> = { rb: 3, ribu: 3, k: 3, jt: 6, juta: 6 };
+
+/**
+ * Converts an amount as typed in either language ("150.000", "1,500.50", "350rb", "1,5jt", "350.000,-") for the API; returns any
+ * other text without its spaces and currency.
+ */
 export function parseMoney(typed: string): string {
-  const text = typed.replace(/rp|idr|\s/gi, "");
+  const text = typed.replace(/rp\.?|idr|\s/gi, "").replace(/[.,][-\u2013\u2014]+$/, "");
+  const short = /^(\d+)(?:[.,](\d+))?(rb|ribu|k|jt|juta)$/i.exec(text);
+  if (short) {
+    const [, whole = "", fraction = "", word = ""] = short;
+    const zeros = ZEROS[word.toLowerCase()] ?? 0;
+    if (fraction.length > zeros) return text;
+    // 1.250rb is 1250 thousand: three digits behind a separator are a group of thousands.
+    const digits =
+      zeros === 3 && fraction.length === 3 ? `${whole}${fraction}000` : whole + fraction.padEnd(zeros, "0");
+    return digits.replace(/^0+(?=\d)/, "");
+  }
   const parts = /^(\d[\d.,]*?)(?:[.,](\d{1,2}))?$/.exec(text);
   if (!parts?.[1]) return text;
   const whole = parts[1].replace(/[.,]/g, "");
@@ -90,6 +122,8 @@ export const time = (at: string | Date): string => formats.time.format(new Date(
 export const fullDay = (at: string | Date): string => formats.fullDay.format(new Date(at));
 export const day = (at: string | Date): string => formats.day.format(new Date(at));
 export const shortDay = (at: string | Date): string => formats.shortDay.format(new Date(at));
+export const weekday = (at: Date): string => formats.weekday.format(at);
+export const monthName = (at: Date): string => formats.month.format(at);
 export const dateTime = (at: string | Date): string => `${day(at)}, ${time(at)}`;
 
 /** A duration in its largest unit: 35 menit, 2 jam, 3 hari. */

@@ -5,20 +5,27 @@ import { customer, customers } from "./customers.ts";
 import { modal } from "./dialog.ts";
 import { bindText, h, icon, isTyping } from "./dom.ts";
 import { intake } from "./intake.ts";
+import { jobPage } from "./jobPage.ts";
 import { currentLanguage, type Language, recall, remember, setLanguage, t, textFor } from "./language.ts";
 import { actOnToast, toast } from "./notice.ts";
+import { notaPaper, orderPaper } from "./paper.ts";
 import type { Context, Shown, View } from "./view.ts";
+import { week } from "./week.ts";
 import type { Words } from "./words.ts";
 
 const $ = (id: string) => document.getElementById(id) as HTMLElement;
 const main = $("main");
 
 /** The views by their address; named groups are passed to the view. `name` is the key of the title and of the entry in the menu. */
-const VIEWS: { path: RegExp; name: "today" | "customers" | "newJob"; view: View }[] = [
+const VIEWS: { path: RegExp; name: "today" | "week" | "customers" | "newJob"; view: View }[] = [
   { path: /^\/today$/, name: "today", view: board },
   { path: /^\/day\/(?<date>\d{4}-\d\d-\d\d)$/, name: "today", view: board },
+  { path: /^\/week(?:\/(?<date>\d{4}-\d\d-\d\d))?$/, name: "week", view: week },
   { path: /^\/customers$/, name: "customers", view: customers },
   { path: /^\/customers\/(?<id>\d+)$/, name: "customers", view: customer },
+  { path: /^\/jobs\/(?<id>\d+)$/, name: "today", view: jobPage },
+  { path: /^\/jobs\/(?<id>\d+)\/nota$/, name: "today", view: notaPaper },
+  { path: /^\/jobs\/(?<id>\d+)\/order$/, name: "today", view: orderPaper },
   { path: /^\/new$/, name: "newJob", view: intake },
 ];
 
@@ -114,7 +121,7 @@ for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) 
 }
 setLanguage(currentLanguage());
 
-// The backend and the release of the last response, and a banner while requests are being retried.
+// The person, the backend and the release of the last response, and a banner while requests are being retried.
 let trouble: Trouble | null = null;
 const banner = h("div", { class: "banner", role: "alert" });
 onConnection(
@@ -125,10 +132,11 @@ onConnection(
         h("p", {}, () => t(reason)),
         h("button", { type: "button", class: "pill", onclick: retryNow }, () => t("retryNow")),
       );
-    // Inside an open dialog, since the page behind it cannot be used.
-    const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+    // Inside an open dialog, since the page behind it cannot be used. Above the content, not over it.
+    const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
     if (!reason) banner.remove();
-    else if (banner.parentNode !== place) place.append(banner);
+    else if (!dialog && banner.nextSibling !== main) main.before(banner);
+    else if (dialog && banner.parentNode !== dialog) dialog.prepend(banner);
     if (!reason && trouble && back) toast(() => t("online"));
     trouble = reason;
   },
@@ -137,11 +145,14 @@ onConnection(
     const release = headers.get("X-Release");
     if (backend) bindText($("served"), null, () => t("servedBy", backend));
     if (release) bindText($("release"), null, () => t("release", release));
+    const person = headers.get("X-Person");
+    if (person) bindText($("person"), null, () => t("loggedIn", person));
   },
 );
 
 const KEYS: [key: string, text: `key${string}` & keyof Words][] = [
   ["T", "keyToday"],
+  ["W", "keyWeek"],
   ["/", "keyCustomers"],
   ["N", "keyNew"],
   ["← →", "keyDays"],
@@ -156,6 +167,7 @@ const go = (hash: string) => {
 };
 const ACTIONS: Record<string, () => void> = {
   t: () => go("#/today"),
+  w: () => go("#/week"),
   "/": () => (shown.focus ? shown.focus.select() : go("#/customers")),
   n: () => go("#/new"),
   u: actOnToast,
