@@ -15,7 +15,7 @@ USER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")
 SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "tls", "certificate", "key", "redirect", "hsts", "absent", "login", "paths"]
 TLS = ["local", "acme", "files", "off"]
 ROLES = ["counter", "workshop", "metrics"]
-ANSWERS = ["service", "web", "files"]
+ANSWERS = ["service", "web", "files", "index"]
 
 
 def inventory_problems(groups, hostvars):
@@ -135,7 +135,7 @@ def of_path(path, answer, services, groups, apps, root):
     if not PATH.match(str(path)):
         yield ": a path begins with / and has no space, quotation mark, ; or brace"
     if not isinstance(answer, dict) or len(answer) != 1 or not set(answer) <= set(ANSWERS):
-        yield f" needs one of service, web and files; it has {json.dumps(answer)}"
+        yield f" needs one of service, web, files and index; it has {json.dumps(answer)}"
         return
     ((kind, value),) = answer.items()
     if kind == "service":
@@ -159,6 +159,8 @@ def of_path(path, answer, services, groups, apps, root):
             yield f": there is no folder app/web/{folder}"
     elif kind == "files" and not FILES.match(str(value)):
         yield f": files is an absolute path without a / behind, space, quotation mark, ; or brace; it is {value}"
+    elif kind == "index" and not (value == "all" and str(path).endswith("/")):
+        yield f": index is all, at a path with a / behind; it is {value}"
 
 
 def between_sites(sites):

@@ -72,6 +72,17 @@ const of = (...problems: string[]) => problems.map((problem) => `sites.yml: docs
 test.each<[string, object, string[]]>([
   ["a right one", {}, []],
   ["a service of the cluster", { paths: { "/": { service: "app" }, "/x": { web: "demo/counter" } } }, []],
+  ["an index of the sites", { paths: { "/-/": { index: "all" } } }, []],
+  [
+    "an index at a path without a slash behind",
+    { paths: { "/sites": { index: "all" } } },
+    of(", /sites: index is all, at a path with a / behind; it is all"),
+  ],
+  [
+    "an index of one app",
+    { paths: { "/-/": { index: "demo" } } },
+    of(", /-/: index is all, at a path with a / behind; it is demo"),
+  ],
   ["no domain", { domain: undefined }, ["sites.yml: site 2 needs domain, a host name in small letters; it has none"]],
   [
     "a domain with capitals",
@@ -144,9 +155,9 @@ test.each<[string, object, string[]]>([
   [
     "two answers",
     { paths: { "/": { web: "demo/counter", files: "/srv" } } },
-    of(', / needs one of service, web and files; it has {"web": "demo/counter", "files": "/srv"}'),
+    of(', / needs one of service, web, files and index; it has {"web": "demo/counter", "files": "/srv"}'),
   ],
-  ["no answer", { paths: { "/": null } }, of(", / needs one of service, web and files; it has {}")],
+  ["no answer", { paths: { "/": null } }, of(", / needs one of service, web, files and index; it has {}")],
   [
     "an unknown service",
     { paths: { "/": { service: "shop" } } },
@@ -288,4 +299,42 @@ test("a rollback can go to a release that every backend has, none has marked, an
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+const linked = (domain: string, more: object) => ({ domain, ports: [80], tls: "local", redirect: false, ...more });
+const linkedSites = [
+  linked("a.test", { role: "counter", paths: { "/": { service: "demo" }, "/-/": { index: "all" } } }),
+  linked("metrics.a.test", {
+    role: "metrics",
+    redirect: true,
+    login: { user: "a", password: "b" },
+    paths: { "/": { web: "demo/metrics" }, "/prometheus/": { service: "prometheus" } },
+  }),
+  linked("b.test", {
+    ports: undefined,
+    any_name_ports: [8085],
+    paths: { "/": { service: "shop" }, "/api/": { service: "demo" } },
+  }),
+  linked("c.test", { ports: [8080], paths: { "/": { web: "pages" } } }),
+];
+const linkedPlans = {
+  demo: { runs: true },
+  shop: { runs: true },
+  pages: { runs: false },
+  lonely: { runs: true },
+};
+
+test("the index has each site with its address and its apps, and then the apps without a site", () => {
+  expect(filter("index", "index_entries", linkedSites, linkedPlans, [8443])).toEqual([
+    { title: "Visit counter", url: "http://a.test", domain: "a.test", login: false, apps: ["demo"] },
+    { title: "Metrics", url: "https://metrics.a.test:8443", domain: "metrics.a.test", login: true, apps: [] },
+    { title: "shop, demo", url: "http://b.test:8085", domain: "b.test", login: false, apps: ["shop", "demo"] },
+    { title: "pages", url: "http://c.test:8080", domain: "c.test", login: false, apps: [] },
+    { title: "lonely", url: "", domain: "", login: false, apps: ["lonely"] },
+  ]);
+});
+
+test("the index has one address; without it there is none", () => {
+  expect(filter("index", "index_url", linkedSites, [443])).toBe("http://a.test/-/");
+  expect(filter("index", "index_url", linkedSites.slice(1), [443])).toBe("");
 });

@@ -194,7 +194,7 @@ describe("requests that are sent again to another backend", () => {
 });
 
 describe("nginx's configuration with other settings", () => {
-  const limits = async () => (await rendered()).match(/^ +limit_(req|conn)(_zone)? .*;$/gm);
+  const limits = async () => (await rendered()).match(/^ +limit_(req|conn)(_zone)? .*(requests|connections).*;$/gm);
 
   atNight("0 switches a limit off", async () => {
     const off = await render({ nginx_rate_limit: 0, nginx_connections_per_client: 0, unlimited_addresses: [] });

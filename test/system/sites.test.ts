@@ -5,11 +5,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parse } from "yaml";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
-import { siteOf } from "../../ops/cluster/sites.ts";
+import { sites as allSites, siteOf, urlOf } from "../../ops/cluster/sites.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
 import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { type Answer, answerInTurn, balancerAddress, domain, portFor, request } from "../lib/http.ts";
+import { type Answer, answerInTurn, balancerAddress, counter, domain, portFor, raw, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
@@ -101,6 +101,80 @@ describe("the site that answers by name and port", () => {
   test("nobody for the workshop's backends' own business", async () => {
     for (const path of ["/metrics", "/readyz", "/api/../metrics", "/api/%2e%2e/metrics", "/api/..%2fmetrics"])
       expect([path, (await ask(path)).status]).toEqual([path, 404]);
+  });
+});
+
+describe("the index of the sites", () => {
+  type Count = { metric: { app: string; count: string }; value: [number, string] };
+  const counts = async (query = ""): Promise<Count[]> =>
+    JSON.parse((await request(`/-/state.json${query}`)).body).data.result;
+
+  test("links every site, from nginx itself", async () => {
+    const { status, headers, body } = await request("/-/");
+    expect([status, headers["content-type"], headers["x-served-by"]]).toEqual([
+      200,
+      "text/html; charset=utf-8",
+      undefined,
+    ]);
+    for (const site of allSites()) expect(body).toContain(`<a href="${urlOf(site)}/">`);
+    expect(body).toContain(`data-app="${app.name}"`);
+    expect((await request("/-/index.mjs")).headers["content-type"]).toMatch(/^text\/javascript/);
+  });
+
+  test("has the number of backends of each app that answer, whatever else a client asks Prometheus", async () => {
+    const all = String(backends.length);
+    const complete = async () =>
+      (await counts()).filter(({ metric, value }) => metric.app === app.name && value[1] === all).length;
+    await expect.poll(complete, { timeout: 60_000, interval: 1000 }).toBe(2);
+    const metrics = async (query?: string) => (await counts(query)).map(({ metric }) => metric);
+    expect(await metrics("?query=up")).toEqual(await metrics());
+    expect((await request("/-/state.json", { method: "POST" }, "query=up")).status).toBe(403);
+    expect((await request("/-/state.json", { headers: { "Accept-Encoding": "gzip" } })).status).toBe(200);
+  });
+
+  test("is where /-/ of Halo's other sites leads, without a login", async () => {
+    for (const { domain: name } of allSites().filter(({ role }) => role && role !== "counter")) {
+      const { status, headers } = await request("/-/", { headers: { Host: name } });
+      expect([name, status, headers.location]).toEqual([name, 302, `${urlOf(counter)}/-/`]);
+    }
+  });
+
+  test("every site of Halo's own has an icon", async () => {
+    for (const name of [domain, workshop]) {
+      const { status, headers } = await request("/favicon.ico", { headers: { Host: name } });
+      expect([name, status, headers["content-type"]]).toEqual([name, 200, "image/x-icon"]);
+    }
+  });
+});
+
+describe("an error of nginx itself", () => {
+  const way = (href: string, text: string) => `<a href="${href}">${text}</a>`;
+  const index = `${urlOf(counter)}/-/`;
+
+  test.each<[number, string, string, string, string[]]>([
+    [404, workshop, "/nowhere", "en", [way("/", "Start page"), way(index, "All sites")]],
+    [404, workshop, "/nowhere", "id-ID,id;q=0.9,en;q=0.8", [way("/", "Halaman awal"), way(index, "Semua situs")]],
+    [401, siteOf("metrics")?.domain ?? "", "/", "en", [way("/", "Start page")]],
+  ])("%i of %s is a page for a browser, with a way back (%s, %s)", async (status, name, path, language, ways) => {
+    const page = await request(path, { headers: { Host: name, Accept: "text/html", "Accept-Language": language } });
+    expect([page.status, page.headers["content-type"]]).toEqual([status, "text/html; charset=utf-8"]);
+    expect(page.body).toContain(`<html lang="${language.slice(0, 2)}">`);
+    for (const each of ways) expect(page.body).toContain(each);
+    expect(page.body).toContain(String(page.headers["x-request-id"]));
+  });
+
+  test("421 leads to the index, and no further under the wrong name", async () => {
+    const { status, body } = await ask("/", { Host: "other.example", Accept: "text/html" });
+    expect(status).toBe(421);
+    expect(body).toContain(way(index, "All sites"));
+    expect(body).not.toContain('href="/"');
+  });
+
+  test("413 is a page for a browser, and a problem for a program", async () => {
+    const head = (accept: string) =>
+      `POST / HTTP/1.1\r\nHost: ${domain}\r\nConnection: close\r\nAccept: ${accept}\r\nContent-Length: 104857600\r\n\r\n`;
+    expect(await raw(head("text/html"))).toMatch(/^HTTP\/1\.1 413 [\s\S]*<h1>The file or form is too large\.<\/h1>/);
+    expect(await raw(head("*/*"))).toMatch(/^HTTP\/1\.1 413 [\s\S]*"status":413}/);
   });
 });
 
@@ -311,7 +385,11 @@ describe("another site is a few lines", () => {
     ["a port of another site's", { any_name_ports: [open] }, `${workshop} and ${third.domain} claim it`],
     ["a port of SSH's", { ports: [portOf("ssh")] }, `port ${portOf("ssh")} is the service ssh's`],
     ["a folder of no release", { paths: { "/": { web: "shop" } } }, "web is APP/FOLDER, or APP of a static one"],
-    ["two answers", { paths: { "/": { web: "workshop", files: "/srv" } } }, "needs one of service, web and files"],
+    [
+      "two answers",
+      { paths: { "/": { web: "workshop", files: "/srv" } } },
+      "needs one of service, web, files and index",
+    ],
     ["a word that is none", { port: named }, "unknown key port"],
   ];
   test.each(wholeNight ? wrong : wrong.slice(0, 1))(

@@ -1,3 +1,4 @@
+import { escapeHtml } from "../html.ts";
 import { CONNECTED, DISCONNECTED, INFO, MESSAGE } from "./contract.ts";
 import { hueOf } from "./hue.ts";
 
@@ -8,11 +9,6 @@ export const PAGE_POLICY =
 
 /** How many answers the strip shows; the page's script counts these slots. */
 const SLOTS = 12;
-
-const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-
-/** Any value as text in HTML, in an attribute too. */
-export const escapeHtml = (value: unknown): string => String(value).replace(/[&<>"']/g, (c) => ENTITIES[c] as string);
 
 /**
  * The page of one answer; it is complete without its script.
@@ -43,7 +39,7 @@ export function renderPage(servedBy: string, total: number | null): string {
 <body>
 <main id="page" data-testid="page" data-container="${name}" data-total="${up ? total : ""}">
 <header>
-<p class="brand"><svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><circle cx="16" cy="16" r="10.5"/><circle cx="26" cy="16" r="5"/></svg>Halo</p>
+<a class="brand" href="/-/" title="All sites"><svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><circle cx="16" cy="16" r="10.5"/><circle cx="26" cy="16" r="5"/></svg>Halo</a>
 <h1 lang="id" data-testid="message">${MESSAGE}</h1>
 </header>
 <section id="answer" class="${up ? `hue-${hue}` : "failed"}" aria-labelledby="who">

@@ -170,6 +170,22 @@ describe("an invalid request", () => {
     if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD");
   });
 
+  it.each<[string, string, number]>([
+    ["unknown path", "/nope", 404],
+    ["malformed percent-encoding", "/%E0%A4%A", 400],
+    ["wrong method", "/version", 405],
+  ])("%s is a page with a way back for a browser", async (_name, path, status) => {
+    const accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    const response = await service.get(path, { headers: { accept }, ...(status === 405 && { method: "PUT" }) });
+    const page = await response.text();
+    expect([response.status, response.headers.get("content-type")]).toEqual([status, "text/html; charset=utf-8"]);
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(page).toContain('<a href="/">');
+    expect(page).toContain(String(response.headers.get("x-request-id")));
+    expect(page).not.toMatch(/node_modules|at \w+ \(/);
+    if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD");
+  });
+
   it.each([
     ["a body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", 415],
     ["a chunked body", "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 415],

@@ -49,6 +49,10 @@ try:
     for port in {port for each in ports.values() for port in each if port not in any_name}:
         say(ask("/", "unknown.invalid", port)[0] == 421, f"other names are refused on port {port}", "see nginx/nginx.conf.j2")
     for site in sites:
+        for path in [path for path, answer in site["paths"].items() if "index" in answer and site["domain"] not in os.environ["LOGINS"].split()]:
+            secure = site["redirect"] and site["tls"] != "off"
+            status = ask(path, site["domain"], int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0], secure=secure)[0]
+            say(status == 200, f"{site['domain']}{path} links all sites ({status})", "npm run up (your own servers: site.yml)")
         if "/" not in site["paths"]:
             continue
         if site["domain"] in os.environ["LOGINS"].split():
