@@ -15,7 +15,8 @@ USER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")
 SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "tls", "certificate", "key", "redirect", "hsts", "absent", "login", "paths"]
 TLS = ["local", "acme", "files", "off"]
 ROLES = ["counter", "workshop", "metrics"]
-ANSWERS = ["service", "web", "files", "index"]
+ANSWERS = ["service", "states", "web", "files", "index"]
+STATES = re.compile(r"([^/]+)/[A-Za-z0-9._/-]+\Z")
 
 
 def inventory_problems(groups, hostvars):
@@ -135,9 +136,15 @@ def of_path(path, answer, services, groups, apps, root):
     if not PATH.match(str(path)):
         yield ": a path begins with / and has no space, quotation mark, ; or brace"
     if not isinstance(answer, dict) or len(answer) != 1 or not set(answer) <= set(ANSWERS):
-        yield f" needs one of service, web, files and index; it has {json.dumps(answer)}"
+        yield f" needs one of service, states, web, files and index; it has {json.dumps(answer)}"
         return
     ((kind, value),) = answer.items()
+    if kind == "states":
+        match = STATES.match(str(value))
+        if match is None:
+            yield f": states is NAME/PATH, a service and a path of letters, digits, . _ / and -; it is {value}"
+            return
+        kind, value = "service", match.group(1)
     if kind == "service":
         service = services.get(str(value))
         if service is None:

@@ -7,7 +7,7 @@ import type { Metrics } from "./metrics/metrics.ts";
 import { sendProblem } from "./problem.ts";
 import { attachContext } from "./requestContext.ts";
 import { createRequestLog } from "./requestLog.ts";
-import { visitRoute } from "./visits/route.ts";
+import { stateRoute, visitRoute } from "./visits/route.ts";
 import type { VisitStore } from "./visits/store.ts";
 import type { Database } from "./workshop/database.ts";
 import { workshopRoutes } from "./workshop/routes.ts";
@@ -62,10 +62,11 @@ export function buildApp({
     "/",
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
+  app.get("/visits", stateRoute(store));
   if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release, login));
   app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release, metrics));
   // One route for each path: a route of several paths has no single name in the metrics.
-  for (const path of ["/", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
+  for (const path of ["/", "/visits", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
   app.use(notFound, failed(log));
 
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;

@@ -14,6 +14,8 @@ export interface RequestContext {
   readonly person?: string | undefined;
   /** The path of the router that handles the request; empty without one. */
   mount: string;
+  /** False for a request that open pages repeat: the log would have little else. */
+  logged: boolean;
 }
 
 /** The process that answers: this host's name and the release that it runs. */
@@ -52,5 +54,5 @@ export function attachContext(
   };
   const id = given("x-request-id", ID) ?? randomBytes(16).toString("hex");
   const person = given("x-halo-person", PERSON);
-  res.context = { id, servedBy, release, startedAt: performance.now(), person, mount: "" };
+  res.context = { id, servedBy, release, startedAt: performance.now(), person, mount: "", logged: true };
 }

@@ -26,6 +26,7 @@ export function createRequestLog(log: Logger, perSecond: number): (this: ServerR
   let skipped = 0;
 
   return function logRequest(this: ServerResponse) {
+    if (!this.context.logged) return;
     const now = performance.now();
     const ms = now - this.context.startedAt;
     const status = this.statusCode;

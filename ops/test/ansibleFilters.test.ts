@@ -155,9 +155,9 @@ test.each<[string, object, string[]]>([
   [
     "two answers",
     { paths: { "/": { web: "demo/counter", files: "/srv" } } },
-    of(', / needs one of service, web, files and index; it has {"web": "demo/counter", "files": "/srv"}'),
+    of(', / needs one of service, states, web, files and index; it has {"web": "demo/counter", "files": "/srv"}'),
   ],
-  ["no answer", { paths: { "/": null } }, of(", / needs one of service, web, files and index; it has {}")],
+  ["no answer", { paths: { "/": null } }, of(", / needs one of service, states, web, files and index; it has {}")],
   [
     "an unknown service",
     { paths: { "/": { service: "shop" } } },
@@ -173,6 +173,24 @@ test.each<[string, object, string[]]>([
     { paths: { "/": { service: "redis" } } },
     of(", /: the service redis is closed to the balancers; put balancers into its `from` in firewall_services"),
   ],
+  ["the states of a service", { paths: { "/": { service: "app" }, "/x.json": { states: "app/state" } } }, []],
+  [
+    "the states of an unknown service",
+    { paths: { "/x.json": { states: "shop/state" } } },
+    of(", /x.json: there is no service shop in firewall_services; there are ssh, http, app, redis, lost, prometheus"),
+  ],
+  [
+    "the states of a closed service",
+    { paths: { "/x.json": { states: "redis/state" } } },
+    of(", /x.json: the service redis is closed to the balancers; put balancers into its `from` in firewall_services"),
+  ],
+  ...["app", "app/a b", "app/a;b", "/state", ["app/state"]].map((states): [string, object, string[]] => [
+    `the states ${states}`,
+    { paths: { "/x.json": { states } } },
+    of(
+      `, /x.json: states is NAME/PATH, a service and a path of letters, digits, . _ / and -; it is ${typeof states === "string" ? states : "['app/state']"}`,
+    ),
+  ]),
   ["a folder of no release", { paths: { "/": { web: "demo/shop" } } }, of(", /: there is no folder app/web/shop")],
   ["a folder of an app from elsewhere", { paths: { "/": { web: "film/shop" } } }, []],
   ["a static app", { paths: { "/": { web: "pages" } } }, []],

@@ -33,14 +33,18 @@ export async function buildWeb(project: string, from: string, to: string): Promi
   }
 }
 
-/** Builds scripts and style sheets, each with all its imports, into files of the same name in `to`, and copies the others. */
+/**
+ * Builds scripts and style sheets, each with all its imports, into files of the same name in `to`, and copies the others. Those in
+ * folders below are only imported.
+ */
 async function buildAssets(from: string, to: string, files: string[]): Promise<void> {
-  const built = files.filter((name) => /\.(ts|css)$/.test(name));
-  await bundle(from, built, { outdir: to, outbase: from, entryNames: "[dir]/[name]" });
+  const sources = files.filter((name) => /\.(ts|css)$/.test(name));
+  const built = sources.filter((name) => !name.includes("/"));
+  await bundle(from, built, { outdir: to, entryNames: "[name]" });
   copyFiles(
     from,
     to,
-    files.filter((name) => !built.includes(name)),
+    files.filter((name) => !sources.includes(name)),
   );
 }
 

@@ -343,6 +343,19 @@ describe("another site is a few lines", () => {
     expect(text.match(new RegExp(`^ +listen ${open}\\b.*$`, "gm"))).toHaveLength(1);
   });
 
+  test("states are each host's own answer beside the upstream, but for a drained one", async () => {
+    const [away = "", ...others] = backends;
+    const { code, output } = await render({ sites, backends_drained: [away] });
+    expect(code, output).toBe(0);
+    const text = await rendered();
+    expect(text).toContain(`"${away}":"drained"`);
+    for (const { name, address } of inGroup("backends")) {
+      const own = new RegExp(`location = \\S+/${name} \\{[^}]*internal;[^}]* proxy_pass http://${address}:`);
+      if (others.includes(name)) expect(text).toMatch(own);
+      else expect(text).not.toMatch(own);
+    }
+  });
+
   atNight("site.yml brings it into service, and takes it out without a trace", async () => {
     const play = (vars: object) => ansible("site.yml", "-e", JSON.stringify(vars));
     await on(
@@ -388,7 +401,7 @@ describe("another site is a few lines", () => {
     [
       "two answers",
       { paths: { "/": { web: "workshop", files: "/srv" } } },
-      "needs one of service, web, files and index",
+      "needs one of service, states, web, files and index",
     ],
     ["a word that is none", { port: named }, "unknown key port"],
   ];

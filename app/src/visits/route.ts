@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler, Response } from "express";
-import { commonHeaders, JSON_TYPE } from "../headers.ts";
+import { commonHeaders, JSON_TYPE, sendJson } from "../headers.ts";
 import { wantsPage } from "../html.ts";
 import { hasBody, sendProblem } from "../problem.ts";
 import { CONNECTED, DISCONNECTED, INFO, MESSAGE, RETRY_AFTER_S } from "./contract.ts";
@@ -48,6 +48,20 @@ export function visitRoute(
         respond(req, res, null);
       },
     );
+  };
+}
+
+/**
+ * GET /visits: the state of the counter as this process knows it, without a visit and without a call to Redis. The counter's page
+ * learns from it which backends answer.
+ */
+export function stateRoute(store: VisitStore): RequestHandler {
+  return (_req, res) => {
+    res.context.logged = false;
+    sendJson(res, 200, {
+      last_visit: store.latest,
+      database_status: store.available ? CONNECTED : DISCONNECTED,
+    });
   };
 }
 

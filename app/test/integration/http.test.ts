@@ -152,12 +152,33 @@ describe("the backend's own routes", () => {
   });
 });
 
+describe("GET /visits", () => {
+  it("reports the last visit that this process counted, and counts none", async () => {
+    const fresh = await Service.startConnected(redis);
+    const state = async () => (await fresh.get("/visits")).json();
+    try {
+      expect(await state()).toEqual({ last_visit: null, database_status: "Terhubung" });
+      await service.get("/");
+      await fresh.get("/");
+      const total = await redis.total();
+      expect(await state()).toEqual({ last_visit: total, database_status: "Terhubung" });
+      expect(await redis.total()).toBe(total);
+      const last = (await fresh.get("/version")).headers.get("x-request-id");
+      await until("the line of a later request", () => fresh.log().some(({ id }) => id === last));
+      expect(fresh.log().filter(({ path }) => path === "/visits")).toEqual([]);
+    } finally {
+      await fresh.kill();
+    }
+  });
+});
+
 describe("an invalid request", () => {
   it.each<[string, string, RequestInit, number]>([
     ["unknown path", "/nope", {}, 404],
     ["wrong method", "/", { method: "DELETE" }, 405],
     ["wrong method with a body", "/", { method: "POST", body: "x".repeat(1_000_000) }, 405],
     ["wrong method on a sub-route", "/version", { method: "PUT" }, 405],
+    ["wrong method for the state", "/visits", { method: "POST" }, 405],
     ["malformed percent-encoding", "/%E0%A4%A", {}, 400],
   ])("%s", async (_name, path, init, status) => {
     const response = await service.get(path, init);

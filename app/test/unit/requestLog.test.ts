@@ -13,7 +13,14 @@ function setUp(perSecond: number) {
     const req = { method: "GET", url: "/a?secret=1", ip: "192.0.2.1" };
     const res = new ServerResponse(req as never);
     res.statusCode = status;
-    res.context = { id: "id", servedBy: "web1", release: "test", startedAt: performance.now() - ageMs, mount: "" };
+    res.context = {
+      id: "id",
+      servedBy: "web1",
+      release: "test",
+      startedAt: performance.now() - ageMs,
+      mount: "",
+      logged: true,
+    };
     listener.call(res);
   };
   return { lines, finish };

@@ -1,3 +1,4 @@
+import { recall, remember } from "../shared/setting.ts";
 import { refreshWords } from "./dom.ts";
 import { type Words, words } from "./words.ts";
 
@@ -7,23 +8,6 @@ type Arguments<Key extends keyof Words> = Words[Key] extends (...args: infer Arg
 
 let language: Language = recall("language") === "en" ? "en" : "id";
 let formats = formatsOf(language);
-
-/** A stored setting, or null. The browser can refuse storage: then no setting is kept. */
-export function recall(key: string): string | null {
-  try {
-    return localStorage.getItem(`workshop.${key}`);
-  } catch {
-    return null;
-  }
-}
-
-export function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(`workshop.${key}`, value);
-  } catch {
-    // The page works without storage.
-  }
-}
 
 /** The text for a key in the chosen language, made from its arguments. */
 export function t<Key extends keyof Words>(key: Key, ...args: Arguments<Key>): string {

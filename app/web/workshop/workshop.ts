@@ -1,4 +1,5 @@
 // The frame of the pages: the view for the address, the language, the state of the connection, the keyboard shortcuts.
+import { recall, remember } from "../shared/setting.ts";
 import { isAbort, onConnection, Refused, retryNow, type Trouble } from "./api.ts";
 import { board } from "./board.ts";
 import { customer, customers } from "./customers.ts";
@@ -6,7 +7,7 @@ import { modal } from "./dialog.ts";
 import { bindText, h, icon, isTyping } from "./dom.ts";
 import { intake } from "./intake.ts";
 import { jobPage } from "./jobPage.ts";
-import { currentLanguage, type Language, recall, remember, setLanguage, t, textFor } from "./language.ts";
+import { currentLanguage, type Language, setLanguage, t, textFor } from "./language.ts";
 import { actOnToast, toast } from "./notice.ts";
 import { notaPaper, orderPaper } from "./paper.ts";
 import type { Context, Shown, View } from "./view.ts";

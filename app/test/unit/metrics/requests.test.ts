@@ -9,7 +9,14 @@ function setUp() {
   const request = (method: string, route?: { path: string }, { status = 200, mount = "", left = false } = {}) => {
     const res = new ServerResponse({ method, route } as never);
     res.statusCode = status;
-    res.context = { id: "id", servedBy: "web1", release: "test", startedAt: performance.now() - 100, mount };
+    res.context = {
+      id: "id",
+      servedBy: "web1",
+      release: "test",
+      startedAt: performance.now() - 100,
+      mount,
+      logged: true,
+    };
     Object.defineProperty(res, "writableFinished", { value: !left });
     meter.begin();
     return () => meter.end(res);
