@@ -17,7 +17,7 @@ export interface AppDependencies {
   /** This host's name: `container_id` and X-Served-By. */
   readonly name: string;
   readonly release: string;
-  /** Addresses whose X-Forwarded-For and X-Request-Id are accepted. */
+  /** Addresses whose X-Forwarded-For, X-Request-Id and X-Halo-Person are accepted. */
   readonly trustedProxies: string[];
   readonly requestsLoggedPerSecond: number;
   readonly store: VisitStore;

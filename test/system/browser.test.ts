@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { words } from "../../app/src/visits/words.ts";
@@ -11,11 +10,11 @@ import { app } from "../lib/app.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, counter, domain, inTurn, request, visit } from "../lib/http.ts";
 import { wholeNight } from "../lib/night.ts";
+import { axeFindings, measure, moved } from "../lib/page.ts";
 
 beforeEach(explainByJournals);
 beforeAll(answerInTurn);
 const screenshots = localPath("reports", "screenshots");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const home = `${urlOf(counter)}/`;
 const statesPath = "/assets/backends.json";
 const [first = "", ...others] = backends;
@@ -236,6 +235,7 @@ test("each language has no word of the other one, and a reload keeps the choice"
     expect(await page.locator("html").getAttribute("lang")).toBe(language);
     expect(await page.locator('[data-language][aria-pressed="true"]').textContent()).toBe(language.toUpperCase());
     expect(await page.title()).toContain(title);
+    expect(await page.getAttribute(".brand", "title")).toBe(words[language].allSites);
     for (const states of [
       { [first]: alive, b: "drained" as const },
       { [first]: null, b: alive },
@@ -251,14 +251,17 @@ test("each language has no word of the other one, and a reload keeps the choice"
 
 test("everything works by the keyboard alone", async () => {
   const { page } = await open();
-  const focused = () => page.evaluate<string>("document.activeElement.dataset.language ?? document.activeElement.id");
+  const focused = () =>
+    page.evaluate<string>(
+      "document.activeElement.dataset.language ?? (document.activeElement.id || document.activeElement.className)",
+    );
   const seen: string[] = [];
-  for (let i = 0; i < 4; i++) {
+  for (let i = 0; i < 5; i++) {
     await page.keyboard.press("Tab");
     seen.push(await focused());
     expect(await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")).toBe("solid");
   }
-  expect(seen).toEqual(["id", "en", "refresh", "auto"]);
+  expect(seen).toEqual(["brand", "id", "en", "refresh", "auto"]);
   await page.keyboard.press("Space");
   expect(await page.getAttribute("#auto", "aria-checked")).toBe("true");
   await page.keyboard.press("Space");
@@ -312,14 +315,8 @@ test.each(wholeNight ? views : views.slice(0, 2))(
       network.on("Network.loadingFinished", ({ encodedDataLength }) => {
         bytes += encodedDataLength;
       });
-      await page.addInitScript((chosen) => {
-        localStorage.setItem("workshop.language", chosen);
-        type Shift = PerformanceEntry & { value: number };
-        const counted = Object.assign(window, { shift: 0 });
-        new PerformanceObserver((list) => {
-          for (const each of list.getEntries() as Shift[]) counted.shift += each.value;
-        }).observe({ type: "layout-shift", buffered: true });
-      }, language);
+      await page.addInitScript((chosen) => localStorage.setItem("workshop.language", chosen), language);
+      await measure(page);
       await page.goto(home);
       for (const name of backends) await drawn(page, name, true).waitFor();
       expect(bytes, "bytes of the first page").toBeLessThan(25 * 1024);
@@ -327,7 +324,7 @@ test.each(wholeNight ? views : views.slice(0, 2))(
       await drawn(page, first, !stopped).waitFor();
       await refresh(page);
       const name = `visits-${device}-${width}-${colorScheme}-${language}${stopped ? "-stopped" : ""}`;
-      expect(await page.evaluate<number>("window.shift"), `${name}: layout shift`).toBe(0);
+      expect(await moved(page), `${name}: layout shift`).toEqual([]);
       await page.screenshot({ path: `${screenshots}/${name}.png`, fullPage: true });
       expect(await page.evaluate("document.documentElement.scrollWidth"), name).toBeLessThanOrEqual(width);
       const cut = await page.evaluate(() =>
@@ -343,11 +340,7 @@ test.each(wholeNight ? views : views.slice(0, 2))(
         ].map((each) => each.textContent),
       );
       expect(cut, `${name}: texts that leave their box`).toEqual([]);
-      await page.evaluate(axe);
-      const found = await page.evaluate<string[]>(
-        `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + ": " + nodes[0].html))`,
-      );
-      expect(found, name).toEqual([]);
+      expect(await axeFindings(page), name).toEqual([]);
       await page.close();
     }
   },

@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { siteFor, urlOf } from "../../ops/cluster/sites.ts";
@@ -8,13 +7,13 @@ import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
+import { axeFindings } from "../lib/page.ts";
 
 beforeEach(explainByJournals);
 const workshop = siteFor("/api/");
 const site = workshop.domain;
 const home = `${urlOf(workshop)}/`;
 const screenshots = localPath("reports", "screenshots");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const run = Date.now().toString(36).toUpperCase();
 const phone = { width: 320, height: 690 };
 const desktop = { width: 1280, height: 800 };
@@ -769,10 +768,11 @@ test.each(wholeNight ? views : views.slice(0, 2))(
       expect(wrong).toEqual([]);
       // A form that is opened asks the API nothing yet.
       if (name !== "new") expect(backends).toContain((await page.textContent("#served"))?.split(" ").at(-1));
-      await page.evaluate(axe);
-      const found = await page.evaluate<string[]>(
-        `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + ": " + nodes[0].html))`,
+      const lost = await page.$$eval("use", (all) =>
+        all.map((each) => each.getAttribute("href") ?? "").filter((symbol) => !document.querySelector(symbol)),
       );
+      expect(lost, `${name}: icons without a picture`).toEqual([]);
+      const found = await axeFindings(page);
       expect(
         found.filter((each) => /^(serious|critical)/.test(each)),
         name,

@@ -41,7 +41,7 @@ export function renderPage(servedBy: string, total: number | null): string {
 <body>
 <main id="page" data-testid="page" data-container="${name}" data-total="${up ? total : ""}">
 <header>
-<a class="brand" href="/-/" title="All sites"><svg viewBox="0 0 32 32" width="28" height="28" aria-hidden="true"><circle cx="16" cy="16" r="10.5"/><circle cx="26" cy="16" r="5"/></svg>Halo</a>
+<a class="brand" href="/-/" title="${text.allSites}" data-t-title="allSites"><img src="/assets/icon.svg" alt="" width="28" height="28">Halo</a>
 <div class="languages" role="group" aria-label="${text.language}" data-t-label="language">
 <button type="button" data-language="id" lang="id" aria-label="ID, Bahasa Indonesia" aria-pressed="true">ID</button>
 <button type="button" data-language="en" lang="en" aria-label="EN, English" aria-pressed="false">EN</button>

@@ -4,6 +4,7 @@ import { CONNECTED, DISCONNECTED, INFO, MESSAGE } from "./contract.ts";
 const id = {
   answeredTitle: (backend: string) => `${backend} menjawab · Halo`,
   failedTitle: "Tanpa nomor · Halo",
+  allSites: "Semua situs",
   language: "Bahasa",
   message: MESSAGE,
   info: INFO,
@@ -51,6 +52,7 @@ const plural = (answers: string) => (answers === "1" ? "1 answer" : `${answers} 
 const en: Words = {
   answeredTitle: (backend) => `${backend} answered · Halo`,
   failedTitle: "No number · Halo",
+  allSites: "All sites",
   language: "Language",
   message: "Hello from the backend API!",
   info: "Refresh this page to see container_id change (load balancing)",

@@ -1,8 +1,9 @@
 import { type RawBuilder, sql } from "kysely";
 import { z } from "zod";
 import type { Connection } from "./database.ts";
-import type { Branch, Condition, Listed, Values } from "./resources.ts";
+import type { Listed, Values } from "./resources.ts";
 import { query } from "./schema.ts";
+import type { Branch, Condition } from "./search.ts";
 import { HttpProblem, limitErrors, shortened } from "./validation.ts";
 
 export const DEFAULT_LIMIT = 25;

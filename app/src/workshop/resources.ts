@@ -1,19 +1,14 @@
 import { type RawBuilder, sql } from "kysely";
 import { z } from "zod";
 import * as schema from "./schema.ts";
-import { searchCustomers, searchVehicles, similarCustomers, similarVehicles } from "./search.ts";
-
-export type Condition = RawBuilder<boolean>;
-
-/**
- * One way in which a row can match a search. A list is the UNION of its branches; each branch uses one index.
- * `sortAfterFilter`: collect all matches first, then sort them. Use it when matches are neighbours in the sort order
- * (all customers named "Wayan"): scanning the sort index would read almost the whole table before it fills one page.
- */
-export interface Branch {
-  readonly where: Condition;
-  readonly sortAfterFilter?: boolean;
-}
+import {
+  type Branch,
+  type Condition,
+  searchCustomers,
+  searchVehicles,
+  similarCustomers,
+  similarVehicles,
+} from "./search.ts";
 
 /** Rows that can be listed; `t` is their table in every fragment. */
 export interface Listed {

@@ -1,5 +1,16 @@
 import { type RawBuilder, sql } from "kysely";
-import type { Branch, Condition } from "./resources.ts";
+
+export type Condition = RawBuilder<boolean>;
+
+/**
+ * One way in which a row can match a search. A list is the UNION of its branches; each branch uses one index.
+ * `sortAfterFilter`: collect all matches first, then sort them. Use it when matches are neighbours in the sort order
+ * (all customers named "Wayan"): scanning the sort index would read almost the whole table before it fills one page.
+ */
+export interface Branch {
+  readonly where: Condition;
+  readonly sortAfterFilter?: boolean;
+}
 
 /** A trigram index selects rows by three letters or digits in a row. */
 const SELECTIVE = /[\p{L}\p{N}]{3}/u;

@@ -1,4 +1,7 @@
-/** A stored setting of a page, or null. The browser can refuse storage: then no setting is kept. */
+/**
+ * A stored setting of a page, or null. The browser can refuse storage: then no setting is kept.
+ * The prefix is from the time when the workshop alone had settings.
+ */
 export function recall(key: string): string | null {
   try {
     return localStorage.getItem(`workshop.${key}`);

@@ -21,6 +21,13 @@ def ask(path, host=first, port=ports[first][0], method="GET", secure=False):
     return answer.status, answer.getheader("X-Served-By")
 
 
+def status_of(site, path):
+    """By https where the site's plain ports lead there."""
+    secure = site["redirect"] and site["tls"] != "off"
+    port = int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0]
+    return ask(path, site["domain"], port, secure=secure)[0]
+
+
 def say(right, name, fix):
     print(f"ok|{name}" if right else f"WRONG|{name}|Fix: {fix}")
 
@@ -49,15 +56,14 @@ try:
     for port in {port for each in ports.values() for port in each if port not in any_name}:
         say(ask("/", "unknown.invalid", port)[0] == 421, f"other names are refused on port {port}", "see nginx/nginx.conf.j2")
     for site in sites:
-        for path in [path for path, answer in site["paths"].items() if "index" in answer and site["domain"] not in os.environ["LOGINS"].split()]:
-            secure = site["redirect"] and site["tls"] != "off"
-            status = ask(path, site["domain"], int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0], secure=secure)[0]
+        closed = site["domain"] in os.environ["LOGINS"].split()
+        for path in [path for path, answer in site["paths"].items() if "index" in answer and not closed]:
+            status = status_of(site, path)
             say(status == 200, f"{site['domain']}{path} links all sites ({status})", "npm run up (your own servers: site.yml)")
         if "/" not in site["paths"]:
             continue
-        if site["domain"] in os.environ["LOGINS"].split():
-            secure = site["redirect"] and site["tls"] != "off"
-            status = ask("/", site["domain"], int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0], secure=secure)[0]
+        if closed:
+            status = status_of(site, "/")
             say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue
         # A service of somebody else's may have no page there.

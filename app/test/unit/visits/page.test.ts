@@ -24,7 +24,7 @@ describe("renderPage", () => {
       "Refresh halaman ini untuk melihat container_id berubah (Load Balancing)",
     ])
       expect(html).toContain(text);
-    const keys = [...html.matchAll(/data-t(?:-label)?="(\w+)"/g)].map((match) => String(match[1]));
+    const keys = [...html.matchAll(/data-t(?:-label|-title)?="(\w+)"/g)].map((match) => String(match[1]));
     expect(keys.length).toBeGreaterThan(8);
     for (const key of keys)
       expect([key, words.en]).toEqual([key, expect.objectContaining({ [key]: expect.any(String) })]);

@@ -35,6 +35,8 @@ export function setLanguage(wanted: Language): void {
     label(element, element.dataset.t as PlainKey);
   for (const element of document.querySelectorAll<HTMLElement>("[data-t-label]"))
     element.setAttribute("aria-label", t(element.dataset.tLabel as PlainKey));
+  for (const element of document.querySelectorAll<HTMLElement>("[data-t-title]"))
+    element.title = t(element.dataset.tTitle as PlainKey);
   for (const button of document.querySelectorAll<HTMLElement>("[data-language]"))
     button.setAttribute("aria-pressed", String(button.dataset.language === wanted));
 }
