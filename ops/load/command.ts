@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { openSession, type Session } from "../cluster/session.ts";
-import { siteFor, urlOf } from "../cluster/sites.ts";
+import { siteFor, urlOf, wayTo } from "../cluster/sites.ts";
 import { backends, balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
@@ -54,14 +54,11 @@ export async function load(args: string[]) {
 /** One run from the first snapshot until its rows are gone again. */
 async function runPlan(plan: Plan): Promise<Report> {
   const site = siteFor(plan.path);
-  const {
-    domain,
-    ports: [port],
-  } = site;
+  const { domain } = site;
   const host = findHost(balancer).address;
   // Not the interruption's signal: a run that has begun is undone to its end.
   const session = () => openSession(console.log, AbortSignal.timeout(120_000));
-  const target = { host, port, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  const target = { host, domain, ...wayTo(site), writes: `${rowPrefix}-${Date.now().toString(36)}` };
   console.log(`${plan.scenario}: ${plan.what} (${urlOf(site)}${plan.path})`);
 
   const at = new Date().toISOString();

@@ -332,7 +332,7 @@ test("npm run apps has the release, the ready backends and the memory of each", 
   const table = await must(["npm", "run", "-s", "apps"], env);
   for (const name of running)
     expect(table).toMatch(
-      new RegExp(`^${name} +\\d{8}T\\d{6}Z-\\w+ +2 of 2 +\\d+ of 256 MiB +http://${domainOf(name)}`, "m"),
+      new RegExp(`^${name} +\\d{8}T\\d{6}Z-\\w+ +2 of 2 +\\d+ of 256 MiB +https://${domainOf(name)}`, "m"),
     );
   if (wholeNight) expect(table).toMatch(/^pages +\d{8}T\d{6}Z-\w+ +- +- +http/m);
   console.log(table);

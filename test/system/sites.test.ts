@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parse } from "yaml";
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
-import { siteOf } from "../../ops/cluster/sites.ts";
+import { sites as allSites, siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
@@ -63,14 +63,17 @@ describe("the site that answers by name and port", () => {
     },
   );
 
-  test.each(firewallServices().http?.ports ?? [])("nobody for another name on port %i", async (port) => {
-    for (const name of ["evil.test", `${workshop}.evil.test`, `${balancerAddress}.evil.test`, "localhost.evil.test"])
-      for (const path of ["/", "/api/customers"]) {
-        const answer = await ask(path, { Host: name }, port);
-        expect([name, path, answer.status]).toEqual([name, path, 421]);
-        expect(parts(answer.body)).toEqual([]);
-      }
-  });
+  test.each([...new Set(allSites().flatMap(({ ports }) => ports))])(
+    "nobody for another name on port %i",
+    async (port) => {
+      for (const name of ["evil.test", `${workshop}.evil.test`, `${balancerAddress}.evil.test`, "localhost.evil.test"])
+        for (const path of ["/", "/api/customers"]) {
+          const answer = await ask(path, { Host: name }, port);
+          expect([name, path, answer.status]).toEqual([name, path, 421]);
+          expect(parts(answer.body)).toEqual([]);
+        }
+    },
+  );
 
   test("nobody for the workshop's API under the counter's name", async () => {
     for (const path of [
@@ -255,6 +258,7 @@ describe("another site is a few lines", () => {
   const settings = {
     sites: [...sites, third],
     firewall_services: {
+      ...firewallServices(), // the apps'
       ...joined("firewall_services"),
       tools: { ports: [9000], hosts: ["redis"], from: ["balancers"] },
     },
