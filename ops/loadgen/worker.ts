@@ -82,7 +82,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       exitIfIdle();
     };
     // Requests that have waited together must not all come at once, nor so often that nobody gets through.
-    if (repeat) waitFor(retryDelay(tries, sample.retryAfter) * (0.5 + Math.random()), again);
+    if (repeat) waitFor(retryDelay(tries, sample.retryAfter, waiting.size, rate) * (0.5 + Math.random()), again);
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {
