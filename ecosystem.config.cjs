@@ -35,7 +35,7 @@ const preload = settings.HALO_PRELOAD === "1" ? ["--require", `${__dirname}/prel
 
 const folder = join(release, settings.HALO_PATH || ".");
 
-// PM2 starts a cluster's workers in a folder of its own, where Node would look for the files that these options name. By the link, as
+// PM2 starts a cluster's workers in a folder of its own, where Node would expect the files that these options name. By the link, as
 // the script.
 const inFolder = (option) => {
   const [, name, wanted] = option.match(/^(--(?:require|import|env-file|env-file-if-exists))=(.+)$/) ?? [];

@@ -65,10 +65,10 @@ POSTGRES = {"pool": 8}
 JOB_TIMEOUT = "60m"
 SHARED = "shared"
 # `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next four.
-# Then the role halo_owner and the database halo_loading, nginx's two zones, and Redis' own folder. The others are folders of an older Halo.
+# Then the role halo_owner and the database halo_loading, nginx's three zones, and Redis' own folder. The others are folders of an older Halo.
 RESERVED = [
-    "all", "runtime", "metrics", "backup", "exporters", "nginx", "certbot", "owner", "loading", "requests", "connections", "appendonlydir",
-    "pm2", "compile-cache", "current", "a",
+    "all", "runtime", "metrics", "backup", "exporters", "nginx", "certbot", "owner", "loading", "requests", "connections", "tls",
+    "appendonlydir", "pm2", "compile-cache", "current", "a",
 ]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,20}")

@@ -110,10 +110,10 @@ def is_login(login):
 
 def of_tls(site):
     """The problems of the keys about TLS, to be read behind the site's name."""
-    given = site.get("tls")
+    given = site.get("tls", "local" if str(site.get("domain")).endswith(".test") else "off")
     # YAML reads off as false.
     mode = "off" if given is False else given
-    if "tls" in site and mode not in TLS:
+    if mode not in TLS:
         yield f": tls is one of {', '.join(TLS)}; it is {given}"
     for key in ("redirect", "hsts"):
         if not isinstance(site.get(key, False), bool):

@@ -14,6 +14,8 @@ import { shellScript } from "../../ops/lib/script.ts";
 import type { HandshakeOptions } from "./handshakes.ts";
 
 const connections = 64; // as npm run bench
+/** Handshakes of one thread in a round: each takes a port of this machine for a minute after its end, and 28,000 are free. */
+const mostHandshakes = 2000;
 const kinds = ["http", "https", "https, HTTP/2"] as const;
 type Kind = (typeof kinds)[number];
 /** Requests or handshakes a second, p99 in ms, and nginx's µs of CPU for each. */
@@ -65,12 +67,13 @@ async function handshakes(resume: boolean, seconds: number): Promise<Round> {
     ...tls,
     resume,
     seconds,
+    most: mostHandshakes,
   } satisfies HandshakeOptions;
   const before = await cpuOfNginx();
   const counts = await Promise.all(
     [0, 1].map(
       () =>
-        new Promise<{ made: number; resumed: number }>((resolve, reject) => {
+        new Promise<{ made: number; resumed: number; seconds: number }>((resolve, reject) => {
           const worker = new Worker(new URL("./handshakes.ts", import.meta.url), { workerData });
           worker.on("message", resolve);
           worker.on("error", reject);
@@ -84,7 +87,8 @@ async function handshakes(resume: boolean, seconds: number): Promise<Round> {
       `${resumed} of ${made} handshakes resumed a session`,
       "see ssl_session_cache in nginx/partials/tls.conf.j2",
     );
-  return { rate: made / seconds, p99: Number.NaN, cpu: ((await cpuOfNginx()) - before) / made };
+  const took = Math.max(...counts.map((count) => count.seconds));
+  return { rate: made / took, p99: Number.NaN, cpu: ((await cpuOfNginx()) - before) / made };
 }
 
 const median = (values: number[]): number =>

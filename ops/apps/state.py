@@ -43,15 +43,25 @@ def group(unit):
     return next((folder for folder in folders if os.path.isdir(folder)), "")
 
 
-def memory(unit):
-    """The memory that its processes hold, without the files that the kernel keeps for them; and the most that they may hold."""
+def anonymous(pid):
+    """Bytes of a process that no file has; 0 where it has ended."""
     try:
-        with open(f"{group(unit)}/memory.stat") as file:
-            held = re.search(r"^anon (\d+)$", file.read(), re.MULTILINE)
+        with open(f"/proc/{pid}/status") as file:
+            held = re.search(r"^RssAnon:\s+(\d+) kB$", file.read(), re.MULTILINE)
     except OSError:
         held = None
+    return int(held[1]) * 1024 if held else 0
+
+
+def memory(unit):
+    """The memory that its processes hold, and the most that they may hold. Not memory.stat: a container may have no controller of memory."""
+    try:
+        with open(f"{group(unit)}/cgroup.procs") as file:
+            held = str(sum(map(anonymous, file.read().split())))
+    except OSError:
+        held = "-"
     limit = shown(unit, "MemoryMax")
-    return held[1] if held else "-", limit if limit.isdigit() else "-"
+    return held, limit if limit.isdigit() else "-"
 
 
 def state(address, name, port, path, domain):

@@ -92,13 +92,19 @@ export const sites = (): [Site, ...Site[]] =>
     ),
   );
 
-/** The first port of https. */
-export const tlsPort = (): number =>
-  parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports?.[0] ?? 443;
+/** HTTPS' own port, where sites.yml names none. */
+const usualTls = 443;
+
+/** The ports of https. */
+export const tlsPorts = (): number[] =>
+  parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports ?? [usualTls];
+
+/** The first of them. */
+export const tlsPort = (): number => tlsPorts()[0] ?? usualTls;
 
 /** The address of a site by https, by its own name; undefined where it has no certificate. */
 export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>
-  tls === "off" ? undefined : `https://${domain}${port === 443 ? "" : `:${port}`}`;
+  tls === "off" ? undefined : `https://${domain}${port === usualTls ? "" : `:${port}`}`;
 
 /** How a request reaches a site at a balancer's address, with the site's name as its header Host; with tls by https. */
 export type Way = { port: number; tls?: { servername: string; ca?: string } };

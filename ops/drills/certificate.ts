@@ -7,12 +7,12 @@ import { counterSite } from "../cluster/sites.ts";
 import { balancer } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { localPath, root } from "../lib/paths.ts";
+import { leafFiles } from "../tls/authority.ts";
 import { mayBeReset } from "./balancer.ts";
 import { tail } from "./steps.ts";
 import type { Drill, DrillSession } from "./types.ts";
 
 const place = ["--limit", `${balancer},localhost`];
-const pairOf = (domain: string) => ["crt", "key"].map((kind) => localPath("secrets", "tls", `${domain}.${kind}`));
 
 /** The serial number of the certificate that the balancer serves for a site. */
 const served = async (session: DrillSession, domain: string): Promise<string> =>
@@ -27,14 +27,14 @@ export const certificate: Drill = {
   https: true,
   run: async (session) => {
     const { domain } = counterSite();
-    const [ownCertificate = ""] = pairOf(domain);
+    const own = leafFiles(domain);
     const lost = await mayBeReset(session);
     const failedAt = now();
     const broken: string[] = [];
     const renewals = emulated() ? 1 : 3;
     for (let i = 0; i < renewals; i++) {
       const before = await served(session, domain);
-      for (const file of pairOf(domain)) rmSync(file);
+      for (const file of [own.certificate, own.key]) rmSync(file);
       const { code, output } = await session.ansible("site.yml", ...place);
       if (code !== 0) broken.push(`site.yml ended with exit status ${code}\n${tail(output)}`);
       if ((await served(session, domain)) === before) broken.push("the certificate was not renewed");
@@ -43,12 +43,10 @@ export const certificate: Drill = {
     const before = await served(session, domain);
     const { sites } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
     // The key of another certificate.
-    const other = join(root, ".halo/drill-other.key");
+    const other = localPath("drill-other.key");
     await session.must(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", other]);
     const wrong = sites.map((site: { domain: string }) =>
-      site.domain === domain
-        ? { ...site, tls: "files", redirect: false, certificate: ownCertificate, key: other }
-        : site,
+      site.domain === domain ? { ...site, ...own, tls: "files", redirect: false, key: other } : site,
     );
     const pushed = await session.ansible("site.yml", ...place, "-e", JSON.stringify({ sites: wrong }));
     rmSync(other);

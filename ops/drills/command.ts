@@ -5,7 +5,7 @@ import { refuseIfAnotherRuns } from "../cluster/failsafe.ts";
 import { viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
 import { openSession } from "../cluster/session.ts";
-import { counterApp, siteOfApp } from "../cluster/sites.ts";
+import { counterApp, counterSite, siteOfApp } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
@@ -71,17 +71,23 @@ function refuseUnfit(app: App): void {
     );
 }
 
+/** The thing that a drill needs and this cluster does not have; undefined where it has all. */
+function needs({ providers, https }: Drill): string | undefined {
+  if (providers && !(provider && providers.includes(provider))) return providers.join(" or ");
+  return https && counterSite().tls !== "local" ? "tls: local of the counter's site" : undefined;
+}
+
 /** @param other whether they are about another app than the counter's */
 function choose(names: string[], other: boolean): Drill[] {
   const known = drills.filter(({ anyApp }) => anyApp || !other);
-  const here = known.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
+  const here = known.filter((drill) => !needs(drill));
   if (names.length === 0) return here;
   return names.map((name) => {
     const drill = here.find((each) => each.name === name);
     if (drill) return drill;
     const elsewhere = known.find((each) => each.name === name);
     throw new UserError(
-      elsewhere ? `the drill ${name} needs ${elsewhere.providers?.join(" or ")}` : `there is no drill ${name}`,
+      elsewhere ? `the drill ${name} needs ${needs(elsewhere)}` : `there is no drill ${name}`,
       `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list describes them`,
     );
   });

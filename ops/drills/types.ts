@@ -45,7 +45,7 @@ export type Drill = {
   budget: Budget;
   /** With a second load beside the usual one: a new connection for each request. */
   fresh?: boolean;
-  /** Its requests go by https. */
+  /** Its requests go by https, with a certificate of the local CA. */
   https?: boolean;
   /** With a load of writes beside it, each of which has to be one row in the end. */
   writes?: boolean;

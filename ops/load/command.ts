@@ -58,7 +58,7 @@ async function runPlan(plan: Plan): Promise<Report> {
   const host = findHost(balancer).address;
   // Not the interruption's signal: a run that has begun is undone to its end.
   const session = () => openSession(console.log, AbortSignal.timeout(120_000));
-  const target = { host, ...wayTo(site), domain, ...loginOf(site), writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  const target = { host, domain, ...wayTo(site), ...loginOf(site), writes: `${rowPrefix}-${Date.now().toString(36)}` };
   console.log(`${plan.scenario}: ${plan.what} (${urlOf(site)}${plan.path})`);
 
   const at = new Date().toISOString();

@@ -27,13 +27,19 @@ export type LoadOptions = {
   clients?: { count: number; times: number };
 };
 
+/** The load's retry budget: writes that are sent again, for each new one. */
+const RETRIES_PER_WRITE = 4;
+
 /**
- * Milliseconds until a write is sent again that has been tried so often, before a random half is added or taken off. The cap bounds how
- * often all rows that wait are sent: with one of 4 s, some hundred rows of a long outage were more than emulated hosts, which write about 10 a
- * second, could take, and the hosts did not come back.
+ * Milliseconds until a write is sent again that has been tried so often, before a random half is added or taken off: twice as long each time,
+ * up to 30 s, and never so short that the load exceeds its retry budget. Without the budget, the 250 rows of a long outage were sent 12 times
+ * a second by a load of one write in two seconds. Emulated hosts write no more than that, and did not come back.
+ *
+ * @param waiting the writes that wait to be sent again
+ * @param rate new writes a second
  */
-export const retryDelay = (tries: number, retryAfter: boolean): number =>
-  Math.min((retryAfter ? 1000 : 200) * 2 ** tries, 30_000);
+export const retryDelay = (tries: number, retryAfter: boolean, waiting: number, rate: number): number =>
+  Math.max(Math.min((retryAfter ? 1000 : 200) * 2 ** tries, 30_000), (waiting / (RETRIES_PER_WRITE * rate)) * 1000);
 
 /** Where a load's writes go. */
 export const writesPath = "/api/customers";

@@ -13,6 +13,8 @@ const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again be
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
+/** For every second one of the new connections by https: it resumes the session of an earlier one. */
+const resuming = fresh && options.tls ? new Agent({ keepAlive: false }) : agent;
 const headers = {
   Host: domain,
   Accept: "application/json",
@@ -54,7 +56,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
     host,
     port,
     ...options.tls,
-    agent,
+    agent: sent % 2 === 0 ? agent : resuming,
     path,
     headers,
     method: options.method,
@@ -81,7 +83,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
       exitIfIdle();
     };
     // Requests that have waited together must not all come at once, nor so often that nobody gets through.
-    if (repeat) waitFor(retryDelay(tries, sample.retryAfter) * (0.5 + Math.random()), again);
+    if (repeat) waitFor(retryDelay(tries, sample.retryAfter, waiting.size, rate) * (0.5 + Math.random()), again);
     else again();
   };
   const lost = (error: NodeJS.ErrnoException) => {

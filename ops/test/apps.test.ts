@@ -119,6 +119,22 @@ describe("Python and TypeScript agree", () => {
       { domain: "film.test", ports: [80], paths: ["/"], service: "film", tls: "local", redirect: false },
     ]);
   });
+
+  test("about the TLS of a site", () => {
+    const given = [
+      { domain: "a.test" },
+      { domain: "b.example" },
+      { domain: "c.example", tls: "acme" },
+      { domain: "d.example", tls: "files", redirect: false },
+      { domain: "e.test", login: {} },
+      { domain: "f.test", login: {}, tls: false },
+      { domain: "g.test", redirect: true },
+    ].map((site) => ({ ...site, ports: [80] }));
+    const parts = (all: Site[]) => all.map(({ domain, tls, redirect }) => [domain, tls, redirect]);
+    expect(parts(parseSites(JSON.stringify({ sites: given })))).toEqual(
+      parts(filter<Site[]>("tls", "with_tls", given)),
+    );
+  });
 });
 
 test("a port that the name gives does not depend on other apps", () => {

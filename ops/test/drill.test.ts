@@ -20,6 +20,7 @@ import { table } from "../drills/report.ts";
 import { now } from "../lib/clock.ts";
 import { root } from "../lib/paths.ts";
 import { startLoad } from "../loadgen/load.ts";
+import { retryDelay } from "../loadgen/options.ts";
 import { percentile, type Sample } from "../loadgen/sample.ts";
 
 const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
@@ -427,4 +428,17 @@ test("npm run drill -- nonsense says which drills there are", () => {
   });
   expect(status).toBe(1);
   expect(stderr).toMatch(/there is no drill nonsense\nFix: name some of worker, .*blackhole.*overload/);
+});
+
+test("a write that is not acknowledged is sent again ever more rarely: rows of a long outage cannot keep the hosts from coming back", () => {
+  const delays = Array.from({ length: 10 }, (_, tries) => retryDelay(tries, false, 1, 20));
+  expect(delays.slice(0, 4)).toEqual([200, 400, 800, 1600]);
+  expect(delays.at(-1)).toBe(30_000);
+  expect(retryDelay(0, true, 1, 20)).toBe(1000);
+  // The rows of an outage of fifteen minutes, on emulated hosts and on containers: at most four are sent again for each new one.
+  for (const rate of [0.5, 20]) {
+    const rows = 900 * rate;
+    for (const tries of [0, 5, 20])
+      expect(rows / (retryDelay(tries, true, rows, rate) / 1000)).toBeLessThanOrEqual(4 * rate);
+  }
 });

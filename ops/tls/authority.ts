@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { localPath } from "../lib/paths.ts";
 
@@ -150,16 +150,21 @@ function wornOut({ certificate, key }: Pair, domain: string, ca: X509Certificate
   }
 }
 
+/** Where the certificate of a site and its key are. */
+export const leafFiles = (domain: string): Pair => {
+  const file = (kind: string) => localPath("secrets", "tls", `${domain}.${kind}`);
+  return { certificate: file("crt"), key: file("key") };
+};
+
 /**
  * The certificate of a site, made where it is missing, or where a third of its life is left.
  *
  * @param ca the CA's files
  */
 export function leafOf(domain: string, ca: Pair): Pair & { made: boolean } {
-  const place = localPath("secrets", "tls");
-  const pair = { certificate: join(place, `${domain}.crt`), key: join(place, `${domain}.key`) };
+  const pair = leafFiles(domain);
   if (!wornOut(pair, domain, new X509Certificate(readFileSync(ca.certificate)))) return { ...pair, made: false };
-  mkdirSync(place, { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(pair.key), { recursive: true, mode: 0o700 });
   const extensions = [
     "[leaf]",
     "basicConstraints = critical, CA:FALSE",

@@ -82,6 +82,16 @@ function keychainStore(): Store {
   };
 }
 
+/** The stores of Chromium: since version 146 it begins with the second one, and goes on with the first where that exists. */
+function chromiumStores(): Store[] {
+  const folders = [
+    join(homedir(), ".pki/nssdb"),
+    join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "pki/nssdb"),
+  ];
+  const present = folders.filter((folder) => existsSync(join(folder, "cert9.db")));
+  return (present.length > 0 ? present : folders.slice(0, 1)).map((folder) => nssStore(folder, "Chromium's store"));
+}
+
 /** The folders of Firefox' profiles, of its packages for Linux and of macOS. */
 const firefoxProfiles = (): string[] =>
   [
@@ -103,9 +113,5 @@ export function trustStores(): Store[] {
     { folder: "/etc/pki/ca-trust/source/anchors", update: ["update-ca-trust"] }, // Fedora
     { folder: "/etc/ca-certificates/trust-source/anchors", update: ["trust", "extract-compat"] }, // Arch
   ].find(({ update: [program = ""] }) => installed(program));
-  return [
-    ...(system ? [folderStore(system.folder, system.update)] : []),
-    nssStore(join(homedir(), ".pki/nssdb"), "Chromium's store"),
-    ...firefox,
-  ];
+  return [...(system ? [folderStore(system.folder, system.update)] : []), ...chromiumStores(), ...firefox];
 }

@@ -44,7 +44,8 @@ const handshake = (options: tls.ConnectionOptions): Promise<Handshake> =>
         reused: socket.isSessionReused(),
       };
       // TLS 1.3 sends the session behind the handshake, with the first bytes.
-      socket.write(`HEAD / HTTP/1.1\r\nHost: ${options.servername}\r\nConnection: close\r\n\r\n`);
+      if (alpn === "h2") socket.end();
+      else socket.write(`HEAD / HTTP/1.1\r\nHost: ${options.servername}\r\nConnection: close\r\n\r\n`);
       socket.resume();
       socket.on("close", () => resolve({ ...seen, ...(session && { session }) }));
     });
@@ -122,6 +123,27 @@ describe("each site by https", () => {
       expect([port, answer.status, answer.headers["strict-transport-security"]]).toEqual([port, 200, undefined]);
     }
   });
+});
+
+// Two minutes for each site.
+atNight("testssl.sh has no finding worse than low, besides the accepted ones", { timeout: 30 * 60_000 }, async () => {
+  await must(["ops/install-packages", "testssl.sh"]);
+  const place = mkdtempSync(join(tmpdir(), "halo-testssl-"));
+  const accepted: Record<string, string> = parse(readFileSync(join(root, "test/audit/accepted.yml"), "utf8")).tls;
+  try {
+    for (const { domain: name } of secure) {
+      const file = join(place, `${name}.json`);
+      const judge = ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--ip", balancerAddress];
+      // Its exit status counts findings.
+      const { output } = await sh([...judge, "--jsonfile", file, `https://${name}:${tlsPort()}/`]);
+      const findings: { id: string; severity: string; finding: string }[] = JSON.parse(readFileSync(file, "utf8"));
+      expect(findings.length, output).toBeGreaterThan(50);
+      const bad = findings.filter(({ severity }) => ["MEDIUM", "HIGH", "CRITICAL"].includes(severity));
+      expect([name, bad.filter(({ id }) => !accepted[id.split(" ")[0] ?? ""])]).toEqual([name, []]);
+    }
+  } finally {
+    rmSync(place, { recursive: true });
+  }
 });
 
 describe("npm run trust", () => {

@@ -22,7 +22,6 @@ const cards = metrics.map((metric) =>
   }),
 );
 byId("metrics").replaceChildren(...cards.map(({ element }) => element));
-const grafana = byId("grafana") as HTMLAnchorElement;
 
 let range = fallback;
 let app = "";
@@ -83,7 +82,7 @@ function setVerdict({ text, state }: Verdict | { text: string; state: "asking" }
 }
 
 /** Shows the verdict, the alerts and the list of marks. */
-function render({ alerts, down, targets, marks, curves, grafanaPort }: State): void {
+function render({ alerts, down, targets, marks, curves, grafana }: State): void {
   const firing = alerts
     .filter(({ state }) => state === "firing")
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
@@ -127,8 +126,7 @@ function render({ alerts, down, targets, marks, curves, grafanaPort }: State): v
     "marks",
     ...(marks.length > 0 ? marks.map(entry) : [h("li", {}, h("span", {}, `none in the last ${range.over}`))]),
   );
-  grafana.classList.toggle("absent", grafanaPort === null);
-  grafana.href = `http://${location.hostname}:${grafanaPort}/`;
+  byId("grafana").classList.toggle("absent", !grafana);
 }
 
 const cardLink = ({ id, title }: Metric) => h("a", { href: `#${id}` }, title);

@@ -24,8 +24,8 @@ export type State = {
   down: Target[];
   /** The names of the apps that are measured. */
   apps: string[];
-  /** The port of Grafana on the site's host; null while it does not run. */
-  grafanaPort: number | null;
+  /** Whether Grafana runs. */
+  grafana: boolean;
 };
 
 type Series = { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] };
@@ -95,7 +95,7 @@ export class Recent {
       get<{ result: Series[] }>(
         "query",
         {
-          query: `${combinedQuery(0, app)} or up or grafana:port or label_replace(${moments}, "line", "moment", "", "")`,
+          query: `${combinedQuery(0, app)} or up or grafana:up or label_replace(${moments}, "line", "moment", "", "")`,
         },
         signal,
       ),
@@ -163,7 +163,7 @@ export class Recent {
         .filter(({ value }) => value?.[1] === "0")
         .map(({ metric }) => ({ job: metric.job ?? "", name: metric.instance ?? metric.host ?? "" }))
         .sort((one, other) => `${one.name} ${one.job}`.localeCompare(`${other.name} ${other.job}`)),
-      grafanaPort: number(named("grafana:port")[0]?.value?.[1]),
+      grafana: named("grafana:up").length > 0,
     };
   }
 

@@ -17,7 +17,7 @@ case $1 in
 "profiles": {"default": {"description": "90 days", "validityPeriod": 7776000}, "shortlived": {"description": "6 days", "validityPeriod": 518400}}}}
 END
     systemctl reset-failed halo-pebble 2>/dev/null || true
-    systemd-run -q --unit=halo-pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=20 pebble -config "$place/config.json"
+    systemd-run -q --unit=halo-pebble -E PEBBLE_VA_NOSLEEP=1 -E PEBBLE_WFE_NONCEREJECT=5 pebble -config "$place/config.json"
     cat certificate.pem
     ;;
   away) systemctl kill --signal=STOP halo-pebble ;;

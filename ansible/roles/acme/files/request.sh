@@ -8,13 +8,22 @@ shift 3
 settings=/etc/letsencrypt/renewal
 setting() { sed -n "s/^$1 = //p" "$2" 2>/dev/null; }
 
+# request DOMAIN: a busy CA may refuse the nonce that it has just given, and certbot tries again once only.
+request() {
+  for _ in 1 2 3; do
+    if words=$(timeout "$wait" certbot certonly --force-renewal --no-directory-hooks --cert-name "$1" --domain "$1" 2>&1); then return 0; fi
+    case $words in *nonce*) ;; *) return 1 ;; esac
+  done
+  return 1
+}
+
 changed='' failed=''
 for domain in "$@"; do
   file=$settings/$domain.conf
   if [ "$(setting server "$file")" = "$directory" ] && [ "$(setting preferred_profile "$file")" = "$profile" ]; then
     continue
   fi
-  if words=$(timeout "$wait" certbot certonly --force-renewal --cert-name "$domain" --domain "$domain" 2>&1); then
+  if request "$domain"; then
     echo "new certificate: $domain"
     changed=1
   else

@@ -10,7 +10,18 @@ first = asked["domain"]
 app = (asked["paths"].get("/") or {}).get("service")
 
 
-def ask(path, host=first, port=ports[first][0], method="GET", secure=False):
+def leads(site):
+    """Whether its plain ports lead to https: a certificate of a public CA may be missing yet."""
+    return site["redirect"] and (site["tls"] != "acme" or os.path.exists(f"/etc/letsencrypt/live/{site['domain']}/fullchain.pem"))
+
+
+led = {site["domain"] for site in sites if leads(site)}
+
+
+def ask(path, host=first, port=None, method="GET"):
+    """Status and backend of an answer; without a port by https where the site's plain ports lead there."""
+    secure = port is None and host in led
+    port = port or (int(os.environ["TLS_PORT"]) if secure else ports[host][0])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     if secure:
         # Only the answer counts here: verify.sh judges the certificate.
@@ -19,13 +30,6 @@ def ask(path, host=first, port=ports[first][0], method="GET", secure=False):
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     return answer.status, answer.getheader("X-Served-By")
-
-
-def status_of(site, path):
-    """By https where the site's plain ports lead there."""
-    secure = site["redirect"] and site["tls"] != "off"
-    port = int(os.environ["TLS_PORT"]) if secure else ports[site["domain"]][0]
-    return ask(path, site["domain"], port, secure=secure)[0]
 
 
 def say(right, name, fix):
@@ -58,17 +62,19 @@ try:
     for site in sites:
         closed = site["domain"] in os.environ["LOGINS"].split()
         for path in [path for path, answer in site["paths"].items() if "index" in answer and not closed]:
-            status = status_of(site, path)
+            status = ask(path, site["domain"])[0]
             say(status == 200, f"{site['domain']}{path} links all sites ({status})", "npm run up (your own servers: site.yml)")
         if "/" not in site["paths"]:
             continue
         if closed:
-            status = status_of(site, "/")
+            status = ask("/", site["domain"])[0]
             say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue
         # A service of somebody else's may have no page there.
         last = 499 if "service" in site["paths"]["/"] else 399
         answers = {port: ask("/", site["domain"], port, "HEAD")[0] for port in ports[site["domain"]]}
+        if site["domain"] in led:
+            answers["https"] = ask("/", site["domain"], method="HEAD")[0]
         say(
             all(status <= last and status != 421 for status in answers.values()),
             site["domain"] + " answers (" + ", ".join(f"{port}: {status}" for port, status in answers.items()) + ")",

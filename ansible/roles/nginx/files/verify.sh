@@ -14,7 +14,7 @@ if in_group balancers; then
     begin=$(date -d "$(echo "$certificate" | openssl x509 -noout -startdate 2>/dev/null | cut -d = -f 2)" +%s || echo 0)
     end=$(date -d "$(echo "$certificate" | openssl x509 -noout -enddate 2>/dev/null | cut -d = -f 2)" +%s || echo 0)
     valid() { echo "$certificate" | openssl x509 -noout -checkend $(((end - begin) / 10)) && echo "$certificate" | openssl x509 -noout -checkhost "$site" | grep -q 'does match'; }
-    check "https://$site has a certificate with more than a tenth of its life left" "$AGAIN; for tls: files give a newer one" valid
+    check "https://$site has a certificate with more than a tenth of its life left" "$AGAIN; for tls: files give a newer pair first, for tls: acme see npm run logs -- certbot" valid
   done
   nginx_checks
 fi

@@ -75,6 +75,7 @@ test.each([
   [999, "bytes per second", "999 B/s"],
   [1_500_000, "bytes per second", "1.5 MB/s"],
   [12, "connections", "12 "],
+  [89.7, "days", "89 days"],
   [Number.NaN, "seconds", "– "],
   [null, "ratio", "– "],
 ] as const)("%s %s is %s", (value, unit, text) => expect(formatValue(value, unit).join(" ")).toBe(text));
