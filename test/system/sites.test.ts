@@ -255,6 +255,7 @@ describe("another site is a few lines", () => {
   const settings = {
     sites: [...sites, third],
     firewall_services: {
+      ...firewallServices(), // the apps'
       ...joined("firewall_services"),
       tools: { ports: [9000], hosts: ["redis"], from: ["balancers"] },
     },
