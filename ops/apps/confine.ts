@@ -349,9 +349,10 @@ function killGroup(pid: number | undefined): void {
 const usedKibibytes = (folder: string): number =>
   Number.parseInt(spawnSync("du", ["-skx", folder], { encoding: "utf8" }).stdout, 10) || 0;
 
-/** The last lines of a log, without characters that a terminal obeys. */
+/** The last lines of a log, without npm's help after a problem, and without characters that a terminal obeys. */
 const lastLines = (log: string): string =>
   readFileSync(log, "utf8")
+    .replace(/^npm error Usage:\n(npm error.*\n?)*/m, "")
     .trimEnd()
     .split("\n")
     .slice(-LAST_LINES)

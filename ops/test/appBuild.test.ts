@@ -124,6 +124,16 @@ test("store: packages of the lock are in the release, and a second build with th
   store.commit();
   expect(inArchive(await build("store", { source: store.address }))).not.toContain("node_modules/pg/mark");
   expect(readdirSync(local("installed/store"))).toHaveLength(1);
+  store.put({
+    "package.json": readFileSync(join(store.folder, "package.json"), "utf8").replace(
+      '"express"',
+      '"pino": "10.4.0", $&',
+    ),
+  });
+  store.commit();
+  const problem = await build("store", { source: store.address }).catch(String);
+  expect(problem).toMatch(/npm ci failed.*[\s\S]*Missing: pino/);
+  expect(problem).not.toContain("Usage:");
 });
 
 test("spa: the build has devDependencies and its variables; the release has the folder that is served, and nothing else", async () => {

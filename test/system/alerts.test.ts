@@ -162,6 +162,8 @@ test("every rule works on this cluster, and every metric in it is one that there
     "certificate_life_days",
     "node_pressure_cpu_waiting_seconds_total",
     "service_cpu_throttled_seconds_total",
+    "service_memory_bytes",
+    "service_memory_limit_bytes",
   ];
   const read = new Set(rules.flatMap(({ expr }) => metricsOf(expr)));
   let missing: string[] = [];
