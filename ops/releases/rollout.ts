@@ -56,7 +56,9 @@ function varsOf(values: { message: string; "break-lock": boolean }): Vars {
 }
 
 async function rollOut(name: string, done: string, app: App, vars: Vars): Promise<number> {
-  const status = await withExtraVars({ app: app.name, ...vars }, (extra) => runPlays(playbook(name, ...extra), "rollout"));
+  const status = await withExtraVars({ app: app.name, ...vars }, (extra) =>
+    runPlays(playbook(name, ...extra), "rollout"),
+  );
   const result = status === 0 ? `${app.name}: ${done}` : `${app.name}: not ${done} everywhere, see above;`;
   console.log(`${result} in ${elapsed()}. All releases: npm run releases -- ${app.name}`);
   return status;
