@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // Minutes each, and proved all the same by `npm run test:all`.
-const atNight = ["bench", "load", "topology"].map((name) => `test/system/${name}.test.ts`);
+const atNight = ["bench", "load", "manyApps", "registryApps", "topology"].map((name) => `test/system/${name}.test.ts`);
 const compileCache = "test/lib/compileCache.ts";
 const oneAtATime = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000, hookTimeout: 1_800_000 };
 
@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["app/test/integration/**/*.test.ts"],
+          include: ["app/test/integration/**/*.test.ts", "test/integration/**/*.test.ts"],
           globalSetup: [compileCache, "app/test/integration/support/setup.ts"],
           fileParallelism: false,
           testTimeout: 60_000,

@@ -4,7 +4,9 @@ import { runCommand } from "./lib/cli.ts";
 const usage = {
   backup: `backs up Redis and PostgreSQL, on their host and in .halo/backups
 
-No options.
+Usage: npm run backup [-- APP]
+
+Without a name: the shared stores, then each app's own ones, a file for each.
 
 Example: npm run backup`,
 };

@@ -11,13 +11,13 @@ import { localPath, root } from "./lib/paths.ts";
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
 const kept = ["backups", "reports", "secrets"]; // the parts of .halo/ that a person may still want
-const typed = ["alert_webhook", "alert_slack", "alert_deadman"]; // the secrets that a person has put there
-const reusable = ["runtimes"]; // with the base image: package-lock.json alone decides its content
+const typed = ["alert_webhook", "alert_slack", "alert_deadman", "apps"]; // the secrets that a person has put there
+const reusable = ["runtimes"]; // with the base image: their names decide their content
 
 const usage = {
   destroy: `removes the hosts, the lab and the generated files
 
-Backups, reports and the addresses for alerts (.halo/secrets/alert_*) stay.
+Backups, reports, the addresses for alerts (.halo/secrets/alert_*) and the secrets of apps (.halo/secrets/apps) stay.
 
 Options:
   --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster

@@ -9,6 +9,7 @@ Without a name: all, in about fifteen minutes. Exit status 0 if every budget hel
 Options:
   --list     name the drills, and do nothing
   --rate N   requests a second, 5 to 2000 (default 200)
+  --app APP  another app than the counter's: GETs of its health path, and a POST to ten of them
 
 Example: npm run drill -- worker --rate 100`,
 };

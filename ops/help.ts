@@ -14,6 +14,7 @@ Example: npm run help`,
 
 const groups = {
   Run: ["up", "down", "destroy", "hosts", "exec", "ssh", "doctor"],
+  Apps: ["apps", "add", "remove", "env", "task"],
   Release: ["deploy", "rollback", "releases", "drain", "undrain"],
   Inspect: ["verify", "diagnose", "logs", "backup", "restore"],
   Test: [

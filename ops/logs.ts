@@ -6,6 +6,8 @@ const usage = {
 
 Usage: npm run logs [-- HOST|SERVICE]
 
+An app is a service by its name.
+
 Options:
   -f, --follow    go on with new lines until Ctrl-C
   --since TIME    90s, 10m, 2h or 3d (default 10m)

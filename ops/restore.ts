@@ -6,6 +6,8 @@ const usage = {
 
 Usage: npm run restore -- FILE
 
+A backup of an app's own stores replaces the data of that app.
+
 Options:
   --yes   do not ask
 

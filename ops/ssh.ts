@@ -7,7 +7,7 @@ const usage = {
 
 Usage: npm run ssh -- HOST [COMMAND ...]
 
-Example: npm run ssh -- backend1 sudo systemctl status halo`,
+Example: npm run ssh -- backend1 sudo systemctl status halo@demo`,
 };
 
 // A person's command gets a terminal, as with vagrant ssh; a pipe gets its bytes untouched.

@@ -1,6 +1,7 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { apps } from "./cluster/apps.ts";
 import { browserInLab, playbook, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
 import { rememberLab } from "./cluster/labMarker.ts";
@@ -45,10 +46,18 @@ await runCommand(async (args) => {
 
 /** Builds the archives that site.yml would build, while this machine waits for the hosts. A failure here is reported there. */
 async function build(): Promise<void> {
-  const archive = (what: string) => capture([join(root, "ops/run"), "build", what]).catch(() => {});
+  const archive = (...what: string[]) => capture([join(root, "ops/run"), "build", ...what]).catch(() => {});
+  // One after the other: each is many processes, and two apps of one repository share a mirror of it.
+  const releases = async () => {
+    for (const { name } of apps())
+      if (globSync(localPath("releases", name, "*.tar.gz")).length === 0) await archive("release", "--app", name);
+  };
   await Promise.all([
     archive("runtime"),
-    globSync(localPath("releases", "*.tar.gz")).length === 0 && archive("release"),
+    ...[...new Set(apps().flatMap(({ entry: { node } }) => node ?? []))].map((node) =>
+      archive("runtime", "--node", node),
+    ),
+    releases(),
   ]);
 }
 

@@ -2,17 +2,15 @@
 
 import os.path
 
-RELEASES = "/opt/halo/releases/"
 
-
-def rollback_candidates(backends, balancers, folder):
-    """The ids of releases that every backend has and none has marked as failed. backends and balancers are lists of host facts.
-    A balancer without a release gets its web files from the controller's folder, so the file has to be in it."""
+def rollback_candidates(backends, balancers, releases, folder):
+    """The ids of an app's releases, in that folder of the hosts, that every backend has and none has marked as failed. backends and balancers
+    are lists of host facts. A balancer without a release gets its web files from the controller's folder, so the file has to be in it."""
 
     def every(hosts, path):
         return all(path in host for host in hosts)
 
-    paths = [path for path in backends[0] if path.startswith(RELEASES) and not path.endswith(".failed") and every(backends, path)]
+    paths = [path for path in backends[0] if path.startswith(releases + "/") and not path.endswith(".failed") and every(backends, path)]
     return [
         os.path.basename(path)
         for path in paths

@@ -9,6 +9,7 @@ HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9](
 ADDRESS = re.compile(r"[0-9]{1,3}([.][0-9]{1,3}){3}$")
 PATH = re.compile(r"/[^ ;{}\"']*$")
 FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
+WEB = re.compile(r"([a-z0-9-]+)(?:/([A-Za-z0-9][A-Za-z0-9._-]*))?\Z")
 USER = re.compile(r"[A-Za-z0-9._-]+$")
 SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "absent", "login", "paths"]
 ROLES = ["counter", "workshop", "metrics"]
@@ -35,17 +36,17 @@ def inventory_problems(groups, hostvars):
     return found
 
 
-def site_problems(sites, services, groups, root):
-    """sites and services as in group_vars; root is the project's folder, which has app/web."""
+def site_problems(sites, services, groups, apps, root):
+    """sites and services as in group_vars, apps as in app_plans; root is the project's folder, which has app/web."""
     if not sites:
-        return ["sites.yml: there is no site"]
+        return [] if any(app["domains"] for app in apps.values()) else ["sites.yml: there is no site"]
     if not isinstance(sites, list):
         return ["sites.yml: sites has to be a list"]
     found = [f"sites.yml: {problem}" for number, site in enumerate(sites, 1) for problem in of_shape(number, site)]
     if found:
         return found
     for number, site in enumerate(sites, 1):
-        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, root)]
+        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, apps, root)]
     return found + [f"sites.yml: {problem}" for problem in between_sites(sites)]
 
 
@@ -63,7 +64,7 @@ def ports_of(site):
     return [*(site.get("ports") or []), *(site.get("any_name_ports") or [])]
 
 
-def of_site(site, services, groups, root):
+def of_site(site, services, groups, apps, root):
     """The problems of one site, to be read behind its name."""
     domain, login, ports = site.get("domain") or "", site.get("login"), ports_of(site)
     if not HOST_NAME.match(str(domain)):
@@ -94,12 +95,12 @@ def of_site(site, services, groups, root):
         yield " needs paths"
         return
     for path, answer in paths.items():
-        yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, root))
+        yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, apps, root))
     if site.get("role") != "metrics" and {"service": "prometheus"} in paths.values():
         yield " leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"
 
 
-def of_path(path, answer, services, groups, root):
+def of_path(path, answer, services, groups, apps, root):
     """The problems of one path of a site, to be read behind its name."""
     if not PATH.match(str(path)):
         yield ": a path begins with / and has no space, quotation mark, ; or brace"
@@ -117,8 +118,15 @@ def of_path(path, answer, services, groups, root):
             yield f": the service {value} is on the group {', '.join(missing)}, which the inventory does not have"
         elif not {"balancers", "all", "any"} & set(service["from"]):
             yield f": the service {value} is closed to the balancers; put balancers into its `from` in firewall_services"
-    elif kind == "web" and not os.path.isdir(os.path.join(root, "app/web", str(value))):
-        yield f": there is no folder app/web/{value}"
+    elif kind == "web":
+        match = WEB.match(str(value))
+        app, folder = match.groups() if match else (None, None)
+        if app not in apps:
+            yield f": web is APP/FOLDER, or APP of a static one, where APP is one of {', '.join(apps) or '(apps.yml has none)'}; it is {value}"
+        elif (folder is None) != (apps[app]["static"] is not None):
+            yield f": web is {app if folder else app + '/FOLDER'}, because that app is {'' if folder else 'not '}static; it is {value}"
+        elif folder and apps[app]["source"] == "." and not os.path.isdir(os.path.join(root, "app/web", folder)):
+            yield f": there is no folder app/web/{folder}"
     elif kind == "files" and not FILES.match(str(value)):
         yield f": files is an absolute path without a / behind, space, quotation mark, ; or brace; it is {value}"
 

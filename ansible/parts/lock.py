@@ -12,6 +12,7 @@ here = "/var/lib/halo-cluster"  # root's alone: /var/lib/halo is the service's w
 before = "/var/lib/halo"  # where they were in earlier versions
 lock, log = f"{here}/deploy.lock", f"{here}/deploys.log"
 fields = ("what", "release", "by", "message", "since", "process")
+later = ("app",)  # an earlier version's lock has none of these
 wait_seconds = 60  # the lock is held for milliseconds
 
 
@@ -73,7 +74,7 @@ def owner(data):
     whole = isinstance(found, dict) and all(isinstance(found.get(name), str) for name in fields)
     if not whole:
         found = {**dict.fromkeys(fields, "unknown"), "process": "", "message": ascii(data[:200].decode(errors="replace"))}
-    return {"lock": {name: found[name] for name in fields}, "damaged": not whole, "mark": mark(data)}
+    return {"lock": {name: str(found.get(name, "")) for name in fields + later}, "damaged": not whole, "mark": mark(data)}
 
 
 def note(line):

@@ -2,9 +2,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/services.ts";
 import { openSession } from "../../ops/cluster/session.ts";
-import { counterSite, urlOf } from "../../ops/cluster/sites.ts";
+import { counterApp, counterSite, urlOf } from "../../ops/cluster/sites.ts";
 import { backends, balancer } from "../../ops/cluster/topology.ts";
 import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed } from "../../ops/lib/exec.ts";
@@ -12,7 +11,8 @@ import { localPath } from "../../ops/lib/paths.ts";
 import { shellScript, textOf } from "../../ops/lib/script.ts";
 import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
 
-const barePort = 3001; // a candidate's port; none is started meanwhile
+const app = counterApp();
+const barePort = app.port + 1; // a candidate's; none is started meanwhile
 const connections = 64; // enough to keep two cores busy; the measurements in docs/decisions used the same number
 const warmUp = 15; // s; a JIT that has just begun serves a third less
 type Side = "halo" | "bare";
@@ -21,7 +21,7 @@ type Round = { rate: number; p50: number; p99: number; cpu: Record<string, numbe
 const all = hosts();
 const counter = counterSite();
 const url = `${urlOf(counter, findHost(balancer).address)}/`;
-const servicePort = portOf("app");
+const servicePort = app.port;
 
 const interrupted = new AbortController();
 // Not the interruption's signal: a run that has begun is undone to its end.
@@ -43,7 +43,7 @@ const side = (action: Side | "start" | "undo", ...args: (string | number)[]) =>
  */
 async function startBare(seconds: number): Promise<void> {
   const program = textOf(new URL("bare.ts", import.meta.url));
-  await onEach((name) => side("start", seconds + 120, findHost(name).address, barePort, program));
+  await onEach((name) => side("start", seconds + 120, findHost(name).address, barePort, program, app.user));
 }
 
 async function stopBare(): Promise<void> {
@@ -99,7 +99,7 @@ function milliseconds(text: string): number {
 /** Microseconds of CPU that each unit has used, over all hosts. */
 async function cpu(): Promise<Record<string, number>> {
   const used: Record<string, number> = {};
-  const script = textOf(new URL("cpu.sh", import.meta.url));
+  const script = shellScript(new URL("cpu.sh", import.meta.url), app.unit);
   const texts = await Promise.all(all.map(({ name }) => on(name, script)));
   for (const line of texts.join("\n").split("\n")) {
     const [unit = "", microseconds] = line.split(" ");
@@ -112,7 +112,7 @@ async function cpu(): Promise<Record<string, number>> {
 async function memory(): Promise<number> {
   const text = await on(
     backends[0] ?? "",
-    "cat $(pgrep -u halo | sed 's#.*#/proc/&/smaps_rollup#') | awk '/^Pss:/ { sum += $2 } END { print sum / 1024 }'",
+    `cat $(pgrep -u ${app.user} | sed 's#.*#/proc/&/smaps_rollup#') | awk '/^Pss:/ { sum += $2 } END { print sum / 1024 }'`,
   );
   return Number(text);
 }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Has this backend's service port answered by the bare server or by Halo. Actions and their arguments:
-#   start SECONDS ADDRESS PORT PROGRAM   starts the bare server beside the service; after these seconds the host undoes everything
+#   start SECONDS ADDRESS PORT PROGRAM USER
+#                                        starts the bare server beside the service; after these seconds the host undoes everything
 #   bare SERVICE_PORT PORT               the bare server answers; the seconds begin again
 #   halo                                 Halo answers; the seconds begin again
 #   undo                                 the service answers by itself again; harms nothing where it does
@@ -23,7 +24,7 @@ case $1 in
     undo
     systemd-run -q --collect --unit=halo-bench --on-active="$2" bash -c "$(declare -f undo); undo"
     printf '%s' "$5" >$program
-    systemd-run -q --collect --unit=halo-bare --uid=halo /opt/halo/runtime/current/bin/node $program "$3" "$4"
+    systemd-run -q --collect --unit=halo-bare --uid="$6" /opt/halo/runtime/current/bin/node $program "$3" "$4"
     nft insert rule inet halo input tcp dport "$4" accept
     ;;
   bare)

@@ -10,9 +10,10 @@ export type Store = keyof typeof files;
 
 /**
  * Reads a backup file and proves it whole: a tar with a file for each store, as SHA256SUMS beside them says.
- * Gives when its data were current, its size in bytes and its stores; throws a UserError that names its problem.
+ * Gives when its data were current, its size in bytes, its stores, and the app whose own stores they are ("" for the shared ones); throws a
+ * UserError that names its problem.
  */
-export function readBackup(file: string): { taken: Date; size: number; stores: Store[] } {
+export function readBackup(file: string): { taken: Date; size: number; app: string; stores: Store[] } {
   const wrong = (what: string) => new UserError(`${file} ${what}`, "take another backup; nothing has been changed");
   let bytes: Buffer;
   try {
@@ -54,7 +55,8 @@ export function readBackup(file: string): { taken: Date; size: number; stores: S
   });
   const [first] = stores;
   if (!first) throw wrong(`is no backup of Halo's: it has neither ${Object.values(files).join(" nor ")}`);
-  return { taken: new Date((members.get(files[first])?.time ?? 0) * 1000), size: bytes.length, stores };
+  const taken = new Date((members.get(files[first])?.time ?? 0) * 1000);
+  return { taken, size: bytes.length, app: members.get("APP")?.content.toString().trim() ?? "", stores };
 }
 
 /** The hosts that have some of these stores, each with the ones that it has; without an argument, of all stores. */
@@ -68,3 +70,10 @@ export function storeHosts(stores = Object.keys(files) as Store[]): { host: Host
 
 /** The command that runs one as root on a host. */
 export const onHost = (host: Host, ...argv: string[]): string[] => remote(host, "sudo", ...argv);
+
+/** The command of halo-backup for an app's own stores, or with "" for the shared ones. */
+export const haloBackup = (app: string, ...argv: string[]): string[] => [
+  "halo-backup",
+  ...(app ? ["--app", app] : []),
+  ...argv,
+];

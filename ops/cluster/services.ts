@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
+import { apps } from "./apps.ts";
 import { sites } from "./sites.ts";
 
 /** A TCP service: its ports, the groups of hosts that run it, the groups that may connect. */
@@ -13,7 +14,7 @@ export type Logs = { hosts: string[]; units: string[]; files?: string[] };
 
 const pattern = "ansible/roles/*/meta/service.yml";
 
-/** A dictionary that the roles make together, joined as ansible/vars_plugins/services.py does it. */
+/** A dictionary that the roles make together, joined as ansible/vars_plugins/services.py does it; the apps' part is not in it. */
 export const joined = <Entry>(variable: string): Record<string, Entry> =>
   Object.assign(
     {},
@@ -38,15 +39,38 @@ export function withPorts(given: Record<string, Given>, computed: Record<string,
   return Object.fromEntries(all);
 }
 
-/** The TCP services by their names: http with every port of the sites, metrics with the port of a host's first worker. */
+/** The TCP services by their names, the apps among them: http with every port of the sites, metrics with the ports of all workers. */
 export function firewallServices(): Record<string, Service> {
-  const computed: Record<string, number[]> = { http: [...new Set(sites().flatMap(({ ports }) => ports))] };
-  for (const [name, port] of Object.entries(joined<number>("first_ports"))) computed[name] = [port];
-  return withPorts(joined("firewall_services"), computed);
+  const computed = { http: [...new Set(sites().flatMap(({ ports }) => ports))] };
+  const running = apps().filter(({ runs }) => runs);
+  const ofApps = running.map(({ name, port }): [string, Service] => [
+    name,
+    { ports: [port], hosts: ["backends"], from: ["balancers"] },
+  ]);
+  const metrics: Service = {
+    ports: running.flatMap(({ metricsPorts }) => metricsPorts),
+    hosts: ["backends"],
+    from: ["monitoring"],
+  };
+  return {
+    ...withPorts(joined("firewall_services"), computed),
+    ...Object.fromEntries(ofApps),
+    ...(metrics.ports.length > 0 && { metrics }),
+  };
 }
 
-/** The logs by their services' names. */
-export const serviceLogs = (): Record<string, Logs> => joined("service_logs");
+/** The logs by their services' names, the apps among them. */
+export const serviceLogs = (): Record<string, Logs> => ({
+  ...joined<Logs>("service_logs"),
+  ...Object.fromEntries(
+    apps()
+      .filter(({ runs }) => runs)
+      .map(({ name, unit, candidateUnit, cronUnits }) => [
+        name,
+        { hosts: ["backends"], units: [unit, candidateUnit, cronUnits] },
+      ]),
+  ),
+});
 
 /** The first port of a service, by its name in firewall_services; throws a UserError without such a service. */
 export function portOf(service: string, services = firewallServices()): number {

@@ -103,7 +103,7 @@ export const boards: Board[] = [
   {
     uid: "halo-backends",
     title: "Halo: backends",
-    about: "The service on each backend, by PM2 worker",
+    about: "Each app on each backend, by PM2 worker",
     of: "service",
     rows: {
       Requests: [
@@ -111,25 +111,45 @@ export const boards: Board[] = [
           title: "Requests by route",
           unit: "reqps",
           ask: {
-            'sum by (route) (rate(http_requests_total{host=~"$host"}[$__rate_interval]))': "{{route}}",
+            'sum by (route) (rate(http_requests_total{host=~"$host",app=~"$app"}[$__rate_interval]))': "{{route}}",
           },
         },
         {
           title: "Requests by status",
           unit: "reqps",
-          ask: { 'sum by (status) (rate(http_requests_total{host=~"$host"}[$__rate_interval]))': "{{status}}" },
+          ask: {
+            'sum by (status) (rate(http_requests_total{host=~"$host",app=~"$app"}[$__rate_interval]))': "{{status}}",
+          },
         },
         {
           title: "Duration by route, p95",
           unit: "s",
-          ask: { [p95("http_request_duration_seconds", "route", 'host=~"$host"')]: "{{route}}" },
+          ask: { [p95("http_request_duration_seconds", "route", 'host=~"$host",app=~"$app"')]: "{{route}}" },
           bad: limits.p95,
           log: true,
         },
         {
           title: "Under way",
           unit: "short",
-          ask: { 'sum by (host) (http_requests_in_flight{host=~"$host"})': perHost },
+          ask: { 'sum by (host) (http_requests_in_flight{host=~"$host",app=~"$app"})': perHost },
+        },
+        {
+          title: "Requests by app",
+          unit: "reqps",
+          ask: { 'app:requests:rate1m{app=~"$app"}': "{{app}}" },
+        },
+        {
+          title: "Errors by app",
+          unit: "percentunit",
+          ask: { 'app:errors:ratio1m{app=~"$app"}': "{{app}}" },
+          bad: limits.errors,
+        },
+        {
+          title: "Duration by app, p95",
+          unit: "s",
+          ask: { 'app:latency_seconds:p95_1m{app=~"$app"}': "{{app}}" },
+          bad: limits.p95,
+          log: true,
         },
         {
           title: "Share of the requests",
@@ -148,21 +168,34 @@ export const boards: Board[] = [
         {
           title: "CPU",
           unit: "percentunit",
-          ask: { 'rate(process_cpu_seconds_total{job="service",host=~"$host"}[$__rate_interval])': "{{instance}}" },
+          ask: {
+            'rate(process_cpu_seconds_total{job="service",host=~"$host",app=~"$app"}[$__rate_interval])':
+              "{{instance}}",
+          },
           bad: limits.cpu,
         },
         {
           title: "Memory",
           unit: "bytes",
           ask: {
-            'process_resident_memory_bytes{job="service",host=~"$host"}': "{{instance}} resident",
-            'nodejs_heap_size_used_bytes{host=~"$host"}': "{{instance}} heap",
+            'process_resident_memory_bytes{job="service",host=~"$host",app=~"$app"}': "{{instance}} resident",
+            'nodejs_heap_size_used_bytes{host=~"$host",app=~"$app"}': "{{instance}} heap",
           },
+        },
+        {
+          title: "Memory by app, of its limit",
+          unit: "percentunit",
+          ask: {
+            'max by (app, host) (service_memory_bytes{host=~"$host",app=~"$app"} / service_memory_limit_bytes)':
+              "{{app}} {{host}}",
+          },
+          bad: [0.9],
+          max: 1,
         },
         {
           title: "Event loop lag, p99",
           unit: "s",
-          ask: { 'nodejs_eventloop_lag_p99_seconds{host=~"$host"}': "{{instance}}" },
+          ask: { 'nodejs_eventloop_lag_p99_seconds{host=~"$host",app=~"$app"}': "{{instance}}" },
           log: true,
         },
         {
@@ -170,7 +203,8 @@ export const boards: Board[] = [
           unit: "percentunit",
           about: "Share of the time",
           ask: {
-            'sum by (instance) (rate(nodejs_gc_duration_seconds_sum{host=~"$host"}[$__rate_interval]))': "{{instance}}",
+            'sum by (instance) (rate(nodejs_gc_duration_seconds_sum{host=~"$host",app=~"$app"}[$__rate_interval]))':
+              "{{instance}}",
           },
         },
         {
@@ -178,7 +212,7 @@ export const boards: Board[] = [
           unit: "percentunit",
           about: "Share of the time in which the cgroup had used up its quota",
           ask: {
-            'max by (instance) (rate(service_cpu_throttled_seconds_total{host=~"$host"}[$__rate_interval])) or 0 * max by (instance) (up{job="service",host=~"$host"})':
+            'max by (instance) (rate(service_cpu_throttled_seconds_total{host=~"$host",app=~"$app"}[$__rate_interval])) or 0 * max by (instance) (up{job="service",host=~"$host",app=~"$app"})':
               "{{instance}}",
           },
         },
@@ -186,7 +220,7 @@ export const boards: Board[] = [
           title: "Age of the workers",
           unit: "s",
           about: "A drop is a restart",
-          ask: { 'time() - process_start_time_seconds{job="service",host=~"$host"}': "{{instance}}" },
+          ask: { 'time() - process_start_time_seconds{job="service",host=~"$host",app=~"$app"}': "{{instance}}" },
         },
       ],
     },
@@ -261,7 +295,7 @@ export const boards: Board[] = [
         {
           title: "Connections by state",
           unit: "short",
-          ask: { 'sum by (state) (pg_stat_activity_count{datname="halo"})': "{{state}}" },
+          ask: { 'sum by (state) (pg_stat_activity_count{datname=~"halo.*"})': "{{state}}" },
         },
         {
           title: "The service's pools",
@@ -276,8 +310,8 @@ export const boards: Board[] = [
           title: "Transactions",
           unit: "ops",
           ask: {
-            'rate(pg_stat_database_xact_commit{datname="halo"}[$__rate_interval])': "committed",
-            'rate(pg_stat_database_xact_rollback{datname="halo"}[$__rate_interval])': "rolled back",
+            'rate(pg_stat_database_xact_commit{datname=~"halo.*"}[$__rate_interval])': "{{datname}} committed",
+            'rate(pg_stat_database_xact_rollback{datname=~"halo.*"}[$__rate_interval])': "{{datname}} rolled back",
           },
         },
         {
@@ -285,16 +319,16 @@ export const boards: Board[] = [
           unit: "percentunit",
           about: "Share of the blocks that were not read from disk",
           ask: {
-            'rate(pg_stat_database_blks_hit{datname="halo"}[5m]) / (rate(pg_stat_database_blks_hit{datname="halo"}[5m]) + rate(pg_stat_database_blks_read{datname="halo"}[5m]) > 0)':
-              "hits",
+            'rate(pg_stat_database_blks_hit{datname=~"halo.*"}[5m]) / (rate(pg_stat_database_blks_hit{datname=~"halo.*"}[5m]) + rate(pg_stat_database_blks_read{datname=~"halo.*"}[5m]) > 0)':
+              "{{datname}}",
           },
           max: 1,
         },
-        { title: "Size", unit: "bytes", ask: { 'pg_database_size_bytes{datname="halo"}': "halo" } },
+        { title: "Size", unit: "bytes", ask: { 'pg_database_size_bytes{datname=~"halo.*"}': "{{datname}}" } },
         {
           title: "Locks",
           unit: "short",
-          ask: { 'sum by (mode) (pg_locks_count{datname="halo"})': "{{mode}}" },
+          ask: { 'sum by (mode) (pg_locks_count{datname=~"halo.*"})': "{{mode}}" },
         },
       ],
     },
@@ -377,7 +411,7 @@ export const boards: Board[] = [
         {
           title: "Workers by release",
           unit: "short",
-          ask: { "sum by (release) (service_release_info)": "{{release}}" },
+          ask: { "sum by (app, release) (service_release_info)": "{{app}} {{release}}" },
           width: 24,
         },
         { title: "Requests", unit: "reqps", ask: { "site:requests:rate1m": "site" } },

@@ -43,7 +43,7 @@ export type Panel = {
   width?: number;
 };
 
-/** A dashboard: rows of panels by their titles. `of` adds a choice of hosts, $host, among those of this job. */
+/** A dashboard: rows of panels by their titles. `of` adds choices by the labels of this job: of hosts, $host, and where it has them of apps, $app. */
 export type Board = { uid: string; title: string; about: string; of?: string; rows: Record<string, Panel[]> };
 
 function timeseries({ title, unit, ask, about, bad = [], low, max, log, width = 8 }: Panel, id: number): PanelBuilder {
@@ -100,6 +100,11 @@ const marks = (name: string, kinds: string, color: string) =>
     .textFormat("{{text}}")
     .step("10s");
 
+const choices = (job?: string): [name: string, label: string][] => [
+  ...(job === "service" ? ([["app", "App"]] as [string, string][]) : []),
+  ...(job ? ([["host", "Host"]] as [string, string][]) : []),
+];
+
 /** Builds a dashboard as Grafana reads it; panels have the numbers of their order. */
 export function dashboard({ uid, title, about, of, rows }: Board): Dashboard {
   const builder = new DashboardBuilder(title)
@@ -120,12 +125,12 @@ export function dashboard({ uid, title, about, of, rows }: Board): Dashboard {
     )
     .annotation(marks("Deploys", "deploy|rollback", "purple"))
     .annotation(marks("Drills", "drill", "orange"));
-  if (of)
+  for (const [name, label] of choices(of))
     builder.withVariable(
-      new QueryVariableBuilder("host")
-        .label("Host")
+      new QueryVariableBuilder(name)
+        .label(label)
         .datasource(source)
-        .query({ query: `label_values(up{job="${of}"}, host)`, refId: "host" })
+        .query({ query: `label_values(up{job="${of}"}, ${name})`, refId: name })
         .refresh(VariableRefresh.OnTimeRangeChanged)
         .multi(true)
         .includeAll(true)

@@ -3,7 +3,8 @@ import { viaLab } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { diagnose, type Finding, symptoms, unseen } from "./findings.ts";
-import { gather } from "./snapshot.ts";
+import { place } from "./readings.ts";
+import { gather, type Snapshot } from "./snapshot.ts";
 
 /** Runs the command with its arguments; gives its exit status. */
 export async function diagnoseCommand(args: string[]) {
@@ -25,7 +26,7 @@ export async function diagnoseCommand(args: string[]) {
     console.log(
       JSON.stringify({ at: snapshot.at, window, prometheus, unseen: dark, symptoms: noticed, findings }, null, 2),
     );
-  else console.log([...preface(prometheus, dark, noticed), ...body(findings, status === 0)].join("\n"));
+  else console.log([...preface(prometheus, dark, noticed), ...body(snapshot, findings, status === 0)].join("\n"));
   return status;
 }
 
@@ -34,8 +35,8 @@ function preface(prometheus: string | null, dark: string[], noticed: string[]): 
   return [...(prometheus ? [alone] : []), ...dark, ...noticed.map((each) => `Visitors notice: ${each}.`)];
 }
 
-function body(findings: Finding[], well: boolean): string[] {
-  if (findings.length > 0) return findings.flatMap(describe);
+function body(snapshot: Snapshot, findings: Finding[], well: boolean): string[] {
+  if (findings.length > 0) return findings.flatMap((each, i) => describe(snapshot, each, i));
   if (well) return ["Nothing is wrong."];
   return [
     "It is none of the causes known here, or it has ended within the window. Next:",
@@ -46,11 +47,13 @@ function body(findings: Finding[], well: boolean): string[] {
   ];
 }
 
-function describe(finding: Finding, i: number): string[] {
-  const { title, hosts, evidence, since, explains, next, runbook } = finding;
+/** The lines of a finding, the i-th. */
+export function describe(snapshot: Snapshot, finding: Finding, i: number): string[] {
+  const { title, app, hosts, evidence, since, explains, next, runbook } = finding;
+  const where = place(snapshot, app ?? undefined, hosts.join(", "));
   const when = since === undefined ? "" : `, since ${new Date(since * 1000).toLocaleTimeString("en-GB")}`;
   return [
-    `\n${i + 1}. ${title}${hosts.length > 0 ? `: ${hosts.join(", ")}` : ""}${when}`,
+    `\n${i + 1}. ${title}${where ? `: ${where}` : ""}${when}`,
     ...evidence.map((each) => `   - ${each}`),
     ...(explains.length > 0 ? [`   It explains: ${explains.join("; ")}`] : []),
     `   Next (${runbook}):`,

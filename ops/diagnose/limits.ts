@@ -11,6 +11,8 @@ export const limits = {
   /** Share of a disk that is free (DiskLow), and below which its trend counts. */
   disk: 0.2,
   diskTrend: 0.5,
+  /** Share of a CPU that a worker takes whose event loop is blocked, where its page alone may be slow. */
+  busy: 0.5,
   /** Share of the time not let run (CpuThrottled, CpuSteal). */
   held: 0.1,
   /** Share of the time in which a worker waits for a CPU, and more than it has one: its host is out of CPU, or has a quota. */
@@ -23,8 +25,8 @@ export const limits = {
   timeouts: 0.01,
   /** Bytes that a heap's floor rises in the window or in the hour; below it is warming up. */
   leak: 32 * 2 ** 20,
-  /** Share of the service's MemoryMax. */
-  memory: 0.85,
+  /** Share of the service's MemoryMax (AppMemory). */
+  memory: 0.9,
   /** Share of Redis' maxmemory: from there on it refuses writes at any moment. */
   redisMemory: 0.95,
 };

@@ -23,7 +23,6 @@ def read(path):
         return file.read()
 
 
-APPEND_ONLY = "/var/lib/redis/appendonlydir"
 # Redis' words at a start for data that it cannot read, or may not. Those of a failed write are another cause.
 UNREADABLE = (
     r"# (Bad file format|Unexpected end of file|Unrecoverable error) reading the append only file|# .*AOF manifest|# .*[Pp]ermission denied"
@@ -39,34 +38,52 @@ def unit(name):
     return {"state": of["ActiveState"], "sub": of["SubState"], "pid": int(of["MainPID"]), "since": int(since or 0)}
 
 
-def probe(address, port):
-    """Seconds that /healthz takes, or why there is no answer."""
+def at_once(part, of):
+    """The results of a part for each of these, by their names."""
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        return dict(zip(of, pool.map(lambda name: attempt(part, of[name]), of)))
+
+
+def attempt(part, *given):
+    """A part's result; one that cannot be inspected reports why, the rest still counts."""
+    try:
+        return part(*given)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+@contextlib.contextmanager
+def answer_of(app, backend, path, seconds):
+    """An app's answer, of which nothing but the head has been read: a page may be long, or without an end."""
+    name, address = backend
+    with contextlib.closing(http.client.HTTPConnection(address, app["port"], timeout=seconds)) as connection:
+        # An app may refuse a Host that it does not know; the gate of a release sends this one too.
+        connection.request("GET", path, headers={"Host": app.get("domain", name)})
+        yield connection.getresponse()
+
+
+def probe(app, backend):
+    """Seconds that the app's path takes, or why it is no answer."""
     since = time.monotonic()
     try:
-        connection = http.client.HTTPConnection(address, port, timeout=PROBE_SECONDS)
-        connection.request("GET", "/healthz")
-        connection.getresponse().read()
-        return round(time.monotonic() - since, 4)
+        with answer_of(app, backend, app["path"], PROBE_SECONDS) as answer:
+            right = 200 <= answer.status < 400
+            return round(time.monotonic() - since, 4) if right else f"answered with {answer.status}"
     except ConnectionRefusedError:
         return "refused"
     except TimeoutError:
         return "silent"
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return str(error)
-    finally:
-        connection.close()
 
 
-def readiness(address, port):
+def readiness(app, backend):
     """Why the service is not ready, in its own words; None where it is, and where it gives no reason."""
-    connection = http.client.HTTPConnection(address, port, timeout=3 * PROBE_SECONDS)
     try:
-        connection.request("GET", "/readyz")
-        return json.loads(connection.getresponse().read()).get("reason")
+        with answer_of(app, backend, "/readyz", 3 * PROBE_SECONDS) as answer:
+            return json.loads(answer.read()).get("reason")
     except (OSError, http.client.HTTPException, ValueError):
         return None
-    finally:
-        connection.close()
 
 
 def disks():
@@ -110,12 +127,13 @@ def throttling(folder):
     return most
 
 
-def service():
-    halo = unit("halo")
+def service(app):
+    halo = unit(app["unit"])
+    backend = next(each for each in app["backends"] if each[0] == asked["name"])
     folder = ""
     if halo["pid"]:
         folder = "/sys/fs/cgroup" + read(f"/proc/{halo['pid']}/cgroup").rsplit(":", 1)[1].strip()
-    pids = run("pgrep", "-u", "halo", "-f", "app/src/main.ts").split()
+    pids = run("pgrep", *app["workers"].split()).split()
 
     def of_each(name):
         """A file of /proc for each worker that has not ended meanwhile."""
@@ -135,8 +153,9 @@ def service():
     before = throttling(folder)
     probes = []
     while time.monotonic() < begin + SECONDS:
-        probes.append(probe(asked["address"], asked["port"]))
-        time.sleep(SECONDS / SAMPLES)
+        probes.append(probe(app, backend))
+        # A page of an app may cost more than /healthz: it is asked four times.
+        time.sleep(SECONDS / (SAMPLES if app["contract"] else 4))
         if time.monotonic() >= marks[-1][0] + SECONDS / 4:
             marks.append((time.monotonic(), spent()))
     after = throttling(folder)
@@ -155,9 +174,10 @@ def service():
         "cpu": cpu,
         "waited": waited,
         "probes": probes,
-        "unready": readiness(asked["address"], asked["port"]),
+        "unready": readiness(app, backend) if app["contract"] else None,
         "throttled": (after["seconds"] - before["seconds"]) / seconds,
         "quota": after.get("quota"),
+        "oomKills": len(journal(app["unit"], "killed by the OOM killer")),
     }
     if os.path.exists(folder + "/memory.max"):  # without a memory controller there is no limit either
         limit = read(folder + "/memory.max").strip()
@@ -166,25 +186,43 @@ def service():
     return result
 
 
+def services():
+    return at_once(service, {app["name"]: app for app in asked["apps"] if asked["name"] in dict(app["backends"])})
+
+
 def redis():
-    said = run("halo-redis-cli", "info", "persistence", "replication", "memory", timeout=3).replace("\r", "")
+    return at_once(redis_server, {server["unit"]: server for server in asked["redis"]})
+
+
+def journal(name, words):
+    """The lines of a unit in the window that have these words."""
+    return run("journalctl", "-u", name, f"--since=-{asked['window']}s", "-o", "cat", "-q", "-g", words).splitlines()
+
+
+def redis_server(server):
+    cli = server["cli"].split()
+    said = run(*cli, "info", "persistence", "replication", "memory", timeout=3).replace("\r", "")
     of = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
     wanted = ("loading", "aof_enabled", "aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
-    errors = run("journalctl", "-u", "redis-server", f"--since=-{asked['window']}s", "-o", "cat", "-g", "AOF write error")
-    folder = run("halo-redis-cli", "config", "get", "dir", timeout=3).split("\n")[-1]
+    folder = run(*cli, "config", "get", "dir", timeout=3).split("\n")[-1] or server["folder"]
+    append_only = folder + "/appendonlydir"
     # Its words when it started last, and systemd of it. Redis warns of much that hinders nothing.
-    journal = run("journalctl", "-u", "redis-server", "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
-    last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in journal]
+    lines = run("journalctl", "-u", server["unit"], "-n", "60", "-o", "cat").splitlines() if of.get("loading") != "0" else []
+    last = [re.sub(r"^\d+:\w [^#*]*([#*]) ", r"\1 ", line) for line in lines]
+    memory = None
+    if "maxmemory" in of:
+        evicts = of["maxmemory_policy"] != "noeviction"
+        memory = {"used": int(of["used_memory"]), "limit": int(of["maxmemory"]), "evicts": evicts}
     return {
-        "unit": unit("redis-server"),
+        "unit": unit(server["unit"]),
         "answers": bool(of),
         "persistence": {key: of[key] for key in wanted if key in of},
-        "folder": folder or "/var/lib/redis",
-        "writeErrors": len(errors.splitlines()),
+        "folder": folder,
+        "writeErrors": len(journal(server["unit"], "AOF write error")),
         "words": list(dict.fromkeys(line.removeprefix("# ") for line in last if re.search(UNREADABLE, line)))[-3:],
-        "files": sorted(os.listdir(APPEND_ONLY)) if os.path.isdir(APPEND_ONLY) else [],
+        "files": sorted(os.listdir(append_only)) if os.path.isdir(append_only) else [],
         "replicaOf": f"{of['master_host']}:{of['master_port']}" if of.get("role") == "slave" else None,
-        "memory": {"used": int(of["used_memory"]), "limit": int(of["maxmemory"])} if "maxmemory" in of else None,
+        "memory": memory,
     }
 
 
@@ -198,9 +236,9 @@ SESSIONS = f"""SELECT coalesce(jsonb_agg(s), '[]') FROM (
 LIMITS = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int;\n"
 
 
-def refused_logins():
-    """What PostgreSQL said to the service's role in the window instead of letting it in, how often, and when for the last time."""
-    said = run("journalctl", "-u", "postgresql@*", f"--since=-{asked['window']}s", "-o", "short-unix", "-g", "^halo@halo FATAL: ")
+def refused_logins(role):
+    """What PostgreSQL said to a role in the window instead of letting it in, how often, and when for the last time."""
+    said = run("journalctl", "-u", "postgresql@*", f"--since=-{asked['window']}s", "-o", "short-unix", "-g", f"^{role}@{role} FATAL: ")
     login = "password authentication failed|not permitted to log in|no pg_hba.conf entry|permission denied for database"
     lines = [line for line in said.splitlines() if re.search(login, line)]
     return {
@@ -221,13 +259,25 @@ def postgres():
     # \watch puts its title, with the time, before each sample.
     lines = [line for line in query.stdout.splitlines() if line.startswith("[")]
     samples = [json.loads(line) for line in lines]
+    sessions = collections.Counter((each["app"], each["role"], each["state"] or "none") for each in samples[-1]) if samples else {}
+    return {
+        "unit": server,
+        "most": int(query.stdout.split("\n", 1)[0]),
+        "sessions": [{"app": app, "role": role, "state": state, "count": count} for (app, role, state), count in sessions.items()],
+        "samples": len(samples),
+        "roles": {role: {"refused": refused_logins(role), **statements(role, samples)} for role in asked["roles"]},
+    }
+
+
+def statements(role, samples):
+    """The samples in which a statement of a role ran long or waited for a lock, and the sessions that held the lock."""
     held = collections.Counter()
     blockers = {}
     long = waiting = 0
     longest = {"seconds": 0}
     for sample in samples:
         by_pid = {each["pid"]: each for each in sample}
-        active = [each for each in sample if each["role"] == "halo" and each["state"] == "active"]
+        active = [each for each in sample if each["role"] == role and each["state"] == "active"]
         slow = [each for each in active if (each["seconds"] or 0) >= asked["slow"]]
         long += bool(slow)
         longest = max([longest, *slow], key=lambda each: each["seconds"])
@@ -237,13 +287,7 @@ def postgres():
             if pid in by_pid and by_pid[pid]["wait"] != "Lock":  # a session that waits itself only stands in the queue
                 held[pid] += 1
                 blockers[pid] = by_pid[pid]
-    sessions = collections.Counter((each["app"], each["state"] or "none") for each in samples[-1]) if samples else {}
     return {
-        "unit": server,
-        "most": int(query.stdout.split("\n", 1)[0]),
-        "refused": refused_logins(),
-        "sessions": [{"app": app, "state": state, "count": count} for (app, state), count in sessions.items()],
-        "samples": len(samples),
         "long": long,
         "waiting": waiting,
         "longest": longest if longest["seconds"] else None,
@@ -261,18 +305,24 @@ def epoch(text):
     return datetime.datetime.fromisoformat(text).timestamp()
 
 
+def summary(lines):
+    """How many requests these lines of nginx' log are, how many failed, and below how many seconds 95 % of them stayed."""
+    times = sorted(of["seconds"] for of in lines)
+    failed = sum(of["status"] >= 500 for of in lines)
+    return {"requests": len(lines), "failed": failed, "p95": times[int(len(times) * 0.95)] if times else None}
+
+
 def balancer():
     nginx = unit("nginx")
-    names = {f"{address}:{port}": name for name, address, port in asked["backends"]}
+    names = {f"{address}:{app['port']}": (app["name"], name) for app in asked["apps"] for name, address in app["backends"]}
     workers = run("pgrep", "-P", str(nginx["pid"])).split() if nginx["pid"] else []
     # The newest worker is as old as the configuration in use.
     ages = [int(run("ps", "-o", "etimes=", "-p", pid) or 0) for pid in workers]
     time.sleep(SECONDS)
     now = time.time()
     configured = now - min(ages, default=0) + 1 - SECONDS
-    peers = {name: {"tries": 0, "answers": 0, "timeouts": 0, "errors": 0, "lastTimeout": None} for name in names.values()}
-    requests = failed = 0
-    times = []
+    peers = {at: {"tries": 0, "answers": 0, "timeouts": 0, "errors": 0, "lastTimeout": None} for at in names}
+    lines = collections.defaultdict(list)
     for line in tail("/var/log/nginx/access.log", 8_000_000):
         try:
             of = json.loads(line)
@@ -280,14 +330,12 @@ def balancer():
         except (ValueError, KeyError):
             continue
         tries = list(zip(re.split(", | : ", of["upstream"]), re.split(", | : ", of["upstream_status"])))
-        tries = [(names[peer], status) for peer, status in tries if peer in names]
+        tries = [(peer, status) for peer, status in tries if peer in names]
         if at < now - asked["window"] or not tries:
             continue
-        requests += 1
-        failed += of["status"] >= 500
-        times.append(of["seconds"])
-        for name, status in tries:
-            peer = peers[name]
+        lines[names[tries[0][0]][0]].append(of)
+        for peer, status in tries:
+            peer = peers[peer]
             peer["tries"] += 1
             if status == "504":
                 peer["timeouts"] += 1
@@ -296,23 +344,25 @@ def balancer():
                 peer["errors"] += 1
             elif at > configured:
                 peer["answers"] += 1
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        probes = {name: pool.map(probe, [address] * 3, [port] * 3) for name, address, port in asked["backends"]}
-        probes = {name: list(each) for name, each in probes.items()}
-    weights = re.findall(r"server ([\d.]+:\d+) [^;]*weight=(\d+)", read("/etc/nginx/nginx.conf"))
+    weights = dict(re.findall(r"server ([\d.]+:\d+) [^;]*weight=(\d+)", read("/etc/nginx/nginx.conf")))
     drained = read("/var/lib/halo-cluster/drained").split() if os.path.exists("/var/lib/halo-cluster/drained") else []
-    times.sort()
-    return {
-        "unit": nginx,
-        "drained": drained,
-        "requests": requests,
-        "failed": failed,
-        "p95": times[int(len(times) * 0.95)] if times else None,
-        "peers": peers,
-        "probes": probes,
-        "weights": {names[peer]: int(weight) for peer, weight in weights if peer in names},
-        "configured": configured,
-    }
+
+    def traffic(app):
+        at = {name: f"{address}:{app['port']}" for name, address in app["backends"]}
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            probes = {backend[0]: pool.map(probe, [app] * 3, [backend] * 3) for backend in app["backends"]}
+            probes = {name: list(each) for name, each in probes.items()}
+        return {
+            **summary(lines.get(app["name"], [])),
+            "peers": {name: peers[peer] for name, peer in at.items()},
+            "probes": probes,
+            "weights": {name: int(weights[peer]) for name, peer in at.items() if peer in weights},
+        }
+
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        apps = dict(zip([app["name"] for app in asked["apps"]], pool.map(traffic, asked["apps"])))
+    everything = summary([of for some in lines.values() for of in some])
+    return {"unit": nginx, "drained": drained, **everything, "apps": apps}
 
 
 def prometheus():
@@ -340,11 +390,6 @@ def prometheus():
 parts = {"disks": disks, "steal": steal}
 parts.update({name: globals()[name] for name in asked["parts"]})
 with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
-    futures = {name: pool.submit(part) for name, part in parts.items()}
-    result = {}
-    for name, future in futures.items():
-        try:
-            result[name] = future.result()
-        except Exception as error:  # a part that cannot be inspected reports why, the rest still counts
-            result[name] = {"error": f"{type(error).__name__}: {error}"}
+    futures = {name: pool.submit(attempt, part) for name, part in parts.items()}
+    result = {name: future.result() for name, future in futures.items()}
 print(json.dumps({"at": time.time(), **result}))

@@ -2,24 +2,26 @@
 import { findHost } from "../cluster/hosts.ts";
 import type { Provider } from "../cluster/provider.ts";
 import { pause, type Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { shellScript } from "../lib/script.ts";
+import { isVisit, type Sample } from "../loadgen/sample.ts";
 import { cutPower, readyAt, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const [backend = ""] = backends;
-const workers = "-u halo -f app/src/main.ts";
-const away = ["BackendDown", "BackendIdle", "NoScrape"];
+const { unit, workers } = counterApp();
+const away = ["BackendDown", "BackendIdle", "NoScrape", "AppDown"];
 const vagrants: Provider[] = ["docker", "libvirt", "virtualbox"];
 const causes = { alerts: away, hosts: [backend] };
+
+type Failing = [fail: () => Promise<{ at: number }>, seconds: number, undo?: () => Promise<unknown>];
 
 /** The first backend fails, is put right after some seconds, and comes back into rotation. */
 async function backendFails(
   session: DrillSession,
-  fail: () => Promise<{ at: number }>,
-  seconds: number,
-  undo: () => Promise<unknown> = async () => {},
+  ...[fail, seconds, undo = async () => {}]: Failing
 ): Promise<Outcome> {
   const { at: failedAt } = await fail();
   session.say(`${backend} has failed`);
@@ -29,21 +31,35 @@ async function backendFails(
   return { failedAt, backend, readyAt: ready, overAt: await untilAnswered(session, ready, backend) };
 }
 
+/**
+ * The same where no POST on its way to the backend can be saved: nginx sends it to no other one. It leaves the backend alone after its
+ * first timeout, 2 s.
+ */
+async function backendDies(session: DrillSession, ...how: Failing): Promise<Outcome> {
+  const outcome = await backendFails(session, ...how);
+  const { failedAt } = outcome;
+  const mayLose = ({ post, at, ms }: Sample) => post === true && at + ms >= failedAt && at < failedAt + 2500;
+  const lost = session.samples().filter((sample) => mayLose(sample) && !isVisit(sample)).length;
+  return { ...outcome, mayLose, notes: lost > 0 ? [`${lost} POSTs on their way to ${backend} were lost`] : [] };
+}
+
 const up = (session: Session) => vagrant(session, "up", backend);
 
 export const worker: Drill = {
   name: "worker",
   what: "kill -9 of a backend's PM2 workers",
   limit: 60,
+  anyApp: true,
   budget: {},
   causes,
-  run: (session) => backendFails(session, () => session.on(backend, `echo; pkill -KILL ${workers}`), 0),
+  run: (session) => backendDies(session, () => session.on(backend, `echo; pkill -KILL ${session.app.workers}`), 0),
 };
 
 export const halt: Drill = {
   name: "halt",
   what: "vagrant halt of a backend, then vagrant up",
   limit: 120,
+  anyApp: true,
   budget: { back: 15 },
   causes,
   providers: vagrants,
@@ -62,11 +78,12 @@ export const power: Drill = {
   name: "power",
   what: "power cut of a backend, then vagrant up",
   limit: 120,
+  anyApp: true,
   budget: { slowest: 2500 },
   causes,
   providers: vagrants,
   run: (session) =>
-    backendFails(
+    backendDies(
       session,
       () => cutPower(session, backend),
       5,
@@ -118,13 +135,13 @@ export const both: Drill = {
   limit: 90,
   budget: { refusals: "nginx", back: 3 },
   causes: { alerts: [...away, "SiteErrors", "SiteErrorsCritical"], hosts: [...backends, ""] },
-  undo: { on: backends, script: "systemctl start halo" },
+  undo: { on: backends, script: `systemctl start ${unit}` },
   run: async (session) => {
     const failedAt = now();
-    await Promise.all(backends.map((name) => session.on(name, "systemctl stop halo")));
+    await Promise.all(backends.map((name) => session.on(name, `systemctl stop ${unit}`)));
     session.say("every backend is stopped");
     await pause(session, 3);
-    const starts = Promise.all(backends.map((name) => session.on(name, "systemctl start halo")));
+    const starts = Promise.all(backends.map((name) => session.on(name, `systemctl start ${unit}`)));
     const ready = Promise.all(backends.map((name) => readyAt(session, name)));
     const [times] = await Promise.all([ready, starts]);
     const first = Math.min(...times);

@@ -25,9 +25,11 @@ export type Observation = {
   /** Ids of the requests that the balancer tried at the failed backend, and of those it tried more than once. */
   triedBackend: Set<string>;
   retried: number;
-  /** total_visits before and after, and the acknowledged and attempted visits of others than the samples meanwhile. */
-  before: number;
-  after: number;
+  /** total_visits before and after, undefined for another app; the acknowledged and attempted visits of others than the samples meanwhile. */
+  before?: number;
+  after?: number;
+  /** POSTs of another app that the balancer sent to more than one backend. */
+  sentTwice?: number;
   others?: { acknowledged: number; attempted: number };
   /** Whether a request may be lost here; such losses are counted and stated. */
   mayLose?: (sample: Sample) => boolean;
@@ -47,7 +49,7 @@ export type Summary = {
   probes?: number;
   back?: number;
   acknowledged: number;
-  counted: number;
+  counted?: number;
   attempted: number;
 };
 
@@ -70,7 +72,7 @@ export function summarize(seen: Observation): Summary {
     },
     ...rotation(seen),
     acknowledged: samples.filter(isVisit).length + others.acknowledged,
-    counted: seen.after - seen.before,
+    counted: seen.before === undefined || seen.after === undefined ? undefined : seen.after - seen.before,
     attempted: samples.length + others.attempted,
   };
 }
@@ -116,12 +118,14 @@ function beforeGap(times: number[], from: number): number | undefined {
 /** Says which budgets were broken, one sentence for each; an empty list means that all held. */
 export function judge(budget: Budget, seen: Observation, sum: Summary): string[] {
   const broken = countedOnce(seen, sum);
+  if (seen.sentTwice) broken.push(`${seen.sentTwice} POSTs were sent to two backends`);
   const unexpected = sum.failed - sum.lost;
   if (unexpected > 0) broken.push(`${unexpected} requests failed`);
   const refusals = seen.samples.filter(isRefusal);
-  const foreign = refusals.filter(
-    ({ by }) => budget.refusals !== "anybody" && budget.refusals !== (by === undefined ? "nginx" : "service"),
-  );
+  // nginx answers a POST that its backend has lost with a 503.
+  const foreign = refusals
+    .filter((sample) => !(sample.post && seen.mayLose?.(sample)))
+    .filter(({ by }) => budget.refusals !== "anybody" && budget.refusals !== (by === undefined ? "nginx" : "service"));
   if (foreign.length > 0) broken.push(`${foreign.length} requests got a 503`);
   if (budget.refusals && budget.refusals !== "anybody" && refusals.length === 0)
     broken.push("nobody got a 503: the failure was none");
@@ -139,6 +143,7 @@ export function judge(budget: Budget, seen: Observation, sum: Summary): string[]
 
 /** Exactly once: acknowledged <= counted <= attempted, and no number given to two visits. */
 function countedOnce({ samples, before, after }: Observation, { acknowledged, counted, attempted }: Summary): string[] {
+  if (before === undefined || after === undefined || counted === undefined) return [];
   const broken: string[] = [];
   const totals = samples.filter(isVisit).map(({ total }) => total ?? Number.NaN);
   const twice = totals.length - new Set(totals).size;

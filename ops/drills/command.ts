@@ -1,9 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { type App, findApp, hostsOf } from "../cluster/apps.ts";
 import { refuseIfAnotherRuns } from "../cluster/failsafe.ts";
 import { viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
 import { openSession } from "../cluster/session.ts";
+import { counterApp, siteOfApp } from "../cluster/sites.ts";
+import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
 import { localPath } from "../lib/paths.ts";
@@ -21,10 +24,13 @@ export async function drill(args: string[]) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { list: { type: "boolean" }, rate: { type: "string", default: "200" } },
+    options: { list: { type: "boolean" }, rate: { type: "string", default: "200" }, app: { type: "string" } },
   });
+  const app = values.app === undefined ? counterApp() : findApp(values.app);
+  if (!app.runs) throw new UserError(`${app.name} is static: nothing of it runs`, "name an app with processes");
   if (values.list) return console.log(drills.map(({ name, what }) => `${name.padEnd(12)} ${what}`).join("\n"));
-  const chosen = choose(positionals);
+  refuseUnfit(app);
+  const chosen = choose(positionals, app.name !== counterApp().name);
   const rate = Number(values.rate);
   if (!(rate >= 5 && rate <= 2000))
     throw new UserError(`--rate ${values.rate} is no rate`, "give requests a second, 5 to 2000");
@@ -40,7 +46,7 @@ export async function drill(args: string[]) {
   for (const drill of chosen) {
     if (interrupted.signal.aborted) break;
     console.log(`\n${elapsed()}: ${drill.name}: ${drill.what}`);
-    const row = await runDrill(drill, rate, slow, interrupted.signal);
+    const row = await runDrill(drill, app, rate, slow, interrupted.signal);
     rows.push(row);
     console.log(line(row));
   }
@@ -49,13 +55,26 @@ export async function drill(args: string[]) {
   return rows.length < chosen.length || rows.some(({ broken }) => broken.length > 0) ? 1 : 0;
 }
 
-function choose(names: string[]): Drill[] {
-  const here = drills.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
+/** Throws a UserError for an app that a drill cannot ask through the balancer, or that is not on each backend. */
+function refuseUnfit(app: App): void {
+  if (app.name !== counterApp().name) siteOfApp(app);
+  const without = backends.filter((name) => !hostsOf(app).includes(name));
+  if (without.length > 0)
+    throw new UserError(
+      `${app.name} does not run on ${without.join(", ")}, and a drill lets one backend fail`,
+      "name an app that runs on every backend",
+    );
+}
+
+/** @param other whether they are about another app than the counter's */
+function choose(names: string[], other: boolean): Drill[] {
+  const known = drills.filter(({ anyApp }) => anyApp || !other);
+  const here = known.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
   if (names.length === 0) return here;
   return names.map((name) => {
     const drill = here.find((each) => each.name === name);
     if (drill) return drill;
-    const elsewhere = drills.find((each) => each.name === name);
+    const elsewhere = known.find((each) => each.name === name);
     throw new UserError(
       elsewhere ? `the drill ${name} needs ${elsewhere.providers?.join(" or ")}` : `there is no drill ${name}`,
       `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list describes them`,

@@ -1,6 +1,7 @@
 /** Deploys and rollbacks: good ones, bad ones and one that is cut off. */
-import { appendFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseEnv } from "node:util";
 import { playbook } from "../cluster/hosts.ts";
 import { emulated } from "../cluster/provider.ts";
 import { killGroup, pause } from "../cluster/session.ts";
@@ -14,9 +15,9 @@ import { tail } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const [first = ""] = backends;
-const message = ["-e", "deploy_message=drill"];
+const message = ({ app }: DrillSession) => ["-e", `app=${app.name}`, "-e", "deploy_message=drill"];
 const serving = async (session: DrillSession, host: string): Promise<string> =>
-  (await session.on(host, "basename $(readlink /opt/halo/current)")).output;
+  (await session.on(host, `basename $(readlink ${session.app.root}/current)`)).output;
 
 /** Runs these playbooks one after the other; each answer must be of a release that was live at that moment. */
 async function changes(session: DrillSession, ...runs: [string, ...string[]][]): Promise<Outcome> {
@@ -44,10 +45,11 @@ export const deploy: Drill = {
   name: "deploy",
   what: "three deploys in a row (one where CPUs are emulated)",
   limit: 900, // a slow machine has needed 240 s; emulated VMs, which get five times as long, have needed 713 s for one
+  anyApp: true,
   budget: {},
   run: (session) => {
     const times = emulated() ? 1 : 3;
-    return changes(session, ...Array<[string, ...string[]]>(times).fill(["deploy.yml", ...message]));
+    return changes(session, ...Array<[string, ...string[]]>(times).fill(["deploy.yml", ...message(session)]));
   },
 };
 
@@ -55,17 +57,24 @@ export const rollback: Drill = {
   name: "rollback",
   what: "a rollback, and forward again",
   limit: 900,
+  anyApp: true,
   budget: {},
   prepare: async (session) => {
-    const { output } = await session.on(first, "halo-release list");
-    if (!/ kept$/m.test(output)) await session.must(playbook("deploy.yml", ...message));
+    const { output } = await session.on(first, `halo-release ${session.app.name} list`);
+    if (!/ kept$/m.test(output)) await session.must(playbook("deploy.yml", ...message(session)));
   },
   run: async (session) =>
-    changes(session, ["rollback.yml"], ["rollback.yml", "-e", `rollback_to=${await serving(session, first)}`]),
+    changes(
+      session,
+      ["rollback.yml", ...message(session)],
+      ["rollback.yml", ...message(session), "-e", `rollback_to=${await serving(session, first)}`],
+    ),
 };
 
-/** The ways to corrupt a good release, and the words of the deploy that then fails. */
-const corruptions: { how: string; reason: string; corrupt: (stage: string) => void }[] = [
+/** A way to corrupt a good release, and the words of the deploy that then fails. */
+type Corruption = { how: string; reason: string; corrupt: (stage: string) => void };
+
+const corruptions: Corruption[] = [
   {
     how: "crashes at start",
     reason: "corrupt: it crashes",
@@ -95,13 +104,37 @@ const corruptions: { how: string; reason: string; corrupt: (stage: string) => vo
 const inService = 'if (config.HALO_HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");\n';
 const main = (stage: string) => join(stage, "app/src/main.ts");
 
+/** The same for any app: its script is the one that its release names. */
+const corruptionsOfAny: Corruption[] = [
+  {
+    how: "crashes at start",
+    reason: "corrupt: it crashes",
+    corrupt: (stage) => writeFileSync(script(stage), 'throw new Error("corrupt: it crashes");\n'),
+  },
+  {
+    how: "never listens",
+    reason: "it never listens on a port",
+    corrupt: (stage) => writeFileSync(script(stage), textOf(new URL("silent.ts", import.meta.url))),
+  },
+  {
+    how: "passes as a candidate and crashes in service",
+    reason: "corrupt: it crashes in service",
+    corrupt: (stage) => appendFileSync(script(stage), inServiceOfAny),
+  },
+];
+const inServiceOfAny = '\nif (process.env.HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");\n';
+function script(stage: string): string {
+  const { HALO_START = "", HALO_PATH = "." } = parseEnv(readFileSync(join(stage, "RELEASE.env"), "utf8"));
+  return join(stage, HALO_PATH, HALO_START.split(" ").find((word) => !word.startsWith("-")) ?? "");
+}
+
 /** A corrupt copy of a good release, as deploy.yml takes it by app_release. */
-async function corruptRelease(session: DrillSession, good: string, i: number) {
+async function corruptRelease(session: DrillSession, good: string, i: number, { corrupt }: Corruption) {
   const id = `${new Date().toISOString().replace(/[-:]|\.\d+/g, "")}-corrupt${i}`;
   return pack("drill", id, async (stage) => {
     await session.must(["tar", "--extract", "--gzip", "--file", good, "--directory", stage]);
     writeFileSync(join(stage, "RELEASE"), `${id}\n`);
-    corruptions[i]?.corrupt(stage);
+    corrupt(stage);
   });
 }
 
@@ -109,15 +142,25 @@ export const bad: Drill = {
   name: "bad-release",
   what: `deploys of a release that ${corruptions.map(({ how }) => how).join(" / ")}`,
   limit: 900,
+  anyApp: true,
   budget: {},
   run: async (session) => {
+    const { app } = session;
     const before = await serving(session, first);
-    const { output } = await session.must([process.execPath, "ops/build.ts", "release"]);
+    const { output } = await session.must([process.execPath, "ops/build.ts", "release", "--app", app.name]);
+    // The lines of both streams come in any order.
+    const built = JSON.parse(output.split("\n").find((line) => line.startsWith("{")) ?? "");
     const failedAt = now();
     const broken: string[] = [];
-    for (const [i, { how, reason }] of corruptions.entries()) {
-      const app_release = await corruptRelease(session, JSON.parse(output).file, i);
-      const vars = JSON.stringify({ app_release, app_gate_timeout: 15, deploy_message: `drill: ${how}` });
+    for (const [i, corruption] of (app.source === "." && !app.entry.path ? corruptions : corruptionsOfAny).entries()) {
+      const { how, reason } = corruption;
+      const app_release = await corruptRelease(session, built.file, i, corruption);
+      const vars = JSON.stringify({
+        app: app.name,
+        app_release,
+        app_gate_timeout: 15,
+        deploy_message: `drill: ${how}`,
+      });
       const run = await session.ansible("deploy.yml", "-e", vars);
       session.say(`a release that ${how}: exit status ${run.code}`);
       if (run.code === 0) broken.push(`a release that ${how} was deployed`);
@@ -141,11 +184,14 @@ export const controller: Drill = {
   run: async (session) => {
     const old = await serving(session, first);
     let group = 0;
-    const cut = session.sh(playbook("deploy.yml", "-e", "deploy_message=drill: to be killed"), {
-      started: (pid) => {
-        group = pid;
+    const cut = session.sh(
+      playbook("deploy.yml", "-e", `app=${session.app.name}`, "-e", "deploy_message=drill: to be killed"),
+      {
+        started: (pid) => {
+          group = pid;
+        },
       },
-    });
+    );
     await session.until("the new release answers", () =>
       session.samples().some(({ release }) => release && release !== old),
     );
@@ -154,7 +200,7 @@ export const controller: Drill = {
     await cut;
     session.say("the controller was killed in the middle of a deploy");
     await pause(session, 3);
-    const next = await session.ansible("deploy.yml", ...message);
+    const next = await session.ansible("deploy.yml", ...message(session));
     session.say(`the next deploy: exit status ${next.code}`);
     const broken: string[] = [];
     if (next.code !== 0) broken.push(`the next deploy ended with exit status ${next.code}\n${tail(next.output)}`);

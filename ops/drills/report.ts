@@ -1,3 +1,4 @@
+import type { App } from "../cluster/apps.ts";
 import { findHost, remote } from "../cluster/hosts.ts";
 import { hosts } from "../cluster/inventory.ts";
 import type { Session } from "../cluster/session.ts";
@@ -24,7 +25,7 @@ export function table(rows: Row[]): string {
           [t.p99.before, t.p99.during, t.p99.after].map(ms).join(" / "),
           s(t.stopped),
           s(t.back),
-          [t.acknowledged, t.counted, t.attempted].join(" / "),
+          [t.acknowledged, t.counted ?? "-", t.attempted].join(" / "),
         ]
       : Array(9).fill("-")),
     broken.length > 0 ? "BROKEN" : "held",
@@ -56,7 +57,7 @@ export function table(rows: Row[]): string {
 /** One row as a line of its own, for while others are still to come. */
 export function line({ drill, seconds, broken, tally: t }: Row): string {
   const result = t
-    ? `${t.requests} requests, ${t.failed} failed, ${t.refused} refused, slowest ${ms(t.slowest)} ms, visits ${t.acknowledged} / ${t.counted} / ${t.attempted}`
+    ? `${t.requests} requests, ${t.failed} failed, ${t.refused} refused, slowest ${ms(t.slowest)} ms, visits ${t.acknowledged} / ${t.counted ?? "-"} / ${t.attempted}`
     : "not done";
   return `${drill}: ${broken.length > 0 ? "BROKEN" : "held"} in ${seconds} s: ${result}`;
 }
@@ -64,6 +65,7 @@ export function line({ drill, seconds, broken, tally: t }: Row): string {
 /** Prints the evidence of a broken budget: the first failures, and the hosts' last log lines. */
 export async function explain(
   session: Session,
+  app: App,
   broken: string[],
   samples: Sample[],
   seen?: Observation,
@@ -79,7 +81,7 @@ export async function explain(
   console.log("  the slowest visits:");
   for (const sample of slow.slice(0, 5)) console.log(describe(sample));
   for (const { name, groups } of hosts()) {
-    const units = groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@*";
+    const units = groups.includes("backends") ? `-u ${app.unit}` : "-u nginx -u redis-server -u postgresql@*";
     // Not the requests: there are hundreds each second.
     const script = `journalctl --no-pager -n 2000 ${units} | grep -v '"path":' | tail -n 15`;
     const { output } = await session.sh(remote(findHost(name), "sudo", "bash", "-s"), { input: script });

@@ -1,8 +1,9 @@
+import type { App } from "../cluster/apps.ts";
 import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { emulated } from "../cluster/provider.ts";
 import { openSession, pause, type Session } from "../cluster/session.ts";
-import { counterSite, type Site, siteFor } from "../cluster/sites.ts";
+import { counterApp, counterSite, type Site, siteFor, siteOfApp } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -21,11 +22,19 @@ const at = ({ domain, ports: [port] }: Site) => ({ host: findHost(balancer).addr
 /**
  * One drill from its preparation until everything is put back, whatever happens.
  *
+ * @param app the counter's app, whose visits are counted, or another one: then the loads are GETs and POSTs of its health path
  * @param rate requests a second of each load
  * @param slow how many times longer than a container these hosts may take
  * @param interrupted ends it early
  */
-export async function runDrill(drill: Drill, rate: number, slow: number, interrupted: AbortSignal): Promise<Row> {
+export async function runDrill(
+  drill: Drill,
+  app: App,
+  rate: number,
+  slow: number,
+  interrupted: AbortSignal,
+): Promise<Row> {
+  const counted = app.name === counterApp().name;
   const started = performance.now();
   const say = (text: string) => console.log(`  ${elapsed(started)}: ${text}`);
   const loads: Load[] = [];
@@ -34,7 +43,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   const writes = () => writing?.samples ?? [];
   const limited = (seconds: number, ...others: AbortSignal[]): DrillSession => {
     const signal = AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]);
-    return { ...openSession(say, signal), samples, writes };
+    return { ...openSession(say, signal), app, samples, writes };
   };
   const session = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
@@ -45,9 +54,14 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
     await drill.prepare?.(session);
     if (drill.writes) await removeRows(session, drillRows);
     const mark = await markLog(session);
-    const before = await total(session);
-    for (const fresh of drill.fresh ? [false, true] : [false])
-      loads.push(startLoad({ ...at(counterSite()), rate, fresh }));
+    const before = counted ? await total(session) : undefined;
+    if (counted)
+      for (const fresh of drill.fresh ? [false, true] : [false])
+        loads.push(startLoad({ ...at(counterSite()), rate, fresh }));
+    else {
+      const to = { ...at(siteOfApp(app)), path: app.health, agent: "halo-drill" };
+      loads.push(startLoad({ ...to, rate }), startLoad({ ...to, rate: rate * writesPerRead, method: "POST" }));
+    }
     if (drill.writes) {
       const prefix = `${drillRows}-${Date.now().toString(36)}`;
       writing = startLoad({ ...at(siteFor(writesPath)), rate: rate * writesPerRead, writes: prefix });
@@ -78,7 +92,7 @@ export async function runDrill(drill: Drill, rate: number, slow: number, interru
   }
   const report = (error: unknown) => say(error instanceof Error ? error.message : `${error}`);
   await Promise.all([...loads, writing].map((load) => load?.stop())).catch(report);
-  if (row.broken.length > 0) await explain(limited(60), row.broken, samples(), seen).catch(report);
+  if (row.broken.length > 0) await explain(limited(60), app, row.broken, samples(), seen).catch(report);
   try {
     await restoreCluster(limited(120), drill);
     if (drill.writes) await removeRows(limited(60), drillRows);
@@ -111,31 +125,40 @@ const markLog = async (session: Session): Promise<string> =>
 const total = async (session: Session): Promise<number> =>
   Number((await session.on(redis, "halo-redis-cli get total_visits")).output);
 
+/** The total when it no longer grows: a request that its client gave up may still be counted. */
+async function finalTotal(session: Session): Promise<number> {
+  let after = await total(session);
+  for (let last = Number.NaN; last !== after; after = await total(session)) {
+    last = after;
+    await pause(session, 0.5);
+  }
+  return after;
+}
+
 /** Collects the effects of the drill's requests on the hosts: the counter, and every try of the balancer's log. */
 async function see(
   session: Session,
   outcome: Outcome,
   mark: string,
-  before: number,
+  before: number | undefined,
   samples: Observation["samples"],
 ): Promise<Observation> {
-  let after = await total(session);
-  // A request that its client gave up may still be counted.
-  for (let last = Number.NaN; last !== after; after = await total(session)) {
-    last = after;
-    await pause(session, 0.5);
-  }
+  const after = before === undefined ? undefined : await finalTotal(session);
   const [inode = "", size = ""] = mark.split(" ");
   const { output } = await session.on(
     balancer,
     shellScript(new URL("balancer-tries.sh", import.meta.url), log, inode, size),
   );
-  const tries = new Map(
-    output
-      .split("\n")
-      .filter(Boolean)
-      .map((each) => JSON.parse(each) as { id: string; upstream: string })
-      .map(({ id, upstream }) => [id, upstream.split(/, | : /)]),
+  const lines = output
+    .split("\n")
+    .filter(Boolean)
+    .map((each) => JSON.parse(each) as { id: string; method: string; upstream: string; upstream_connect: string });
+  const each = (list: string) => list.split(/, | : /);
+  const tries = new Map(lines.map(({ id, upstream }) => [id, each(upstream)]));
+  // A try without a time to connect has sent nothing.
+  const twice = lines.filter(
+    ({ method, upstream_connect }) =>
+      method === "POST" && each(upstream_connect).filter((time) => time !== "-").length > 1,
   );
   const address = outcome.backend && findHost(outcome.backend).address;
   const tried = [...tries].filter(([, peers]) => peers.some((each) => each.split(":")[0] === address));
@@ -144,6 +167,7 @@ async function see(
     samples: samples.toSorted((a, b) => a.at - b.at),
     before,
     after,
+    sentTwice: before === undefined ? twice.length : 0,
     triedBackend: new Set(tried.map(([id]) => id)),
     retried: [...tries.values()].filter((peers) => peers.length > 1).length,
   };

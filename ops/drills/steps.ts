@@ -1,12 +1,13 @@
 /** Steps that several drills take. */
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
-import { portOf } from "../cluster/services.ts";
 import type { Result, Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { now } from "../lib/clock.ts";
 import { pythonScript } from "../lib/script.ts";
+import { isVisit } from "../loadgen/sample.ts";
 import type { DrillSession } from "./types.ts";
 
 export const vagrant = (session: Session, ...args: string[]): Promise<Result> =>
@@ -15,20 +16,19 @@ export const vagrant = (session: Session, ...args: string[]): Promise<Result> =>
 /** The last lines of a text. */
 export const tail = (text: string): string => text.trimEnd().split("\n").slice(-25).join("\n");
 
-/** Resolves with the time at which the service on this backend says that it is ready, asked from the balancer. */
-export async function readyAt(session: Session, backend: string): Promise<number> {
-  const url = `http://${findHost(backend).address}:${portOf("app")}/readyz`;
-  const program = pythonScript(new URL("await_ready.py", import.meta.url), url, backend);
+/** Resolves with the time at which the app on this backend answers as ready, asked from the balancer. */
+export async function readyAt(session: DrillSession, backend: string): Promise<number> {
+  const { port, health, domains } = session.app;
+  const asked = [findHost(backend).address, port, health, domains[0] ?? backend];
+  const program = pythonScript(new URL("await_ready.py", import.meta.url), ...asked, backend);
   const { at } = await session.on(balancer, program);
   return at;
 }
 
-/** Resolves with the end of the first visit that a backend (or anybody) answered to a request sent after a moment. */
+/** Resolves with the end of the first good answer that a backend (or anybody) gave to a request sent after a moment. */
 export async function untilAnswered(session: DrillSession, since: number, by?: string): Promise<number> {
   const find = () =>
-    session
-      .samples()
-      .find((sample) => sample.at >= since && sample.status === 200 && (by === undefined || sample.by === by));
+    session.samples().find((sample) => sample.at >= since && isVisit(sample) && (by === undefined || sample.by === by));
   await session.until(`${by ?? "somebody"} answers again`, () => find() !== undefined);
   const sample = find();
   return sample ? sample.at + sample.ms : now();
@@ -36,10 +36,11 @@ export async function untilAnswered(session: DrillSession, since: number, by?: s
 
 /** The ids of the processes that must outlive a drill, one line for each host. */
 export async function processes(session: Session, hosts: string[]): Promise<string> {
+  const { root, user } = counterApp();
   const lines = hosts.map(async (host) => {
     const { output } = await session.on(
       host,
-      "pgrep -x 'nginx|redis-server' || true; pgrep -u halo -f 'pm2|app/src/main.ts' || true",
+      `pgrep -x 'nginx|redis-server' || true; pgrep -u ${user} -f 'pm2|${root}/current/' || true`,
     );
     return `${host}: ${output.replaceAll("\n", " ")}`;
   });

@@ -1,3 +1,4 @@
+import type { App } from "../cluster/apps.ts";
 import type { Undo } from "../cluster/failsafe.ts";
 import type { Provider } from "../cluster/provider.ts";
 import type { Session } from "../cluster/session.ts";
@@ -6,6 +7,8 @@ import type { Budget } from "./budget.ts";
 
 /** A session with a drill's loads under way. */
 export type DrillSession = Session & {
+  /** The app that the drill is about. */
+  app: App;
   /** The requests that have ended so far, of all loads of visits. */
   samples(): Sample[];
   /** The same of the load of writes. */
@@ -37,6 +40,8 @@ export type Drill = {
   what: string;
   /** Seconds that it may take, load included, on containers; VMs get five times as long. */
   limit: number;
+  /** Whether it can be about an app that knows nothing of Halo (--app). */
+  anyApp?: boolean;
   budget: Budget;
   /** With a second load beside the usual one: a new connection for each request. */
   fresh?: boolean;

@@ -2,8 +2,8 @@
 import type { Undo } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { maxmemory } from "../cluster/maxmemory.ts";
-import { portOf } from "../cluster/services.ts";
 import type { Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { backends, balancer, postgres, redis } from "../cluster/topology.ts";
 import { inputScript, quote, shellScript, textOf } from "../lib/script.ts";
 
@@ -18,6 +18,7 @@ export type Fault = {
 };
 
 const [backend = ""] = backends;
+const app = counterApp();
 const unit = "halo-fault"; // of the fault's process on a host
 const node = "/opt/halo/runtime/current/bin/node";
 const stopUnit = `systemctl stop ${unit}.service 2>/dev/null || true`;
@@ -34,8 +35,8 @@ const start = (host: string, seconds: number, properties: string[], command: str
 const down: Fault = {
   name: "backend-down",
   what: "a backend's service is stopped",
-  make: (session) => session.on(backend, "systemctl stop halo"),
-  undo: { on: [backend], script: "systemctl start halo" },
+  make: (session) => session.on(backend, `systemctl stop ${app.unit}`),
+  undo: { on: [backend], script: `systemctl start ${app.unit}` },
 };
 
 /** The shell line that runs a program of this folder on a host's Node, as text on its command line. */
@@ -46,7 +47,7 @@ const connections: Fault = {
   name: "connections",
   what: "somebody takes every session that PostgreSQL has for the service",
   make: async (session, seconds) => {
-    const properties = ["User=halo", "WorkingDirectory=/opt/halo/current", "EnvironmentFile=/etc/halo/halo.env"];
+    const properties = [`User=${app.user}`, `WorkingDirectory=${app.root}/current`, `EnvironmentFile=${app.settings}`];
     await session.on(...start(backend, seconds, properties, nodeProgram("exhaustConnections.ts")));
     await session.on(
       postgres,
@@ -59,7 +60,7 @@ const connections: Fault = {
 /** Begins or ends a fault inside a worker of the first backend; inspector.ts has the actions. */
 const inspector = (action: "starve" | "leak" | "end", seconds = 0) =>
   inputScript(`${node} --input-type=module-typescript`, new URL("inspector.ts", import.meta.url), action, seconds);
-const openInspector = "kill -USR1 $(pgrep -u halo -o -f app/src/main.ts)";
+const openInspector = `kill -USR1 $(pgrep -o ${app.workers})`;
 const endInside = { on: [backend], script: inspector("end") };
 
 const starvation: Fault = {
@@ -144,22 +145,21 @@ const disk: Fault = {
 const cpu: Fault = {
   name: "cpu",
   what: "a backend's service gets a twentieth of a CPU, or shares one with 24 others where there are no quotas",
-  make: (session, seconds) => session.on(backend, script("cpu.sh", "start", seconds)),
-  undo: { on: [backend], script: script("cpu.sh", "undo") },
+  make: (session, seconds) => session.on(backend, script("cpu.sh", "start", app.name, seconds)),
+  undo: { on: [backend], script: script("cpu.sh", "undo", app.name) },
 };
 
 const uneven: Fault = {
   name: "uneven",
   what: "a backend has nine times the weight of another",
-  make: (session) =>
-    session.on(balancer, script("weight.sh", "start", `${findHost(backend).address}:${portOf("app")}`)),
+  make: (session) => session.on(balancer, script("weight.sh", "start", `${findHost(backend).address}:${app.port}`)),
   undo: { on: [balancer], script: script("weight.sh", "undo") },
 };
 
 const timeouts: Fault = {
   name: "timeouts",
   what: "a balancer's packets to a backend's service are dropped on the way",
-  make: (session) => session.on(backend, script("drop-requests.sh", findHost(balancer).address, portOf("app"))),
+  make: (session) => session.on(backend, script("drop-requests.sh", findHost(balancer).address, app.port)),
   undo: { on: [backend], script: "nft delete table inet halo_drill 2>/dev/null || true" },
 };
 

@@ -6,10 +6,13 @@ import { localPath } from "./paths.ts";
  * Variables for Ansible as the text of a YAML file. Ansible takes an extra variable of its command line for a template and runs
  * the expression between braces; `!unsafe` says that this one is none, whatever is in it.
  */
-export const extraVars = (vars: Record<string, string | boolean>): string =>
+export const extraVars = (vars: Record<string, string | string[] | boolean>): string =>
   Object.entries(vars)
-    .map(([name, value]) => `${name}: ${typeof value === "string" ? `!unsafe ${quoted(value)}` : value}\n`)
+    .map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.map(scalar).join(", ")}]` : scalar(value)}\n`)
     .join("");
+
+const scalar = (value: string | boolean): string =>
+  typeof value === "string" ? `!unsafe ${quoted(value)}` : String(value);
 
 /** A double-quoted YAML scalar in ASCII: JSON's, whose escapes YAML knows, but YAML puts no two surrogates together. */
 const quoted = (text: string): string =>
@@ -20,7 +23,7 @@ const quoted = (text: string): string =>
 
 /** Hands variables to a playbook: `run` gets the arguments that name them. The file exists as long as it runs. */
 export async function withExtraVars<T>(
-  vars: Record<string, string | boolean>,
+  vars: Record<string, string | string[] | boolean>,
   run: (args: string[]) => Promise<T>,
 ): Promise<T> {
   mkdirSync(localPath(), { recursive: true });

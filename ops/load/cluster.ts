@@ -2,9 +2,10 @@
 import { inGroup } from "../cluster/inventory.ts";
 import { query } from "../cluster/prometheus.ts";
 import type { Session } from "../cluster/session.ts";
+import { counterApp } from "../cluster/sites.ts";
 import { backends, postgres } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
-import { textOf } from "../lib/script.ts";
+import { shellScript } from "../lib/script.ts";
 import { type Counters, counted, counters } from "./metrics.ts";
 
 /** The beginning of the names of a load's rows. */
@@ -18,7 +19,7 @@ export type Cpu = Record<string, Map<string, number>>;
 
 /** Asks each backend for the CPU time of its workers until now; leaves out one that cannot be asked. */
 export async function readCpu(session: Session): Promise<Cpu> {
-  const script = textOf(new URL("worker-cpu.sh", import.meta.url));
+  const script = shellScript(new URL("worker-cpu.sh", import.meta.url), counterApp().name);
   const used = backends.map(async (host) => {
     const asked = await session.on(host, script).catch((error) => {
       if (!(error instanceof UserError)) throw error;

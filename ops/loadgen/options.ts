@@ -12,6 +12,9 @@ export type LoadOptions = {
   writes?: string;
   /** The path to request instead of a visit; of its answer only the status counts, and nothing is sent again. */
   path?: string;
+  /** With a path: how it is requested, and the name of the load in the balancer's log. */
+  method?: "GET" | "POST";
+  agent?: string;
   /** Ends by itself after so many requests. */
   most?: number;
   /** How many connections there may be; a request that finds none free waits, which counts. */

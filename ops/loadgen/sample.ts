@@ -15,6 +15,10 @@ export type Sample = {
   error?: string;
   /** Too many were waiting: nobody has sent it, and its `ms` says nothing. */
   unsent?: true;
+  /** Of a load with a path: whether its status is an answer of the app. */
+  answered?: boolean;
+  /** Of a load of POSTs with a path: nginx sends each to one backend alone. */
+  post?: true;
   /** X-Request-Id, X-Served-By and X-Release of the answer. */
   id?: string;
   by?: string;
@@ -38,7 +42,9 @@ export const largest = (values: number[]): number => values.reduce((most, each) 
 /** Milliseconds of the requests that were sent at all. */
 export const latencies = (samples: Sample[]): number[] => samples.filter(({ unsent }) => !unsent).map(({ ms }) => ms);
 
-export const isVisit = (sample: Sample): boolean => sample.status === 200 && sample.error === undefined;
+/** Whether it was answered as it should be: a visit, or a request of another app. */
+export const isVisit = (sample: Sample): boolean =>
+  sample.answered ?? (sample.status === 200 && sample.error === undefined);
 
 /** A 503 with Retry-After: of the service (it names itself) or of nginx. */
 export const isRefusal = (sample: Sample): boolean =>

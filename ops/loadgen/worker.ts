@@ -11,7 +11,14 @@ const timeoutMs = 10_000; // ms for one whole request
 const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again before the load gives up
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
-const headers = { Host: domain, Accept: "application/json", "User-Agent": path ? "halo-load" : "halo-drill" };
+const headers = {
+  Host: domain,
+  Accept: "application/json",
+  "User-Agent": options.agent ?? (path ? "halo-load" : "halo-drill"),
+};
+// Any app takes the smallest JSON, or refuses it.
+const body = options.method === "POST" ? "{}" : undefined;
+if (body) Object.assign(headers, { "Content-Type": "application/json" });
 
 let inFlight = 0;
 let stopping = false;
@@ -34,12 +41,13 @@ const nextKey = () => writes && `${writes}-${written++}`;
 function send(at: number, key = path ? undefined : nextKey(), next?: () => void, tries = 0): void {
   const sample: Sample = { at, ms: 0, late: 0, fresh, reused: false, status: 0, retryAfter: false };
   if (key) sample.key = key;
+  if (body) sample.post = true;
   if (inFlight >= maxInFlight) {
     report({ ...sample, unsent: true, error: `not sent: ${maxInFlight} requests are waiting` });
     return;
   }
   inFlight++;
-  const outgoing = request({ host, port, agent, path, headers, ...(key && post(key)) });
+  const outgoing = request({ host, port, agent, path, headers, method: options.method, ...(key && post(key)) });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   outgoing.on("socket", () => {
     sample.late = now() - at;
@@ -79,7 +87,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
         body += chunk;
       });
   });
-  outgoing.end(key && JSON.stringify({ name: key, phone: "0800 000" }));
+  outgoing.end(key ? JSON.stringify({ name: key, phone: "0800 000" }) : body);
 }
 
 /** Calls this after so many ms; once the load stops, within its last seconds. */
@@ -110,7 +118,11 @@ function read(sample: Sample, { statusCode = 0, headers }: IncomingMessage, body
   sample.by = header("x-served-by");
   sample.release = header("x-release");
   sample.retryAfter = Number(headers["retry-after"]) > 0;
-  if (path) return undefined;
+  if (path) {
+    // An app may refuse a POST that it does not know; a 5xx is a failure.
+    sample.answered = statusCode < (options.method === "POST" ? 500 : 400);
+    return undefined;
+  }
   try {
     const { container_id, database_status, total_visits, id, name } = JSON.parse(body);
     if (sample.key) return statusCode === 201 && !(id && name === sample.key) ? `not the row: ${body}` : undefined;

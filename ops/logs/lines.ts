@@ -4,17 +4,17 @@
 export type Line = { time: number; host: string; service: string; text: string; fields?: Record<string, unknown> };
 
 const services: [RegExp, string][] = [
-  [/^halo(-candidate.*)?$/, "app"],
   [/^redis-server$/, "redis"],
   [/^postgresql(@.*)?$/, "postgres"],
   [/^prometheus-alertmanager$/, "alertmanager"],
   [/^halo-backup$/, "backup"],
 ];
 
-/** A unit's name as `npm run logs` calls it: halo.service is app, postgresql@17-main.service postgres. */
+/** A unit's name as `npm run logs` calls it: halo@demo.service and halo-cron@demo.clean.service are demo, postgresql@17-main.service postgres. */
 export function serviceOf(unit: string): string {
   const name = unit.replace(/\.service$/, "");
-  return services.find(([pattern]) => pattern.test(name))?.[1] ?? name;
+  const [, app] = name.match(/^halo(?:-candidate|-cron)?@([^.]+)/) ?? [];
+  return app ?? services.find(([pattern]) => pattern.test(name))?.[1] ?? name;
 }
 
 function parseFields(text: string): Line["fields"] {

@@ -1,3 +1,4 @@
+import { apps } from "../cluster/apps.ts";
 import type { Host } from "../cluster/inventory.ts";
 import { serviceLogs } from "../cluster/services.ts";
 import { UserError } from "../lib/cli.ts";
@@ -57,6 +58,8 @@ export function sourcesOf(name: string | undefined, hosts: Host[], span: Span): 
 export const findRequest = (id: string, folder = "/var/log/nginx"): string =>
   shellScript(new URL("find-request.sh", import.meta.url), id, folder);
 
-/** The shell line that prints a backend's lines with a text, between two Unix times in s. */
+/** The shell line that prints the apps' lines with a text on a backend, between two Unix times in s. */
 export const searchJournal = (text: string, from: number, to: number): string =>
-  `journalctl --quiet --no-pager --all --output=json --output-fields=MESSAGE,UNIT,_SYSTEMD_UNIT --unit=halo --since=@${from} --until=@${to} | grep -F '${text}' || true`;
+  `journalctl --quiet --no-pager --all --output=json --output-fields=MESSAGE,UNIT,_SYSTEMD_UNIT ${apps()
+    .map(({ unit }) => `--unit=${unit}`)
+    .join(" ")} --since=@${from} --until=@${to} | grep -F '${text}' || true`;

@@ -208,7 +208,7 @@ export class PostgresServer {
   /** Applies one migration. @throws {Error} with psql's message */
   apply(name: string, text: string): void {
     const sha256 = createHash("sha256").update(text).digest("hex");
-    this.#psql("halo", "migrate.sql", { name, sha256, release: "test" }, text);
+    this.#psql("halo", "migrate.sql", { owner: "halo_owner", schema: "workshop", name, sha256, release: "test" }, text);
   }
 
   /** Empties every table and starts their numbers at 1 again. */

@@ -1,9 +1,11 @@
-/** Deploy and rollback: a release goes into service on one backend first, then on half of them at a time. */
+/** Deploy and rollback: a release of an app goes into service on one backend first, then on half of them at a time. */
 import { parseArgs } from "node:util";
+import { type App, apps, findApp } from "../cluster/apps.ts";
 import { playbook } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";
-import { elapsed, passThrough } from "../lib/exec.ts";
+import { elapsed } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
+import { runPlays } from "../lib/plays.ts";
 
 /** Characters of a message: it travels as an argument, and is part of one line of the log. */
 const MAX_MESSAGE = 2000;
@@ -13,17 +15,33 @@ const options = {
   "break-lock": { type: "boolean", default: false },
 } as const;
 
-/** Takes a new release into service; resolves with the playbook's exit status. */
+/** Takes a new release of an app into service; resolves with the playbook's exit status. */
 export function deploy(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options });
-  return rollOut("deploy.yml", "Deployed", varsOf(values));
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const [name, more] = positionals;
+  if (more !== undefined) throw new UserError(`${positionals.join(" ")}: one app at a time`, "name one, or none");
+  const app = findApp(name);
+  return rollOut("deploy.yml", "deployed", app, varsOf(values));
 }
 
-/** Takes the previous release, or a named one, into service again; resolves with the playbook's exit status. */
+/** Takes an app's previous release, or a named one, into service again; resolves with the playbook's exit status. */
 export function rollback(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-  const [release] = positionals;
-  return rollOut("rollback.yml", "Rolled back", { ...varsOf(values), ...(release && { rollback_to: release }) });
+  const { app, release } = target(positionals);
+  return rollOut("rollback.yml", "rolled back", app, {
+    ...varsOf(values),
+    ...(release !== undefined && { rollback_to: release }),
+  });
+}
+
+/** The app and the release that words name: [APP] [RELEASE], and a release, which begins with its time, is no app's name. */
+export function target(words: string[], all: App[] = apps()): { app: App; release?: string } {
+  const [first, ...rest] = words;
+  const named = first !== undefined && !/^\d/.test(first);
+  const [release, more] = named ? rest : words;
+  if (more !== undefined)
+    throw new UserError(`${words.join(" ")}: one app and one release at a time`, "name them as in: demo RELEASE");
+  return { app: findApp(named ? first : undefined, all), ...(release !== undefined && { release }) };
 }
 
 type Vars = Parameters<typeof withExtraVars>[0];
@@ -37,9 +55,11 @@ function varsOf(values: { message: string; "break-lock": boolean }): Vars {
   return { deploy_message: values.message, deploy_break_lock: values["break-lock"] };
 }
 
-async function rollOut(name: string, done: string, vars: Vars): Promise<number> {
-  const status = await withExtraVars(vars, (extra) => passThrough(playbook(name, ...extra)));
-  const result = status === 0 ? done : `Not ${done.toLowerCase()} everywhere, see above;`;
-  console.log(`${result} in ${elapsed()}. All releases: npm run releases`);
+async function rollOut(name: string, done: string, app: App, vars: Vars): Promise<number> {
+  const status = await withExtraVars({ app: app.name, ...vars }, (extra) =>
+    runPlays(playbook(name, ...extra), "rollout"),
+  );
+  const result = status === 0 ? `${app.name}: ${done}` : `${app.name}: not ${done} everywhere, see above;`;
+  console.log(`${result} in ${elapsed()}. All releases: npm run releases -- ${app.name}`);
   return status;
 }

@@ -2,6 +2,8 @@
 export type LogLine = {
   time: string;
   what: "deploy" | "rollback";
+  /** Lines of an earlier version, which had one app, have none. */
+  app?: string;
   release: string;
   by: string;
   message: string;
@@ -26,6 +28,10 @@ function readLine(text: string): LogLine | null {
   }
 }
 
+/** The lines about an app. `first` is the app that a line without a name is about. */
+export const linesOf = (lines: LogLine[], app: string, first: string): LogLine[] =>
+  lines.filter((line) => (line.app ?? first) === app);
+
 /** A text as one line that a terminal only shows: control characters, line breaks and turns of the writing direction are escaped. */
 const plain = (text: string): string =>
   text.replace(
@@ -38,7 +44,7 @@ const plain = (text: string): string =>
  * Draws the releases as a table, newest first.
  *
  * @param log the log of deploys, oldest line first
- * @param backends the output of `halo-release list` on each: lines "ID serving|kept|failed"; null where it was not asked
+ * @param backends the output of `halo-release APP list` on each: lines "ID serving|kept|failed"; null where it was not asked
  */
 export function releaseTable(log: LogLine[], backends: { name: string; list: string | null }[]): string {
   const states = new Map<string, Map<string, string[]>>();

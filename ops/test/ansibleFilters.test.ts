@@ -3,19 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-
-const plugins = join(import.meta.dirname, "../../ansible/filter_plugins");
-
-/** Calls a filter with arguments as JSON. */
-function filter<T>(file: string, name: string, ...args: unknown[]): T {
-  const program = join(import.meta.dirname, "programs/filter.py");
-  const { stdout, stderr } = spawnSync("/usr/bin/python3", ["-I", "-S", program, plugins, file, name], {
-    input: JSON.stringify(args),
-    encoding: "utf8",
-  });
-  expect(stderr).toBe("");
-  return JSON.parse(stdout);
-}
+import { filter, plugins } from "./support/filter.ts";
 
 const groups: Record<string, string[]> = {
   all: ["front", "app1", "app2"],
@@ -72,13 +60,18 @@ const services = {
   lost: { ports: [9], hosts: ["nowhere"], from: ["balancers"] },
   prometheus: { ports: [4002], hosts: ["monitoring"], from: ["balancers"] },
 };
+const apps = {
+  demo: { source: ".", domains: [], static: null },
+  film: { source: "../film", domains: [], static: null },
+  pages: { source: "../pages", domains: [], static: { folder: "dist" } },
+};
 const counter = { domain: "a.test", role: "counter", ports: [80], paths: { "/": { service: "app" } } };
 const docs = { domain: "docs.test", ports: [80], any_name_ports: [8090], paths: { "/": { files: "/srv/docs" } } };
 const of = (...problems: string[]) => problems.map((problem) => `sites.yml: docs.test${problem}`);
 
 test.each<[string, object, string[]]>([
   ["a right one", {}, []],
-  ["a service of the cluster", { paths: { "/": { service: "app" }, "/x": { web: "counter" } } }, []],
+  ["a service of the cluster", { paths: { "/": { service: "app" }, "/x": { web: "demo/counter" } } }, []],
   ["no domain", { domain: undefined }, ["sites.yml: site 2 needs domain, a host name in small letters; it has none"]],
   [
     "a domain with capitals",
@@ -120,8 +113,8 @@ test.each<[string, object, string[]]>([
   ],
   [
     "two answers",
-    { paths: { "/": { web: "counter", files: "/srv" } } },
-    of(', / needs one of service, web and files; it has {"web": "counter", "files": "/srv"}'),
+    { paths: { "/": { web: "demo/counter", files: "/srv" } } },
+    of(', / needs one of service, web and files; it has {"web": "demo/counter", "files": "/srv"}'),
   ],
   ["no answer", { paths: { "/": null } }, of(", / needs one of service, web and files; it has {}")],
   [
@@ -139,7 +132,24 @@ test.each<[string, object, string[]]>([
     { paths: { "/": { service: "redis" } } },
     of(", /: the service redis is closed to the balancers; put balancers into its `from` in firewall_services"),
   ],
-  ["a folder of no release", { paths: { "/": { web: "shop" } } }, of(", /: there is no folder app/web/shop")],
+  ["a folder of no release", { paths: { "/": { web: "demo/shop" } } }, of(", /: there is no folder app/web/shop")],
+  ["a folder of an app from elsewhere", { paths: { "/": { web: "film/shop" } } }, []],
+  ["a static app", { paths: { "/": { web: "pages" } } }, []],
+  [
+    "a folder of a static app",
+    { paths: { "/": { web: "pages/shop" } } },
+    of(", /: web is pages, because that app is static; it is pages/shop"),
+  ],
+  [
+    "an app that is not static",
+    { paths: { "/": { web: "film" } } },
+    of(", /: web is film/FOLDER, because that app is not static; it is film"),
+  ],
+  ...["counter", "shop/counter", "demo/../x", "demo/a;b"].map((web): [string, object, string[]] => [
+    `the folder ${web}`,
+    { paths: { "/": { web } } },
+    of(`, /: web is APP/FOLDER, or APP of a static one, where APP is one of demo, film, pages; it is ${web}`),
+  ]),
   [
     "a relative folder",
     { paths: { "/": { files: "srv" } } },
@@ -147,15 +157,17 @@ test.each<[string, object, string[]]>([
   ],
 ])("site: %s", (_, change, problems) => {
   const root = join(plugins, "../..");
-  expect(filter("validate", "site_problems", [counter, { ...docs, ...change }], services, groups, root)).toEqual(
+  expect(filter("validate", "site_problems", [counter, { ...docs, ...change }], services, groups, apps, root)).toEqual(
     problems,
   );
 });
 
 test("sites: none, and a port that two would answer for any name", () => {
-  expect(filter("validate", "site_problems", [], services, groups, "/")).toEqual(["sites.yml: there is no site"]);
+  expect(filter("validate", "site_problems", [], services, groups, apps, "/")).toEqual(["sites.yml: there is no site"]);
+  const film = { ...apps, film: { ...apps.film, domains: ["film.test"] } };
+  expect(filter("validate", "site_problems", [], services, groups, film, "/")).toEqual([]);
   const twin = { ...docs, domain: "b.test" };
-  expect(filter("validate", "site_problems", [docs, twin], services, groups, "/")).toEqual([
+  expect(filter("validate", "site_problems", [docs, twin], services, groups, apps, "/")).toEqual([
     "sites.yml: port 8090 can answer any name by one site only, and docs.test and b.test claim it",
   ]);
 });
@@ -171,14 +183,20 @@ test.each<[string, unknown, string]>([
     "docs.test, /: there is no service ['app'] in firewall_services; there are ssh, http, app, redis, lost, prometheus",
   ],
 ])("sites that cannot be read as such: %s", (_, sites, problem) => {
-  expect(filter("validate", "site_problems", sites, services, groups, "/")).toEqual([`sites.yml: ${problem}`]);
+  expect(filter("validate", "site_problems", sites, services, groups, apps, "/")).toEqual([`sites.yml: ${problem}`]);
 });
 
 test("Ansible prints each problem on a line of its own", () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-filters-"));
   try {
     const tasks = join(plugins, "../parts/check_inventory.yml");
-    const vars = { sites: [{ domain: "docs.test" }], firewall_services: services, halo_root: "/" };
+    const vars = {
+      apps: { shop: {} },
+      sites: [{ domain: "docs.test" }],
+      app_plans: {},
+      firewall_services: services,
+      halo_root: "/",
+    };
     const play = { hosts: "localhost", gather_facts: false, vars, tasks: [{ import_tasks: tasks }] };
     writeFileSync(join(folder, "play.yml"), JSON.stringify([play]));
     const { stdout } = spawnSync("ansible-playbook", ["--inventory", "localhost,", join(folder, "play.yml")], {
@@ -190,7 +208,9 @@ test("Ansible prints each problem on a line of its own", () => {
         ANSIBLE_FILTER_PLUGINS: plugins,
       },
     });
-    expect(stdout).toMatch(/docs\.test needs ports or any_name_ports\n *sites\.yml: docs\.test needs paths\n/);
+    expect(stdout).toMatch(
+      /\n *apps\.yml: shop: source: is missing.*\n *sites\.yml: docs\.test needs ports or any_name_ports\n *sites\.yml: docs\.test needs paths\n *Fix: /,
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -224,12 +244,17 @@ test("a rollback can go to a release that every backend has, none has marked, an
   const folder = mkdtempSync(join(tmpdir(), "halo-filters-"));
   mkdirSync(join(folder, "r1.tar.gz")); // no file
   writeFileSync(join(folder, "r4.tar.gz"), "");
+  const releases = "/opt/halo/apps/shop/releases";
   const facts = (...names: string[]) =>
-    Object.fromEntries([["os", "debian 13"], ...names.map((name) => [`/opt/halo/releases/${name}`, "present"])]);
+    Object.fromEntries([["os", "debian 13"], ...names.map((name) => [`${releases}/${name}`, "present"])]);
   try {
-    const backends = [facts("r1", "r2", "r3", "r4", "r5"), facts("r1", "r3", "r3.failed", "r4", "r5")];
-    const balancers = [facts("r2", "r3", "r5")];
-    expect(filter("rollback", "rollback_candidates", backends, balancers, folder)).toEqual(["r4", "r5"]);
+    const another = { "/opt/halo/apps/shop-2/releases/r6": "present", "/opt/halo/apps/film/releases/r6": "present" };
+    const backends = [
+      { ...facts("r1", "r2", "r3", "r4", "r5"), ...another },
+      { ...facts("r1", "r3", "r3.failed", "r4", "r5"), ...another },
+    ];
+    const balancers = [{ ...facts("r2", "r3", "r5"), ...another }];
+    expect(filter("rollback", "rollback_candidates", backends, balancers, releases, folder)).toEqual(["r4", "r5"]);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -17,7 +17,17 @@ beforeEach(() => {
 });
 
 test("a whole backup says when its data were current", () =>
-  expect(readBackup(file)).toEqual({ taken: new Date("2026-01-02T03:04:05Z"), size: 10_240, stores: ["redis"] }));
+  expect(readBackup(file)).toEqual({
+    taken: new Date("2026-01-02T03:04:05Z"),
+    size: 10_240,
+    app: "",
+    stores: ["redis"],
+  }));
+
+test("a backup of an app's own stores says whose it is", () => {
+  sh("echo shop > APP; sha256sum redis.rdb APP > SHA256SUMS; tar -cf backup.tar redis.rdb APP SHA256SUMS");
+  expect(readBackup(file)).toMatchObject({ app: "shop", stores: ["redis"] });
+});
 
 const withDump = () =>
   sh(

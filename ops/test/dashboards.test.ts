@@ -78,12 +78,14 @@ test("deploys and drills are marks in every dashboard, at the time that is their
     );
 });
 
-test("a dashboard that asks for $host offers it", () => {
+test("a dashboard that asks for $host or $app offers it", () => {
   for (const board of built)
-    expect([board.uid, JSON.stringify(board.panels).includes("$host")]).toEqual([
-      board.uid,
-      JSON.stringify(board.templating ?? {}).includes('"host"'),
-    ]);
+    for (const name of ["host", "app"])
+      expect([board.uid, name, JSON.stringify(board.panels).includes(`$${name}`)]).toEqual([
+        board.uid,
+        name,
+        JSON.stringify(board.templating ?? {}).includes(`"${name}"`),
+      ]);
 });
 
 test("colours go from green to red where much is bad, and from red to green where little is", () => {

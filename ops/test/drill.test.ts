@@ -114,6 +114,16 @@ test("a 503 is in the budget only from the program that may give it, and one has
   expect(broken({}, { refusals: "service" })).toEqual(["nobody got a 503: the failure was none"]);
 });
 
+test("of another app nothing is counted, and a POST that two backends got breaks the budget", () => {
+  const samples: Sample[] = calm().map((each) => ({ ...each, status: 302, answered: true, total: undefined }));
+  const other = { samples, before: undefined, after: undefined };
+  expect(broken(other)).toEqual([]);
+  expect(summarize(seen(other))).toMatchObject({ failed: 0, counted: undefined });
+  expect(broken({ ...other, sentTwice: 1 })).toEqual(["1 POSTs were sent to two backends"]);
+  const refused = samples.with(500, { ...sample(5000), status: 502, answered: false });
+  expect(broken({ ...other, samples: refused })).toEqual(["1 requests failed"]);
+});
+
 test("exactly once: lost, counted twice, numbered twice, numbered from elsewhere", () => {
   expect(broken({ after: 1098 })).toEqual([
     "1 acknowledged visits are not between the totals 99 and 1098",

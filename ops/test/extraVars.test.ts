@@ -25,9 +25,14 @@ test("every text reaches Ansible character for character, as no template; the fi
   const folder = mkdtempSync(join(tmpdir(), "halo-"));
   const reported = join(folder, "reported.json");
   const names = texts.map((_, i) => `text${i}`);
-  const module = { dest: reported, content: `{{ [[${names.join(", ")}], [broken, whole]] | to_json }}` };
+  const module = { dest: reported, content: `{{ [[${names.join(", ")}], [broken, whole], list] | to_json }}` };
   let file = "";
-  const vars = { ...Object.fromEntries(texts.map((text, i) => [`text${i}`, text])), broken: true, whole: false };
+  const vars = {
+    ...Object.fromEntries(texts.map((text, i) => [`text${i}`, text])),
+    broken: true,
+    whole: false,
+    list: texts,
+  };
   try {
     await withExtraVars(vars, async ([option = "", at = ""]) => {
       file = at.slice(1);
@@ -35,7 +40,7 @@ test("every text reaches Ansible character for character, as no template; the fi
       const args = ["-i", "localhost,", "-c", "local", "localhost", "-m", "copy", "-a", JSON.stringify(module)];
       await capture(["ansible", ...args, option, at]);
     });
-    expect(JSON.parse(readFileSync(reported, "utf8"))).toEqual([texts, [true, false]]);
+    expect(JSON.parse(readFileSync(reported, "utf8"))).toEqual([texts, [true, false], texts]);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -3,12 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { findApp } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { root } from "../lib/paths.ts";
 import { inOrder, type Line, parseJournal, parseNginx, render, serviceOf, traceRequest, tries } from "../logs/lines.ts";
 import { findRequest, sourcesOf } from "../logs/sources.ts";
 
+const app = findApp();
 const id = "0123456789abcdef0123456789abcdef";
 const access = (given = {}) =>
   JSON.stringify({
@@ -34,7 +36,7 @@ const journal = (message: unknown, given = {}) =>
   JSON.stringify({
     MESSAGE: message,
     __REALTIME_TIMESTAMP: "1795262401900000",
-    _SYSTEMD_UNIT: "halo.service",
+    _SYSTEMD_UNIT: "halo@demo.service",
     ...given,
   });
 const service = (given = {}) =>
@@ -61,14 +63,15 @@ test("durations", () => {
 });
 
 test("units have the names that a person uses", () => {
-  const units = ["halo.service", "postgresql@17-main.service", "redis-server.service", "mtail.service"];
-  expect(units.map(serviceOf)).toEqual(["app", "postgres", "redis", "mtail"]);
-  expect(serviceOf("halo-candidate.service")).toBe("app");
+  const units = ["halo@demo.service", "postgresql@17-main.service", "redis-server.service", "mtail.service"];
+  expect(units.map(serviceOf)).toEqual(["demo", "postgres", "redis", "mtail"]);
+  for (const unit of ["halo-candidate@demo.service", "halo-cron@demo.clean.service", "halo-cron@demo.clean.timer"])
+    expect(serviceOf(unit)).toBe("demo");
 });
 
 test("a journal's line: its own time counts, bytes are text, systemd's lines about a unit are the unit's", () => {
   const line = sure(parseJournal("backend1", service()));
-  expect(line).toMatchObject({ host: "backend1", service: "app", fields: { id, status: 200 } });
+  expect(line).toMatchObject({ host: "backend1", service: "demo", fields: { id, status: 200 } });
   expect(new Date(line.time).toISOString()).toBe("2026-11-21T12:00:01.249Z");
   expect(parseJournal("b", journal([72, 105, 255]))?.text).toMatch(/^Hi/);
   expect(parseJournal("b", journal("Started", { _SYSTEMD_UNIT: "init.scope", UNIT: "nginx.service" }))).toMatchObject({
@@ -120,7 +123,7 @@ test("one request with a failover is shown in the order of time", () => {
     "11-21 12:00:00.946 balancer nginx GET http://a.test/ from 192.168.56.1 (curl)",
     "11-21 12:00:00.946 balancer nginx try 1 of 2: backend1 192.168.56.11:4000: 504, no answer in time after 300 ms (connected in -)",
     "11-21 12:00:01.246 balancer nginx try 2 of 2: backend2 192.168.56.12:4000: 200 after 4 ms (connected in 1 ms)",
-    `11-21 12:00:01.249 backend2 app   GET / 200 3.2 ms id=${id}`,
+    `11-21 12:00:01.249 backend2 demo  GET / 200 3.2 ms id=${id}`,
     "11-21 12:00:01.250 balancer nginx answered 200 with 321 bytes after 304 ms",
   ]);
 });
@@ -156,21 +159,21 @@ test("a name is a host or a service; an unknown one is refused with the list", (
   const span = { seconds: 600, lines: 10, follow: false };
   expect(sourcesOf(undefined, all, span).map(({ host }) => host.name)).toEqual(all.map(({ name }) => name));
   expect(sourcesOf("backend2", all, span)).toMatchObject([{ host: { name: "backend2" } }]);
-  expect(sourcesOf("backend2", all, span)[0]?.script).toContain("--unit='halo' --unit='halo-candidate' ");
+  expect(sourcesOf("backend2", all, span)[0]?.script).toContain(`--unit='${app.unit}' --unit='${app.candidateUnit}' `);
   expect(sourcesOf("nginx", all, span)).toHaveLength(2);
-  expect(sourcesOf("app", all, { ...span, follow: true }).every(({ script }) => script.endsWith("--follow"))).toBe(
+  expect(sourcesOf(app.name, all, { ...span, follow: true }).every(({ script }) => script.endsWith("--follow"))).toBe(
     true,
   );
   expect(() => sourcesOf("mysql", all, span)).toThrow("there is no host and no service mysql");
 });
 
 test.each([
-  [["mysql"], /no service mysql\nFix: name one of balancer, .*app, .*nginx/],
-  [["app", "redis"], /one host or service at a time/],
+  [["mysql"], new RegExp(`no service mysql\nFix: name one of balancer, .*nginx, .*${app.name}`)],
+  [["nginx", "redis"], /one host or service at a time/],
   [["--since", "soon"], /--since soon is not understood/],
   [["--lines", "-1"], /--lines/],
   [["--request", "x' ; id"], /is no request's id/],
-  [["app", "--request", id], /--request takes no app/],
+  [["nginx", "--request", id], /--request takes no nginx/],
   [["--follow", "--request", id], /--request takes no --follow/],
 ])("npm run logs -- %j is refused", (args, message) => {
   const { status, stderr } = spawnSync(process.execPath, [join(root, "ops/logs.ts"), ...args], { encoding: "utf8" });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { nextRelease } from "../build/id.ts";
-import { type LogLine, readLog, releaseTable } from "../releases/table.ts";
+import { nextRelease } from "../lib/releases.ts";
+import { type LogLine, linesOf, readLog, releaseTable } from "../releases/table.ts";
 
 const line = (more: Partial<LogLine>): LogLine => ({
   time: "2026-11-21T08:00:00Z",
@@ -31,6 +31,12 @@ test("releases are listed newest first, with where they serve and the last that 
     ["B", "serving on backend1, backend2", "2026-11-21T08:00:00Z", "ann@desk", "rollback; oh"],
     ["A", "kept", "-", "-", "first release"],
   ]);
+});
+
+test("an app's lines are its own; those of an earlier version, without a name, are the first app's", () => {
+  const lines = [line({ release: "A" }), line({ release: "B", app: "shop" }), line({ release: "C", app: "demo" })];
+  expect(linesOf(lines, "demo", "demo").map(({ release }) => release)).toEqual(["A", "C"]);
+  expect(linesOf(lines, "shop", "demo").map(({ release }) => release)).toEqual(["B"]);
 });
 
 test("no release and no log is a table with its head only", () => {

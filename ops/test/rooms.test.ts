@@ -10,6 +10,7 @@ const shared: Record<string, string[]> = {
   web: ["lib"],
   cluster: ["lib"],
   loadgen: ["lib", "cluster"],
+  build: ["lib", "cluster", "web"],
 };
 const below = Object.keys(shared);
 

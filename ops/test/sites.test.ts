@@ -19,6 +19,13 @@ test.each([
   ["sites: [{domain: a.test}]", /a\.test needs ports/],
 ])("the sites %j are refused", (text, message) => expect(() => parseSites(text)).toThrow(message));
 
+test("an app's sites are on the ports that the first site has under its name, or else on HTTP's", () => {
+  const portsOf = (text: string) =>
+    parseSites(text, (ports) => [{ domain: "shop.test", ports, paths: ["/"] }]).at(-1)?.ports;
+  expect(portsOf("sites: [{domain: a.test, ports: [81], any_name_ports: [8085]}]")).toEqual([81]);
+  expect(portsOf("sites: []")).toEqual([80]);
+});
+
 describe("with other names, ports and order", () => {
   const all = parseSites(`sites:
   - {domain: status.example, role: metrics, ports: [8443], paths: {/: {web: metrics}}}

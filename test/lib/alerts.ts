@@ -30,8 +30,8 @@ export function metricsOf(expr: string): string[] {
   return [...new Set(names)].filter((name) => !/^(and|or|unless|bool|offset|by|on)$/.test(name));
 }
 
-/** The threshold of an alert that compares a recorded value, or a rate over 5 minutes. */
+/** The threshold of an alert that compares a recorded value, a rate over 5 minutes, or a share of bytes. */
 export function thresholdOf(name: string): number {
   const expr = alerts.find(({ alert }) => alert === name)?.expr ?? "";
-  return Number(expr.match(/(?:ratio1m|p95_1m|mean1m|ratio|\[5m\]\)\)) [<>] ([\d.]+)/)?.[1]);
+  return Number(expr.match(/(?:ratio1m|p95_1m|mean1m|ratio|\[5m\]\)\)|_bytes\)) [<>] ([\d.]+)/)?.[1]);
 }

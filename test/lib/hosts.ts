@@ -80,7 +80,7 @@ export function explainByJournals(): void {
   onTestFailed(async () => {
     for (const { name, groups } of hosts()) {
       const commands = [
-        `journalctl --no-pager -n 40 ${groups.includes("backends") ? "-u halo" : "-u nginx -u redis-server -u postgresql@* -u prometheus*"}`,
+        `journalctl --no-pager -n 40 ${groups.includes("backends") ? "-u halo@*" : "-u nginx -u redis-server -u postgresql@* -u prometheus*"}`,
         ...(groups.includes("balancers") ? ["tail -n 20 /var/log/nginx/access.log"] : []),
       ];
       for (const command of commands) {

@@ -104,3 +104,45 @@ export function knock(host: string, port: number, ms = 1500): Promise<"open" | "
     socket.on("error", () => end("refused"));
   });
 }
+
+/** A WebSocket to the site of this domain: the texts that came in, a function that sends one, and its end. Rejects when it is not opened. */
+export function openSocket(
+  domain: string,
+  path = "/",
+): Promise<{ words: string[]; send(text: string): void; close(): void; closed: Promise<void> }> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      Host: domain,
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", // RFC 6455, 1.3
+    };
+    const outgoing = http.request({ host: balancerAddress, port: portFor(domain), path, headers, agent: false });
+    outgoing.on("upgrade", (_response, socket, head) => {
+      const words: string[] = [];
+      let bytes: Buffer = head;
+      // Short texts in frames of their own; RFC 6455, 5.2.
+      const read = () => {
+        while (bytes.length >= 2 && bytes.length >= 2 + (bytes[1] ?? 0)) {
+          const length = bytes[1] ?? 0;
+          if (bytes[0] === 0x81) words.push(bytes.subarray(2, 2 + length).toString());
+          bytes = bytes.subarray(2 + length);
+        }
+      };
+      read();
+      socket.on("data", (data: Buffer) => {
+        bytes = Buffer.concat([bytes, data]);
+        read();
+      });
+      socket.on("error", () => {}); // "close" follows
+      const closed = new Promise<void>((ended) => socket.once("close", () => ended()));
+      const send = (text: string) =>
+        socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]));
+      resolve({ words, send, close: () => socket.destroy(), closed });
+    });
+    outgoing.on("response", ({ statusCode }) => reject(new Error(`not upgraded: ${statusCode}`)));
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}

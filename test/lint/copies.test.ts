@@ -10,7 +10,7 @@ const numbers = (file: string, pattern: RegExp): number[] =>
   [...readFileSync(join(root, file), "utf8").matchAll(pattern)].map(([, value]) => Number(value));
 
 test("the controller keeps as many releases as a host", () => {
-  const [kept, ...others] = numbers("ops/build/release.ts", /^const kept = (\d+);/gm);
+  const [kept, ...others] = numbers("ops/lib/releases.ts", /^export const kept = (\d+);/gm);
   expect([kept, others]).toEqual([expect.any(Number), []]);
   expect(numbers("ansible/roles/release/files/halo-release", /^keep=(\d+)$/gm)).toEqual([kept]);
 });
@@ -23,4 +23,10 @@ test("the metrics read every try that nginx makes of a request", () => {
   expect(numbers(mtail, /\(\?P<u(\d+)>/g)).toEqual(each);
   expect(numbers(mtail, /\(\?P<s(\d+)>/g)).toEqual(each);
   for (const status of [504, 502]) expect(numbers(mtail, new RegExp(`\\$s(\\d+) == "${status}"`, "g"))).toEqual(each);
+});
+
+test("the preload measures other apps' requests in the service's own buckets", () => {
+  const buckets = (file: string) =>
+    /^const BUCKETS_S = \[([^\]]+)\];$/m.exec(readFileSync(join(root, file), "utf8"))?.[1]?.match(/[\d.]+/g);
+  expect(buckets("ansible/roles/app/files/preload.cjs")).toEqual(buckets("app/src/metrics/requests.ts"));
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { inGroup } from "../../ops/cluster/inventory.ts";
 import { query } from "../../ops/cluster/prometheus.ts";
 import { alerts, metricsOf, rules } from "../lib/alerts.ts";
+import { app } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -13,7 +14,7 @@ beforeEach(explainByJournals);
 const monitoring = inGroup("monitoring")[0]?.name ?? "";
 const [first = ""] = backends;
 const config = "/etc/prometheus/alertmanager.yml";
-const put = (name: string, state: "start" | "stop") => on(name, `systemctl ${state} halo`);
+const put = (name: string, state: "start" | "stop") => on(name, `systemctl ${state} ${app.unit}`);
 
 type Message = {
   path: string;
@@ -139,7 +140,7 @@ describe("planned work", () => {
     const its = silences.filter(({ comment }) => comment.includes(release));
     expect(its.map(({ matchers }) => matchers.find(({ name }) => name === "host")?.value).sort()).toEqual(backends);
     for (const { matchers, endsAt } of its) {
-      expect(matchers.find(({ name }) => name === "alertname")?.value).toBe("BackendDown|BackendIdle|NoScrape");
+      expect(matchers.find(({ name }) => name === "alertname")?.value).toBe("AppDown|BackendDown|BackendIdle|NoScrape");
       expect(Date.parse(endsAt)).toBeLessThan(Date.now() + 31_000); // given up before its time
     }
   });
@@ -160,6 +161,8 @@ test("every rule works on this cluster, and every metric in it is one that there
     "halo_backup_timestamp_seconds",
     "node_pressure_cpu_waiting_seconds_total",
     "service_cpu_throttled_seconds_total",
+    "service_memory_bytes",
+    "service_memory_limit_bytes",
   ];
   const read = new Set(rules.flatMap(({ expr }) => metricsOf(expr)));
   let missing: string[] = [];

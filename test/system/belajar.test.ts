@@ -5,9 +5,9 @@ import { promisify } from "node:util";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { findHost } from "../../ops/cluster/hosts.ts";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/services.ts";
 import { urlOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { app } from "../lib/app.ts";
 import { exercises, pattern, plain } from "../lib/exercises.ts";
 import { backends, explainByJournals, on } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, counter, domain } from "../lib/http.ts";
@@ -15,7 +15,7 @@ import { answerInTurn, balancerAddress, counter, domain } from "../lib/http.ts";
 beforeEach(explainByJournals);
 
 const [balancer] = inGroup("balancers");
-const addressOf = (name: string | undefined) => `${findHost(name).address}:${portOf("app")}`;
+const addressOf = (name: string | undefined) => `${findHost(name).address}:${app.port}`;
 
 /** The page's names, addresses and ports, and those of the inventory in use. */
 const names: [string, string][] = [
@@ -29,7 +29,7 @@ const names: [string, string][] = [
 ];
 const here = (text: string) => names.reduce((all, [page, own]) => all.replaceAll(page, own), text);
 
-afterAll(() => on(backends[0] ?? "", "systemctl start halo"));
+afterAll(() => on(backends[0] ?? "", `systemctl start ${app.unit}`));
 
 test.runIf(backends.length === 2)("the commands of docs/belajar.md print the output that the page shows", async () => {
   await answerInTurn();

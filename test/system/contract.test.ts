@@ -1,6 +1,7 @@
 import http from "node:http";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { urlOf } from "../../ops/cluster/sites.ts";
+import { app } from "../lib/app.ts";
 import { backends, explainByJournals, must, on } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, counter, domain, raw, request, visit } from "../lib/http.ts";
 
@@ -30,7 +31,7 @@ describe("the visit counter", () => {
       const { headers, visit: body } = await visit();
       return on(
         body.container_id,
-        `sleep .3; journalctl -u halo --since -1min | grep ${headers["x-request-id"]} || true`,
+        `sleep .3; journalctl -u ${app.unit} --since -1min | grep ${headers["x-request-id"]} || true`,
       );
     };
     await expect.poll(logged, { timeout: 10_000 }).toContain('"status":200');

@@ -7,6 +7,7 @@ import { inGroup } from "../../ops/cluster/inventory.ts";
 import { portOf } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { quote, textOf } from "../../ops/lib/script.ts";
+import { app, current, haloRelease, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock, request, visit } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -56,7 +57,7 @@ describe("the rights of each role", () => {
     const ask = (user: string, password: string) =>
       on(
         first,
-        `cd /opt/halo/current; set -a; . /etc/halo/halo.env; PGUSER=${user} PGPASSWORD=${password} /opt/halo/runtime/current/bin/node --input-type=module-typescript --eval ${quote(textOf(new URL("programs/login.ts", import.meta.url)))}`,
+        `cd ${current}; set -a; . ${app.settings}; PGUSER=${user} PGPASSWORD=${password} /opt/halo/runtime/current/bin/node --input-type=module-typescript --eval ${quote(textOf(new URL("programs/login.ts", import.meta.url)))}`,
       );
     expect(await ask("halo", "$PGPASSWORD")).toBe("in");
     expect(await ask("halo", "wrong")).toMatch(/password authentication failed/);
@@ -86,7 +87,7 @@ describe("the rights of each role", () => {
   });
 
   test("its password is in no process list, unit or journal", async () => {
-    const secret = await on(first, "sed -n s/^PGPASSWORD=//p /etc/halo/halo.env");
+    const secret = await on(first, `. ${app.settings}; echo "$PGPASSWORD"`);
     expect(secret.length).toBeGreaterThan(20);
     const lines = await on(
       host,
@@ -113,7 +114,7 @@ atNight("too few connections are refused, with the number that is needed", async
 });
 
 test("stopped: 503 within 1 s that says when to come back, visits go on; started: rows again, without a restart of the service", async () => {
-  const workers = () => on(first, "pgrep -u halo -f app/src/main.ts");
+  const workers = () => on(first, `pgrep ${app.workers}`);
   const row = await created();
   const before = await workers();
   await on(host, `systemctl stop ${await unit()}`);
@@ -134,12 +135,12 @@ test("stopped: 503 within 1 s that says when to come back, visits go on; started
 });
 
 describe("migrations", () => {
-  const serving = async () => Promise.all(backends.map((name) => on(name, "cat /opt/halo/current/RELEASE")));
+  const serving = async () => Promise.all(backends.map((name) => on(name, `cat ${current}/RELEASE`)));
   /** A release with one more migration, or another text of one. */
   const migrating = (name: string, file: string, text: string) =>
     pack(name, (folder) => {
-      mkdirSync(join(folder, "app/migrations"), { recursive: true });
-      writeFileSync(join(folder, "app/migrations", file), text);
+      mkdirSync(join(folder, "migrations"), { recursive: true });
+      writeFileSync(join(folder, "migrations", file), text);
     });
   const applied = () => sql("SELECT string_agg(name, ' ' ORDER BY name) FROM workshop.migrations");
   const log = async () => JSON.parse(await on("balancer", "tail -n 1 /var/lib/halo-cluster/deploys.log"));
@@ -163,7 +164,7 @@ describe("migrations", () => {
     const before = await applied();
     const refused = on(
       host,
-      `cd "$(mktemp -d)"; mkdir app; cp -r /opt/halo/migrated/app/migrations app; printf %s ${quote(text)} >app/migrations/${file}; halo-migrate . of-the-test`,
+      `cd "$(mktemp -d)"; cp -r ${app.root}/migrated/migrations .; printf %s ${quote(text)} >migrations/${file}; halo-migrate . of-the-test`,
     );
     await expect(refused).rejects.toThrow(words);
     expect(await applied()).toBe(before);
@@ -182,7 +183,7 @@ describe("migrations", () => {
       expect(await sql("SELECT to_regclass('workshop.half_done')")).toBe("");
       expect(await log()).toMatchObject({ release: release.id, result: expect.stringContaining(`failed on ${host}`) });
       expect(await on("balancer", "ls /var/lib/halo-cluster")).not.toContain("deploy.lock");
-      for (const backend of backends) expect(await on(backend, "halo-release list")).not.toContain(release.id);
+      for (const backend of backends) expect(await on(backend, `${haloRelease} list`)).not.toContain(release.id);
       expect((await create()).status).toBe(201);
     },
   );
@@ -193,7 +194,7 @@ describe("migrations", () => {
     const migrate = (more = "") =>
       on(
         host,
-        `cd "$(mktemp -d)"; mkdir -p app/migrations; echo 'LOCK TABLE customers IN ACCESS EXCLUSIVE MODE' >app/migrations/9001-wait.sql; ${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
+        `cd "$(mktemp -d)"; mkdir migrations; echo 'LOCK TABLE customers IN ACCESS EXCLUSIVE MODE' >migrations/9001-wait.sql; ${more} halo-migrate . of-the-test 2>&1 && echo applied || true`,
       );
     const holding = sql("SET application_name = 'holder'; BEGIN; LOCK TABLE workshop.customers; SELECT pg_sleep(60)");
     holding.catch(() => {}); // it is ended below
@@ -249,10 +250,10 @@ describe("migrations", () => {
       } finally {
         await sql("DROP TABLE IF EXISTS workshop.of_the_test");
         await sql("DELETE FROM workshop.migrations WHERE name = '9000-test.sql'");
-        await on(host, `ln -sfn /opt/halo/releases/${before} /opt/halo/migrated`);
+        await on(host, `ln -sfn ${releases}/${before} ${app.root}/migrated`);
         // No later test and no rollback takes it for a release like another.
         rmSync(release.file, { force: true });
-        for (const backend of backends) await on(backend, `halo-release reject ${release.id}`);
+        for (const backend of backends) await on(backend, `${haloRelease} reject ${release.id}`);
       }
     },
   );
@@ -335,12 +336,12 @@ describe("a backup", () => {
   );
 
   test("is refused where the migrations that it should get are not on the host", async () => {
-    const migrated = await on(host, "readlink /opt/halo/migrated");
-    await on(host, "ln -sfn /opt/halo/releases/gone /opt/halo/migrated");
+    const migrated = await on(host, `readlink ${app.root}/migrated`);
+    await on(host, `ln -sfn ${releases}/gone ${app.root}/migrated`);
     try {
-      await expect(on(host, "halo-backup create")).rejects.toThrow("/opt/halo/releases/gone, whose migrations");
+      await expect(on(host, "halo-backup create")).rejects.toThrow(`${releases}/gone, whose migrations`);
     } finally {
-      await on(host, `ln -sfn ${migrated} /opt/halo/migrated`);
+      await on(host, `ln -sfn ${migrated} ${app.root}/migrated`);
     }
   });
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { shellScript } from "../../ops/lib/script.ts";
+import { app } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, on, until, vagrant } from "../lib/hosts.ts";
 import { answerInTurn, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
@@ -33,7 +34,7 @@ describe("total_visits goes on after", () => {
 });
 
 test("Redis stopped: the contract's 503 within 1 s, each time; started: 200 within 2 s, without a restart of the service", async () => {
-  const pids = () => on(first, "pgrep -u halo -f app/src/main.ts");
+  const pids = () => on(first, `pgrep ${app.workers}`);
   const before = await pids();
   await on("balancer", "systemctl stop redis-server");
   try {
@@ -74,7 +75,7 @@ test("vagrant halt of a backend: the site answers, and site.yml serves the rest 
 
 test("every backend stopped: nginx itself answers a clean 503 with Retry-After, as a page and as JSON", async () => {
   try {
-    await Promise.all(backends.map((name) => on(name, "systemctl stop halo")));
+    await Promise.all(backends.map((name) => on(name, `systemctl stop ${app.unit}`)));
     const json = await request();
     expect(json.status).toBe(503);
     expect(Number(json.headers["retry-after"])).toBeGreaterThan(0);
@@ -82,7 +83,7 @@ test("every backend stopped: nginx itself answers a clean 503 with Retry-After, 
     const page = await request("/", { headers: { Accept: "text/html" } });
     expect([page.status, page.headers["content-type"]]).toEqual([503, expect.stringMatching(/^text\/html/)]);
   } finally {
-    await Promise.all(backends.map((name) => on(name, "systemctl start halo")));
+    await Promise.all(backends.map((name) => on(name, `systemctl start ${app.unit}`)));
   }
   await answerInTurn();
 });

@@ -4,6 +4,7 @@ import { hosts, inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, portOf } from "../../ops/cluster/services.ts";
 import { domains } from "../../ops/cluster/sites.ts";
 import { shellScript } from "../../ops/lib/script.ts";
+import { app } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { knock } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
@@ -100,9 +101,9 @@ describe("ports", () => {
     const reach = async (from: string, to: string, port: number) =>
       (await sh(ssh(findHost(from), `timeout 2 bash -c 'exec 3<>/dev/tcp/${findHost(to).address}/${port}'`))).code ===
       0;
-    expect(await reach("balancer", first, portOf("app"))).toBe(true);
+    expect(await reach("balancer", first, app.port)).toBe(true);
     expect(await reach(first, "balancer", portOf("redis"))).toBe(true);
-    expect(await reach(second, first, portOf("app"))).toBe(false);
+    expect(await reach(second, first, app.port)).toBe(false);
     expect(await reach("balancer", second, portOf("redis"))).toBe(false);
     expect(await reach("balancer", first, portOf("metrics"))).toBe(true);
     expect(await reach(second, first, portOf("metrics"))).toBe(false);
@@ -120,27 +121,27 @@ describe("the hosts", () => {
   });
 
   test("the pm2 command shows the real processes to every user", async () => {
-    for (const line of ["pm2 ls", "sudo -u halo pm2 ls"])
-      expect(await on(first, line)).toMatch(/halo.*cluster.*online/);
+    for (const line of ["pm2 ls", `sudo -u ${app.user} pm2 ls`])
+      expect(await on(first, line)).toMatch(new RegExp(`${app.name}.*cluster.*online`));
   });
 
   test("PM2 and one idle worker take under 200 MB together", async () => {
     // A fresh worker: one that has served holds garbage until its next requests.
-    await on(first, "pm2 reload halo");
+    await on(first, `pm2 reload ${app.name}`);
     // PSS: shared pages are counted once over the processes that share them.
     const kib = await on(
       first,
-      'for p in $(cat /sys/fs/cgroup$(systemctl show -P ControlGroup halo)/cgroup.procs); do awk "/^Pss:/{print \\$2}" /proc/$p/smaps_rollup; done | awk "{s+=\\$1} END {print s}"',
+      `for p in $(cat /sys/fs/cgroup$(systemctl show -P ControlGroup ${app.unit})/cgroup.procs); do awk "/^Pss:/{print \\$2}" /proc/$p/smaps_rollup; done | awk "{s+=\\$1} END {print s}"`,
     );
     console.log(`PM2 and one worker on ${first}: ${(Number(kib) / 1024).toFixed(0)} MiB (PSS)`);
     expect(Number(kib) * 1024).toBeLessThan(200e6);
   });
 
   test("no password is in a process list, a unit or PM2's own data", async () => {
-    const secret = await on(first, "sed -n s/^REDIS_PASSWORD=//p /etc/halo/halo.env");
+    const secret = await on(first, `. ${app.settings}; echo "$REDIS_PASSWORD"`);
     expect(secret.length).toBeGreaterThan(20);
-    expect(await on(first, "ps auxeww; systemctl cat halo; pm2 jlist; journalctl -u halo --no-pager")).not.toContain(
-      secret,
-    );
+    expect(
+      await on(first, `ps auxeww; systemctl cat ${app.unit}; pm2 jlist; journalctl -u ${app.unit} --no-pager`),
+    ).not.toContain(secret);
   });
 });

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost } from "../../ops/cluster/hosts.ts";
-import { firewallServices, portOf } from "../../ops/cluster/services.ts";
+import { firewallServices } from "../../ops/cluster/services.ts";
 import { siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { quote, textOf } from "../../ops/lib/script.ts";
+import { app } from "../lib/app.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { type Answer, balancerAddress, domain, port, portFor, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -151,11 +152,11 @@ describe("requests that are sent again to another backend", () => {
   const path = () => `/-/${randomUUID()}`;
 
   test("a POST that could not be delivered, and a GET in any case; not a POST that a backend has seen", async () => {
-    const servicePort = portOf("app");
+    const servicePort = app.port;
     const deaf = `--input-type=module-typescript --eval ${quote(textOf(new URL("programs/deaf.ts", import.meta.url)))}`;
     const heard = async (line: string) => Number(await on(first, `grep -cx "${line}" /run/halo-deaf.log || true`));
     try {
-      await on(first, "systemctl stop halo");
+      await on(first, `systemctl stop ${app.unit}`);
       const refused = path();
       const tried = () =>
         on("balancer", `grep -c '"uri":"${refused}".*"upstream_status":"502, 404"' /var/log/nginx/access.log || true`);
@@ -183,7 +184,7 @@ describe("requests that are sent again to another backend", () => {
       const gets = await send("GET", got, "a GET met the deaf backend", async () => (await heard(`GET ${got}`)) > 0);
       expect(gets.filter((status) => status !== 404)).toEqual([]);
     } finally {
-      await on(first, "systemctl stop halo-deaf 2>/dev/null; rm -f /run/halo-deaf.log; systemctl start halo");
+      await on(first, `systemctl stop halo-deaf 2>/dev/null; rm -f /run/halo-deaf.log; systemctl start ${app.unit}`);
     }
     await until("both answer", 60_000, async () => {
       const names = [(await visit()).visit.container_id, (await visit()).visit.container_id];

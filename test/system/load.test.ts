@@ -5,10 +5,10 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
-import { portOf } from "../../ops/cluster/services.ts";
 import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
 import type { Report } from "../../ops/load/report.ts";
+import { app } from "../lib/app.ts";
 import { backends, explainByJournals, must, on, sh, start, until } from "../lib/hosts.ts";
 import { request } from "../lib/http.ts";
 
@@ -142,7 +142,7 @@ test("logs: a request that failed over, with both tries and the line of the back
     return all.find(({ uri, upstream }) => uri === "/-/failover" && upstream.includes(", "))?.id;
   };
   let id: string | undefined;
-  await on(dead, `nft insert rule inet halo input tcp dport ${portOf("app")} reject with tcp reset`);
+  await on(dead, `nft insert rule inet halo input tcp dport ${app.port} reject with tcp reset`);
   try {
     for (let i = 0; i < 4; i++) expect((await request("/-/failover")).headers["x-served-by"]).toBe(alive);
     await until("nginx has logged it", 10_000, async () => {
@@ -161,9 +161,9 @@ test("logs: a request that failed over, with both tries and the line of the back
   expect(printed.slice(0, 3)).toEqual([
     expect.stringMatching(/^balancer nginx +GET http:\/\/halo\.test\/-\/failover from /),
     expect.stringMatching(
-      new RegExp(`^balancer nginx +try 1 of 2: ${dead} .*:${portOf("app")}: 502, no answer after \\d+ ms`),
+      new RegExp(`^balancer nginx +try 1 of 2: ${dead} .*:${app.port}: 502, no answer after \\d+ ms`),
     ),
-    expect.stringMatching(new RegExp(`^balancer nginx +try 2 of 2: ${alive} .*:${portOf("app")}: 404 after \\d+ ms`)),
+    expect.stringMatching(new RegExp(`^balancer nginx +try 2 of 2: ${alive} .*:${app.port}: 404 after \\d+ ms`)),
   ]);
   // The service writes its line when the answer has left: in the ms in which nginx has it, or the next.
   expect(printed.slice(3).toSorted()).toEqual([

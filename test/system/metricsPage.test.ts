@@ -182,7 +182,7 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
     route.fulfill(
       answer({
         result: ["0", "1"].map((up, i) => ({
-          metric: { __name__: "up", job: "service", instance: `backend${i + 1}/0` },
+          metric: { __name__: "up", job: "service", instance: `backend${i + 1}/demo/0` },
           value: [0, up],
         })),
       }),
@@ -191,7 +191,7 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
   await page.reload();
   await page.locator("h1", { hasText: "2 alerts" }).waitFor();
   expect(await page.locator("#alerts b").allTextContents()).toEqual(["BackendDown", "SiteSlow", "Not answering"]);
-  expect(await page.locator("#alerts .down").textContent()).toContain("backend1/0 (service)1 of 2 targets are up");
+  expect(await page.locator("#alerts .down").textContent()).toContain("backend1/demo/0 (service)1 of 2 targets are up");
   await page.screenshot({ path: `${screenshots}/metrics-alerts.png` });
 
   await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));

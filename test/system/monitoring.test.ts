@@ -9,6 +9,7 @@ import { query } from "../../ops/cluster/prometheus.ts";
 import { firewallServices, joined } from "../../ops/cluster/services.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { shellScript, withInput } from "../../ops/lib/script.ts";
+import { app } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
 import { type Answer, domain, request, visit } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -57,14 +58,14 @@ describe("targets", () => {
 
   test("are the inventory's, none is missing and every one is up", async () => {
     const services = firewallServices();
-    const wanted = Object.entries(joined<{ service: string; workers?: string }>("metrics_jobs"))
-      .flatMap(([job, { service, workers }]) => {
+    const wanted = Object.entries(joined<{ service: string; apps?: boolean }>("metrics_jobs"))
+      .flatMap(([job, { service, apps }]) => {
         const found = services[service]?.hosts.flatMap((group) => inGroup(group)) ?? [];
-        return found.map(({ name }) => `${job} of ${name}${workers ? "/0" : ""}`);
+        return found.map(({ name }) => `${job} of ${name}${apps ? `/${app.name}/0` : ""}`);
       })
       .sort();
     expect(wanted).toEqual(
-      expect.arrayContaining([`service of ${second}/0`, `node of ${second}`, `redis of ${redis}`]),
+      expect.arrayContaining([`service of ${second}/${app.name}/0`, `node of ${second}`, `redis of ${redis}`]),
     );
     await until("every target is up", 20_000, async () => {
       const up = (await query("up")).filter(({ value }) => value === 1);
@@ -75,10 +76,10 @@ describe("targets", () => {
     for (const { labels } of await query("up")) expect(labels.host).toBe(labels.instance?.split("/")[0]);
   });
 
-  test("a worker says which host's it is and which of its workers", async () => {
+  test("a worker says which host's it is, which app's, and which of its workers", async () => {
     const series = await query('process_resident_memory_bytes{job="service"}');
-    expect(series.map(({ labels }) => [labels.host, labels.worker, labels.instance]).sort()).toEqual(
-      backends.map((name) => [name, "0", `${name}/0`]),
+    expect(series.map(({ labels }) => [labels.host, labels.app, labels.worker, labels.instance]).sort()).toEqual(
+      backends.map((name) => [name, app.name, "0", `${name}/${app.name}/0`]),
     );
   });
 
@@ -340,7 +341,7 @@ atNight(
   },
 );
 
-test("site.yml --check --diff shows exactly the changes of a host, and makes none", async () => {
+atNight("site.yml --check --diff shows exactly the changes of a host, and makes none", async () => {
   const rules = "/etc/prometheus/rules/monitoring.yml";
   const state = () =>
     on(
@@ -359,7 +360,7 @@ test("site.yml --check --diff shows exactly the changes of a host, and makes non
   await on(monitoring, `cp -p ${rules} /run/rules.yml; sed -i 's/^groups:/# An older text\\n&/' ${rules}`);
   try {
     const before = await state();
-    const output = await check({ exporters_watched_units: "(halo|nginx)[.]service", nginx_keepalive_timeout: 21 });
+    const output = await check({ exporters_watched_units: "(halo@.+|nginx)[.]service", nginx_keepalive_timeout: 21 });
     expect(shown(output).sort()).toEqual(
       [rules, "/etc/systemd/system/prometheus-node-exporter.service.d/halo.conf", "/etc/nginx/nginx.conf"].sort(),
     );

@@ -6,6 +6,7 @@ import { inGroup } from "../../ops/cluster/inventory.ts";
 import { urlOf } from "../../ops/cluster/sites.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { quote, shellScript, textOf } from "../../ops/lib/script.ts";
+import { app, current, haloRelease, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, counter, domain, request, visit } from "../lib/http.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
@@ -19,8 +20,8 @@ const minutes = 60_000;
 
 /** The release that each backend serves, by its name. */
 async function serving(): Promise<Record<string, string>> {
-  const releases = await Promise.all(backends.map((name) => on(name, "cat /opt/halo/current/RELEASE")));
-  return Object.fromEntries(backends.map((name, i) => [name, releases[i] ?? ""]));
+  const ids = await Promise.all(backends.map((name) => on(name, `cat ${current}/RELEASE`)));
+  return Object.fromEntries(backends.map((name, i) => [name, ids[i] ?? ""]));
 }
 const one = (releases: Record<string, string>): string => {
   const ids = [...new Set(Object.values(releases))];
@@ -43,7 +44,7 @@ const broken = (name: string, file: string, text: string) =>
 
 test("a deploy takes every backend to one new release, which each answer names; it is logged with who and why", async () => {
   const before = one(await serving());
-  const killed = localPath("releases/.making-killed");
+  const killed = localPath("releases", app.name, ".making-killed");
   mkdirSync(join(killed, "app"), { recursive: true });
   utimesSync(killed, 0, 0);
   const evil = join(tmpdir(), `halo-evil-${process.pid}`);
@@ -55,15 +56,13 @@ test("a deploy takes every backend to one new release, which each answer names; 
   expect(after > before).toBe(true);
   // Node loads none of these; with them a release has twice the files.
   expect(
-    await on(
-      first,
-      `find -L /opt/halo/current/node_modules -type f -regextype posix-extended -regex '.*[.](ts|mts|cts|map)'`,
-    ),
+    await on(first, `find -L ${current}/node_modules -type f -regextype posix-extended -regex '.*[.](ts|mts|cts|map)'`),
   ).toBe("");
   for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(after);
   expect((await request("/nothing")).headers["x-release"]).toBe(after);
   expect((await log()).at(-1)).toMatchObject({
     what: "deploy",
+    app: app.name,
     release: after,
     message,
     by: expect.stringContaining("@"),
@@ -83,7 +82,7 @@ test("a deploy takes every backend to one new release, which each answer names; 
 test("a rollback takes every backend to the release before", async () => {
   const before = one(await serving());
   // As a reload leaves it that was killed a moment ago.
-  await on(first, "date +%s%3N | runuser -u halo -- tee /var/lib/halo/pm2/reload.lock");
+  await on(first, `date +%s%3N | runuser -u ${app.user} -- tee ${app.state}/pm2/reload.lock`);
   const back = await npm("rollback");
   expect(back.code, back.output).toBe(0);
   const earlier = one(await serving());
@@ -92,7 +91,7 @@ test("a rollback takes every backend to the release before", async () => {
 
 atNight("a rollback takes a named release as well, and refuses a wrong name", async () => {
   const before = one(await serving());
-  const kept = (await on(first, "halo-release list")).match(/^\S+(?= kept$)/gm) ?? [];
+  const kept = (await on(first, `${haloRelease} list`)).match(/^\S+(?= kept$)/gm) ?? [];
   const newest = kept.toSorted().at(-1) ?? "";
   const forth = await npm("rollback", "--", newest);
   expect(forth.code, forth.output).toBe(0);
@@ -107,7 +106,7 @@ atNight("a rollback takes a named release as well, and refuses a wrong name", as
 
 /** Unpacks a release of the first backend as BEFORE-NAME, changed by a shell line in its folder and packed as under a umask of 077. */
 const unpack = (before: string, name: string, change: string) =>
-  on(first, shellScript(new URL("programs/variant.sh", import.meta.url), before, name, change));
+  on(first, shellScript(new URL("programs/variant.sh", import.meta.url), app.name, before, name, change));
 
 describe("a release that fails", () => {
   const faults: [string, string, string, string, string][] = [
@@ -125,10 +124,10 @@ describe("a release that fails", () => {
     const before = (await serving())[first] ?? "";
     await unpack(before, name, `printf %s ${quote(text)} >${file}`);
     try {
-      await expect(on(first, `HALO_GATE_TIMEOUT=15 halo-release activate ${before}-${name}`)).rejects.toThrow(words);
+      await expect(on(first, `HALO_GATE_TIMEOUT=15 ${haloRelease} activate ${before}-${name}`)).rejects.toThrow(words);
       expect((await serving())[first]).toBe(before);
     } finally {
-      await on(first, `halo-release reject ${before}-${name} ${before}; rm -rf /opt/halo/releases/${before}-${name}`);
+      await on(first, `${haloRelease} reject ${before}-${name} ${before}; rm -rf ${releases}/${before}-${name}`);
     }
   });
 
@@ -142,7 +141,7 @@ describe("a release that fails", () => {
       expect(output).toContain(words);
       expect(one(await serving())).toBe(before);
       // A restore takes its migrations from here.
-      expect(await on(database, "readlink -e /opt/halo/migrated")).toBe(`/opt/halo/releases/${before}`);
+      expect(await on(database, `readlink -e ${app.root}/migrated`)).toBe(`${releases}/${before}`);
       for (let i = 0; i < 4; i++) expect((await visit()).headers["x-release"]).toBe(before);
       expect((await log()).at(-1)).toMatchObject({ release: release.id, result: expect.stringContaining(first) });
       await noLock();
@@ -165,7 +164,7 @@ describe("a release that fails", () => {
     expect(output).not.toContain("UNREACHABLE");
     expect(output).toContain(`failed on ${second}`);
     expect(one(await serving())).toBe(before);
-    expect(await on(first, "halo-release list")).toContain(`${release.id} failed`);
+    expect(await on(first, `${haloRelease} list`)).toContain(`${release.id} failed`);
   });
 
   atNight(
@@ -177,6 +176,7 @@ describe("a release that fails", () => {
       // Nobody gets in from when it switches until the other one has gone back.
       const cutOff = shellScript(
         new URL("programs/cut-off.sh", import.meta.url),
+        current,
         release.id,
         site,
         domain,
@@ -191,10 +191,10 @@ describe("a release that fails", () => {
         expect(output).toContain(`${second} cannot be reached any more`);
         expect((await log()).at(-1)).toMatchObject({ release: release.id, result: expect.stringContaining(second) });
         await noLock();
-        expect(await on(first, "cat /opt/halo/current/RELEASE")).toBe(before);
+        expect(await on(first, `cat ${current}/RELEASE`)).toBe(before);
       } finally {
         await until(`${second} can be reached`, minutes, async () => (await on(second, "true")) === "");
-        await on(second, `halo-release reject ${release.id} ${before}`);
+        await on(second, `${haloRelease} reject ${release.id} ${before}`);
       }
       expect(one(await serving())).toBe(before);
     },
@@ -202,18 +202,18 @@ describe("a release that fails", () => {
 });
 
 test("an outage is not held against a release, which may be tried again when that is over", async () => {
-  const kept = (await on(first, "halo-release list")).split("\n").find((line) => line.endsWith(" kept"));
+  const kept = (await on(first, `${haloRelease} list`)).split("\n").find((line) => line.endsWith(" kept"));
   const id = kept?.split(" ")[0] ?? "";
   const before = (await serving())[first];
   await on("balancer", "systemctl stop redis-server");
   try {
-    const tried = on(first, `HALO_GATE_TIMEOUT=3 halo-release activate ${id}`);
+    const tried = on(first, `HALO_GATE_TIMEOUT=3 ${haloRelease} activate ${id}`);
     await expect(tried).rejects.toThrow("this is no proof against it");
   } finally {
     await on("balancer", "systemctl start redis-server");
   }
   expect((await serving())[first]).toBe(before);
-  expect(await on(first, "halo-release list")).toContain(`${id} kept`);
+  expect(await on(first, `${haloRelease} list`)).toContain(`${id} kept`);
 });
 
 describe("a full disk", () => {
@@ -224,11 +224,11 @@ describe("a full disk", () => {
   };
 
   test("ends the unpacking with that reason, and nothing half-made stays", async () => {
-    await on(first, "tar -C $(realpath /opt/halo/current) -czf /run/test.tar.gz .");
-    await full(first, "/opt/halo/releases", async () => {
-      const line = "halo-release unpack test /run/test.tar.gz $(sha256sum /run/test.tar.gz | cut -d ' ' -f 1)";
+    await on(first, `tar -C $(realpath ${current}) -czf /run/test.tar.gz .`);
+    await full(first, releases, async () => {
+      const line = `${haloRelease} unpack test /run/test.tar.gz $(sha256sum /run/test.tar.gz | cut -d ' ' -f 1)`;
       await expect(on(first, line)).rejects.toThrow(/No space left on device.* free.*Fix: /);
-      expect(await on(first, "ls -A /opt/halo/releases; ls /run/test.tar.gz 2>/dev/null || true")).toBe("");
+      expect(await on(first, `ls -A ${releases}; ls /run/test.tar.gz 2>/dev/null || true`)).toBe("");
     });
   });
 
@@ -246,7 +246,7 @@ describe("a full disk", () => {
       expect(result).toMatch(new RegExp(`^failed on ${second}: .*No space left on device`));
       await noLock();
       expect(one(await serving())).toBe(before);
-      expect(await on(first, "halo-release list")).not.toContain(release.id);
+      expect(await on(first, `${haloRelease} list`)).not.toContain(release.id);
     },
   );
 });
@@ -254,7 +254,7 @@ describe("a full disk", () => {
 test("uploads and locks are in folders of root's alone, and no upload stays", async () => {
   for (const [host, locks] of [
     ["balancer", "deploys"],
-    [first, "release"],
+    [first, `release-${app.name}`],
   ]) {
     const modes = "stat -c '%U %a %n' /var/lib/halo-uploads /run/halo-locks; ls /var/lib/halo-uploads";
     expect(await on(host ?? "", modes)).toBe("root 700 /var/lib/halo-uploads\nroot 700 /run/halo-locks");
@@ -266,22 +266,23 @@ test("uploads and locks are in folders of root's alone, and no upload stays", as
 atNight(
   "PM2 restarts with another ecosystem.config.cjs and another runtime; a broken file is refused before it serves",
   async () => {
-    const before = (await serving())[first] ?? "";
+    const file = "/usr/local/lib/halo/ecosystem.config.cjs";
     const running = async () => [
       JSON.parse(await on(first, "pm2 jlist"))[0].pm2_env.kill_timeout,
-      await on(first, "runuser -u halo -- readlink /proc/$(systemctl show -P MainPID halo)/exe"),
+      await on(first, `runuser -u ${app.user} -- readlink /proc/$(systemctl show -P MainPID ${app.unit})/exe`),
     ];
     const [timeout, exe] = await running();
     try {
-      await unpack(before, "broken", `echo 'throw new Error("no apps")' >>ecosystem.config.cjs`);
-      await expect(on(first, `halo-release activate ${before}-broken`)).rejects.toThrow("no apps");
+      await on(first, `cp ${file} /run/test-ecosystem; echo 'throw new Error("no apps")' >>${file}`);
+      await expect(on(first, `${haloRelease} apply`)).rejects.toThrow("no apps");
+      expect(await on(first, `cmp ${file} /run/test-ecosystem`)).toBe("");
 
-      await unpack(before, "other", "sed -i 's/kill_timeout: .*/kill_timeout: 12345,/' ecosystem.config.cjs");
+      await on(first, `sed -i 's/kill_timeout: .*/kill_timeout: 12345,/' ${file}`);
       // As the role leaves it when it is interrupted.
       await on(first, "cd /opt/halo/runtime; cp -al $(readlink current) half; ln -sfn half current");
       const shown = await on(
         first,
-        `halo-release activate ${before}-other & until systemctl is-active --quiet halo-candidate; do sleep 0.05; done systemctl show halo-candidate; echo ---; systemctl show halo; wait $!`,
+        `${haloRelease} apply & until systemctl is-active --quiet ${app.candidateUnit}; do sleep 0.05; done; systemctl show ${app.candidateUnit}; echo ---; systemctl show ${app.unit}; wait $!`,
       );
       // A candidate runs in the service's own sandbox.
       const [candidate, service] = shown.split("\n---\n").map((lines) => lines.split("\n").filter(sandbox).sort());
@@ -292,7 +293,7 @@ atNight(
       const runtime = exe.split("/")[4];
       await on(
         first,
-        `cd /opt/halo/runtime; [ -e ${runtime} ] && rm -rf half || mv half ${runtime}; ln -sfn ${runtime} current; halo-release reject ${before}-other ${before}; halo-release apply; rm -rf /opt/halo/releases/${before}-*`,
+        `cd /opt/halo/runtime; [ -e ${runtime} ] && rm -rf half || mv half ${runtime}; ln -sfn ${runtime} current; mv /run/test-ecosystem ${file}; ${haloRelease} apply`,
       );
     }
     expect(await running()).toEqual([timeout, exe]);
@@ -302,6 +303,7 @@ atNight(
 describe("the lock", () => {
   const lock = {
     what: "deploy",
+    app: app.name,
     release: "X",
     by: "somebody@elsewhere",
     message: "hands off",
@@ -392,7 +394,7 @@ atNight(
 );
 
 test("five good releases are kept, failed ones do not push them out", async () => {
-  const list = (await on(second, "halo-release list")).split("\n");
+  const list = (await on(second, `${haloRelease} list`)).split("\n");
   expect(list.filter((line) => line.endsWith(" kept")).length).toBeLessThanOrEqual(4);
   expect(list.filter((line) => line.endsWith(" serving"))).toHaveLength(1);
   expect(list.filter((line) => line.endsWith(" failed")).length).toBeLessThanOrEqual(3);

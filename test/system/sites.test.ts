@@ -7,6 +7,7 @@ import { inGroup } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
 import { siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
+import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { type Answer, answerInTurn, balancerAddress, domain, portFor, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
@@ -234,7 +235,7 @@ describe("a release's pages", () => {
     expect(await page()).toBe(before);
     await whole();
 
-    await on("balancer", "rm -r /var/www/halo /opt/halo/releases");
+    await on("balancer", `rm -r ${app.pages} ${releases}`);
     expect((await ask("/")).status).toBe(404);
     const site = await ansible("site.yml");
     expect(site.code, site.output).toBe(0);
@@ -254,6 +255,7 @@ describe("another site is a few lines", () => {
   const settings = {
     sites: [...sites, third],
     firewall_services: {
+      ...firewallServices(), // the apps'
       ...joined("firewall_services"),
       tools: { ports: [9000], hosts: ["redis"], from: ["balancers"] },
     },
@@ -309,7 +311,7 @@ describe("another site is a few lines", () => {
     ["a name that is taken", { domain }, `${domain} is defined 2 times`],
     ["a port of another site's", { any_name_ports: [open] }, `${workshop} and ${third.domain} claim it`],
     ["a port of SSH's", { ports: [portOf("ssh")] }, `port ${portOf("ssh")} is the service ssh's`],
-    ["a folder of no release", { paths: { "/": { web: "shop" } } }, "there is no folder app/web/shop"],
+    ["a folder of no release", { paths: { "/": { web: "shop" } } }, "web is APP/FOLDER, or APP of a static one"],
     ["two answers", { paths: { "/": { web: "workshop", files: "/srv" } } }, "needs one of service, web and files"],
     ["a word that is none", { port: named }, "unknown key port"],
   ];
@@ -327,7 +329,7 @@ describe("another site is a few lines", () => {
       );
       expect(code).toBe(2);
       expect(output).toContain(words);
-      expect(output).toMatch(/Fix: .*sites\.yml/);
+      expect(output).toMatch(/sites\.yml: [\s\S]*Fix: correct .* of group_vars\/all/);
       expect(output).not.toContain("Read the facts of the hosts");
     },
   );

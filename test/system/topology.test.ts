@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { shellScript, textOf } from "../../ops/lib/script.ts";
+import { app, current } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { port, request, visit } from "../lib/http.ts";
 import { pack } from "../lib/releases.ts";
@@ -36,7 +37,7 @@ describe("four more backends are a few lines of the inventory", () => {
   };
   /** Runs a command as root on one of the six. */
   const at = (name: string, ...command: string[]) => must(["ops/run", "ssh", name, "sudo", ...command], env);
-  const serving = () => Promise.all(six.map((name) => at(name, "cat", "/opt/halo/current/RELEASE")));
+  const serving = () => Promise.all(six.map((name) => at(name, "cat", `${current}/RELEASE`)));
   /** Runs an Ansible command with an inventory; prints and resolves to its seconds. */
   async function time(title: string, argv: string[], of: Record<string, string>): Promise<number> {
     const start = performance.now();
@@ -68,7 +69,7 @@ describe("four more backends are a few lines of the inventory", () => {
     const releases = await serving();
     expect(new Set(releases).size).toBe(1);
     // The times at which the links switched: the release is proved on one host before any other takes it.
-    const times = await Promise.all(six.map((name) => at(name, "stat", "--format=%Z", "/opt/halo/current")));
+    const times = await Promise.all(six.map((name) => at(name, "stat", "--format=%Z", current)));
     expect(Math.min(...times.slice(1).map(Number))).toBeGreaterThan(Number(times[0]));
   });
 
@@ -84,7 +85,7 @@ describe("four more backends are a few lines of the inventory", () => {
     expect(output).toContain("failed on backend4");
     expect(await serving()).toEqual(before);
     for (const name of six.slice(0, 4))
-      expect(await at(name, "halo-release", "list")).toContain(`${app_release.id} failed`);
+      expect(await at(name, "halo-release", app.name, "list")).toContain(`${app_release.id} failed`);
   });
 
   test("they leave no trace when they are taken out again", async () => {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { watchMemory } from "./memory.ts";
 import { PostgresMeter } from "./postgres.ts";
 import { RedisMeter } from "./redis.ts";
 import { RequestMeter } from "./requests.ts";
@@ -18,6 +19,7 @@ export class Metrics {
     const help = "1 for the release that this process runs.";
     new Gauge({ name: "service_release_info", help, labelNames: ["release"], registers }).set({ release }, 1);
     watchThrottling(this.#registry);
+    watchMemory(this.#registry);
     collectDefaultMetrics({ register: this.#registry });
   }
 

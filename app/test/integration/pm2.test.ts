@@ -25,7 +25,8 @@ describe("under pm2-runtime", () => {
 
   const writeEnv = (name: string) => {
     const ports = { HALO_PORT: port, HALO_METRICS_PORT: metricsPort, REDIS_PORT: redis.port };
-    const settings = { HALO_NAME: name, HALO_WORKERS: 2, ...ports, ...SERVICE_LOGIN };
+    const app = { HALO_APP: "demo", HALO_START: "app/src/main.ts", HALO_WORKERS: 2 };
+    const settings = { ...app, HALO_NAME: name, ...ports, ...SERVICE_LOGIN };
     const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`);
     return writeFile(join(dir, "halo.env"), lines.join(""));
   };
@@ -131,14 +132,20 @@ describe("under pm2-runtime", () => {
   });
 });
 
-describe("without its environment file", () => {
+describe("without its settings file", () => {
+  const load = (env: NodeJS.ProcessEnv) =>
+    promisify(execFile)(process.execPath, ["-e", `require(${JSON.stringify(`${ROOT}ecosystem.config.cjs`)})`], {
+      env: { ...process.env, ...env },
+    });
+
   it("does not start, and names the missing file", async () => {
-    const env = { ...process.env, HALO_ENV_FILE: "/nonexistent/halo.env" };
-    const load = promisify(execFile)(
-      process.execPath,
-      ["-e", `require(${JSON.stringify(`${ROOT}ecosystem.config.cjs`)})`],
-      { env },
+    await expect(load({ HALO_ENV_FILE: "/nonexistent/demo.env" })).rejects.toThrow(
+      "/nonexistent/demo.env is not readable (ENOENT)",
     );
-    await expect(load).rejects.toThrow("/nonexistent/halo.env is not readable (ENOENT)");
+  });
+
+  it("does not start without the name of an app, or of its program", async () => {
+    await expect(load({ HALO_ENV_FILE: "" })).rejects.toThrow("HALO_ENV_FILE does not name its settings file");
+    await expect(load({ HALO_ENV_FILE: "/dev/null" })).rejects.toThrow("/dev/null has no HALO_APP");
   });
 });

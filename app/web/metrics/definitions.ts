@@ -9,6 +9,8 @@ type Line = {
   over: "avg" | "max" | "min";
   query: (rule: string) => string;
   dashed?: boolean;
+  /** The rule with the same of one app; a line without it is the same for each app. */
+  ofApp?: string;
 };
 
 export type Metric = {
@@ -40,25 +42,33 @@ export const limits = {
   connections: [0.9],
 };
 
-const whole = (name: string, rule: string, over: Line["over"]): Line => ({
+const whole = (name: string, rule: string, over: Line["over"], ofApp?: string): Line => ({
   name,
   rule,
   over,
+  ...(ofApp && { ofApp }),
   query: (value) => `max(${value})`,
 });
-const byHost = (rule: string, over: Line["over"]): Line => ({
+const byHost = (rule: string, over: Line["over"], ofApp?: string): Line => ({
   name: "",
   rule,
   over,
+  ...(ofApp && { ofApp }),
   query: (value) => `${over === "min" ? "min" : "max"} by (host) (${value})`,
 });
+
+/** The site's line with a line for each backend; of an app, its own line with its part of each backend. */
+const ofVisitors = (value: string, over: Line["over"]): Line[] => [
+  whole("site", `site:${value}`, over, `app:${value}`),
+  byHost(`backend:${value}`, over, `app_host:${value}`),
+];
 
 export const metrics: Metric[] = [
   {
     id: "requests",
     title: "Requests",
     unit: "per second",
-    lines: [whole("site", "site:requests:rate1m", "avg"), byHost("backend:requests:rate1m", "avg")],
+    lines: ofVisitors("requests:rate1m", "avg"),
     pick: "first",
     limits: [],
     scale: [0, 1],
@@ -68,7 +78,7 @@ export const metrics: Metric[] = [
     id: "p95",
     title: "Response time, p95",
     unit: "seconds",
-    lines: [whole("site", "site:latency_seconds:p95_1m", "max"), byHost("backend:latency_seconds:p95_1m", "max")],
+    lines: ofVisitors("latency_seconds:p95_1m", "max"),
     pick: "first",
     limits: limits.p95,
     scale: [0.001, 1],
@@ -79,7 +89,7 @@ export const metrics: Metric[] = [
     id: "errors",
     title: "Errors",
     unit: "ratio",
-    lines: [whole("site", "site:errors:ratio1m", "max"), byHost("backend:errors:ratio1m", "max")],
+    lines: ofVisitors("errors:ratio1m", "max"),
     pick: "first",
     limits: limits.errors,
     scale: [0, 0.06],
@@ -113,7 +123,7 @@ export const metrics: Metric[] = [
     id: "memory",
     title: "Memory of the service",
     unit: "bytes",
-    lines: [byHost("backend:memory:bytes", "max")],
+    lines: [byHost("backend:memory:bytes", "max", "app_host:memory:bytes")],
     pick: "most",
     limits: [],
     scale: [0, 128 * 2 ** 20],
@@ -159,13 +169,20 @@ export const metrics: Metric[] = [
   },
 ];
 
-/** One query for every line of every metric; the label `line` identifies a line. `step` in seconds. */
-export function combinedQuery(step: number): string {
+/**
+ * One query for every line of every metric; the label `line` identifies a line.
+ *
+ * @param step seconds between two points
+ * @param app the app that is shown; "" for all of them
+ */
+export function combinedQuery(step: number, app = ""): string {
   const lines = metrics.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
-  const releases = { id: "release", rule: "service_release_info", over: "max", query: byRelease };
+  const info = "service_release_info";
+  const releases = { id: "release", rule: info, ofApp: info, over: "max", query: byRelease };
   return [...lines, releases]
-    .map(({ id, rule, over, query }) => {
-      const value = step > 30 ? `${over}_over_time(${rule}[${step}s])` : rule;
+    .map(({ id, rule, ofApp, over, query }) => {
+      const asked = app && ofApp ? `${ofApp}{app="${app}"}` : rule;
+      const value = step > 30 ? `${over}_over_time(${asked}[${step}s])` : asked;
       return `label_replace(${query(value)}, "line", "${id}", "", "")`;
     })
     .join(" or ");

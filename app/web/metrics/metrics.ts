@@ -20,12 +20,11 @@ const cards = metrics.map((metric) =>
   }),
 );
 byId("metrics").replaceChildren(...cards.map(({ element }) => element));
-byId("ranges").replaceChildren(
-  ...ranges.map(({ hash, name }) => h("a", { href: `#${hash}` }, h("span", { class: "unseen" }, "Last "), name)),
-);
 const grafana = byId("grafana") as HTMLAnchorElement;
 
 let range = fallback;
+let app = "";
+let apps: string[] = [];
 let timer: ReturnType<typeof setTimeout> | undefined;
 let pending = new AbortController();
 let last = 0;
@@ -39,8 +38,12 @@ async function refresh(): Promise<void> {
   pending = own;
   const wanted = range;
   try {
-    const state = await loadState(wanted.seconds, own.signal);
+    const state = await loadState(wanted.seconds, app, own.signal);
     if (own.signal.aborted) return;
+    if (String(state.apps) !== String(apps)) {
+      apps = state.apps;
+      renderChoices();
+    }
     last = Date.now() / 1000;
     for (const each of cards) each.show(state, wanted.seconds, wanted.over);
     render(state);
@@ -134,16 +137,37 @@ function entry({ kind, text, from, to }: Mark): HTMLElement {
   );
 }
 
-function chooseRange(): void {
-  range = ranges.find(({ hash }) => `#${hash}` === location.hash) ?? fallback;
-  for (const link of byId("ranges").querySelectorAll("a"))
-    if (link.hash === `#${range.hash}`) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+/** The address of a choice: the range, then the app if there is one. */
+const address = (hash: string, name: string) => `#${hash}${name && `/${name}`}`;
+
+/** Shows the ranges, and the apps where there are several. The present choice keeps the focus. */
+function renderChoices(): void {
+  const focused = document.activeElement?.getAttribute("href");
+  const link = (href: string, current: boolean, ...text: (Node | string)[]) =>
+    h("a", { href, ...(current && { "aria-current": "true" }) }, ...text);
+  byId("ranges").replaceChildren(
+    ...ranges.map((each) =>
+      link(address(each.hash, app), each === range, h("span", { class: "unseen" }, "Last "), each.name),
+    ),
+  );
+  const choices = apps.length > 1 || app ? [...new Set(["", ...apps, app])] : [];
+  byId("apps").hidden = choices.length === 0;
+  byId("apps").replaceChildren(
+    ...choices.map((name) => link(address(range.hash, name), name === app, name || "All apps")),
+  );
+  if (focused) document.querySelector<HTMLElement>(`header a[href="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function choose(): void {
+  const [, hash, name = ""] = location.hash.match(/^#(\w+)(?:\/([a-z][a-z0-9-]*))?$/) ?? [];
+  range = ranges.find((each) => each.hash === hash) ?? fallback;
+  app = name;
+  renderChoices();
   void refresh();
 }
 
-addEventListener("hashchange", chooseRange);
-// The address keeps the range.
+addEventListener("hashchange", choose);
+// The address keeps the range and the app.
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   byId("main").focus();
@@ -154,4 +178,4 @@ for (const scheme of ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"
     forgetPaints();
     for (const each of cards) each.repaint();
   });
-chooseRange();
+choose();

@@ -14,6 +14,8 @@ export type State = {
   alerts: Alert[];
   targets: number;
   down: Target[];
+  /** The names of the apps that are measured. */
+  apps: string[];
   /** The port of Grafana on the site's host; null while it does not run. */
   grafanaPort: number | null;
 };
@@ -41,8 +43,11 @@ const number = (text: string | undefined) => {
 /** Seconds between two points of a range: at most 240 points, and no fewer seconds than between two scrapes. */
 export const stepOf = (range: number) => Math.max(5, Math.ceil(range / 240));
 
-/** Queries all data of the page for the last `range` seconds. Rejects if Prometheus does not answer within 10 s. */
-export async function loadState(range: number, stale: AbortSignal): Promise<State> {
+/**
+ * Queries all data of the page for the last `range` seconds, of one app or with "" of all. Rejects if Prometheus does not answer within
+ * 10 s.
+ */
+export async function loadState(range: number, app: string, stale: AbortSignal): Promise<State> {
   const signal = AbortSignal.any([stale, AbortSignal.timeout(10_000)]);
   const step = stepOf(range);
   const now = Date.now() / 1000;
@@ -52,12 +57,12 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
   const [past, present, { alerts }] = await Promise.all([
     get<{ result: Series[] }>(
       "query_range",
-      { query: combinedQuery(step), start: String(start), end: String(end), step: String(step) },
+      { query: combinedQuery(step, app), start: String(start), end: String(end), step: String(step) },
       signal,
     ),
     get<{ result: Series[] }>(
       "query",
-      { query: `${combinedQuery(0)} or up or halo_event_timestamp_seconds or grafana:port` },
+      { query: `${combinedQuery(0, app)} or up or halo_event_timestamp_seconds or grafana:port` },
       signal,
     ),
     get<{ alerts: { labels: Record<string, string>; annotations: Record<string, string>; [key: string]: unknown }[] }>(
@@ -84,7 +89,7 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
     if (!kind) continue;
     const value = latest.get(identity) ?? null;
     curves.get(id)?.push({
-      name: kind.name,
+      name: app && kind.name === "site" ? app : kind.name,
       host: series.metric.host ?? "",
       dashed: kind.dashed ?? false,
       values: fresh ? [...column(series.values), value] : column(series.values),
@@ -112,6 +117,7 @@ export async function loadState(range: number, stale: AbortSignal): Promise<Stat
         since: Date.parse(String(activeAt)) / 1000,
         state: String(state),
       })),
+    apps: [...new Set(up.flatMap(({ metric }) => (metric.job === "service" && metric.app ? [metric.app] : [])))].sort(),
     targets: up.length,
     down: up
       .filter(({ value }) => value?.[1] === "0")

@@ -4,6 +4,7 @@ import type { Cause } from "./types.ts";
 export const databaseDown: Cause = {
   title: "PostgreSQL down",
   runbook: "postgresdown",
+  store: "postgres",
   next: [
     "npm run ssh -- HOST sudo journalctl -u 'postgresql@*' -n 50",
     "npm run ssh -- HOST sudo systemctl start 'postgresql@*'",

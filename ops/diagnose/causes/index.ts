@@ -5,6 +5,7 @@ import { databaseDown } from "./database-down.ts";
 import { databaseLogin } from "./database-login.ts";
 import { disk } from "./disk.ts";
 import { leak } from "./leak.ts";
+import { memory } from "./memory.ts";
 import { redisData } from "./redis-data.ts";
 import { redisDown } from "./redis-down.ts";
 import { redisMemory } from "./redis-memory.ts";
@@ -15,6 +16,7 @@ import { starvation } from "./starvation.ts";
 import { timeouts } from "./timeouts.ts";
 import type { Cause, CauseName } from "./types.ts";
 import { uneven } from "./uneven.ts";
+import { unhealthy } from "./unhealthy.ts";
 
 /** Every cause by its name. */
 export const causes: Record<CauseName, Cause> = {
@@ -31,7 +33,9 @@ export const causes: Record<CauseName, Cause> = {
   cpu,
   "slow-queries": slowQueries,
   leak,
+  memory,
   starvation,
+  unhealthy,
   timeouts,
   uneven,
 };

@@ -1,40 +1,39 @@
 import { megabytes } from "../format.ts";
 import { limits } from "../limits.ts";
-import { inGroup, isAvailable, last, metrics, reportOf, seriesOf } from "../readings.ts";
+import { last, metrics, seriesOf, serviceOf } from "../readings.ts";
 import type { TimeSeries } from "../snapshot.ts";
-import type { Cause } from "./types.ts";
+import { type Cause, eachApp } from "./types.ts";
 
 export const leak: Cause = {
   title: "Memory leak",
   runbook: "memorygrowing",
-  next: ["npm run releases", "npm run rollback", "npm run ssh -- HOST sudo pm2 reload halo"],
+  next: ["npm run releases -- APP", "npm run rollback -- APP", "npm run ssh -- HOST sudo pm2 APP reload all"],
   explainedBy: {},
-  detect: (s) =>
-    inGroup(s, "backends").flatMap((host) => {
-      const service = reportOf(s, host)?.service;
-      const memory = isAvailable(service) ? service.memory : undefined;
+  detect: eachApp((s) =>
+    s.app.hosts.flatMap((host) => {
+      const memory = serviceOf(s, host)?.memory;
       const evidence: string[] = [];
       let since: number | undefined;
       for (const name of ["heapNow", "heap"] as const)
         for (const [key, series] of Object.entries(metrics(s)[name] ?? {})) {
-          const [of, worker = "0"] = key.split(" ");
+          const [app, of, worker = "0"] = key.split(" ");
           const grown = floorGrowth(series);
           const span = (series.at(-1)?.[0] ?? 0) - (series[0]?.[0] ?? 0);
           // A heap that was not collected has not shown how much it keeps; the hour has seen collections enough.
           const collected = name === "heap" ? span >= 1800 : (last(seriesOf(s, "collections", key)) ?? 0) > 0;
-          if (of !== host || !collected || grown < limits.leak) continue;
+          if (app !== s.app.name || of !== host || !collected || grown < limits.leak) continue;
           since ??= series[0]?.[0];
           evidence.push(
             `worker ${worker} keeps ${megabytes(grown)} more than ${span.toFixed(0)} s ago, after collections (${megabytes(limits.leak)} is bad)`,
           );
         }
-      const share = memory?.limit ? memory.used / memory.limit : 0;
-      if (memory && (share >= limits.memory || evidence.length > 0))
+      if (memory && evidence.length > 0)
         evidence.push(
           `the service holds ${megabytes(memory.used)}${memory.limit ? ` of ${megabytes(memory.limit)}, then the kernel ends a worker` : ""}`,
         );
       return evidence.length > 0 ? [{ host, evidence, since }] : [];
     }),
+  ),
 };
 
 /** How far the floor of a series has grown: from third to third its least value has to grow, else it is 0. */

@@ -1,29 +1,35 @@
-import { storesOf } from "../readings.ts";
-import type { Redis } from "../snapshot.ts";
-import type { Cause } from "./types.ts";
+import type { Redis, RedisServer } from "../snapshot.ts";
+import { type Cause, eachRedis } from "./types.ts";
 
 export const redisData: Cause = {
   title: "Redis cannot read its data",
   runbook: "redisdown",
-  next: ["npm run ssh -- HOST sudo journalctl -u redis-server -n 50", "npm run restore -- FILE"],
+  store: "redis",
+  next: ["npm run ssh -- HOST sudo journalctl -u REDIS_UNIT -n 50"],
   explainedBy: {},
-  detect: (s) =>
-    storesOf(s, "redis").flatMap(({ host, ...redis }) => {
-      if (redis.answers && redis.persistence.loading !== "1") return [];
-      const damage = damageOf(redis);
-      return damage ? [{ host, since: redis.unit.since, ...damage }] : [];
-    }),
+  detect: eachRedis((redis, server) => {
+    if (redis.answers && redis.persistence.loading !== "1") return [];
+    const damage = damageOf(redis, server);
+    return damage ? [{ since: redis.unit.since, ...damage }] : [];
+  }),
 };
 
 /** Why Redis cannot read its data, by its own words, and the repair; undefined where it says nothing of that. */
-function damageOf({ words, files, folder }: Redis): { evidence: string[]; next: string[] } | undefined {
+function damageOf(
+  { words, files, folder }: Redis,
+  { app }: RedisServer,
+): { evidence: string[]; next: string[] } | undefined {
   const aof = `${folder}/appendonlydir`;
   const keep = [
-    "npm run ssh -- HOST sudo systemctl stop redis-server",
+    "npm run ssh -- HOST sudo systemctl stop REDIS_UNIT",
     `npm run ssh -- HOST sudo cp -a ${aof} ${aof}.damaged`,
   ];
-  const start = ["npm run ssh -- HOST sudo systemctl start redis-server"];
-  const restore = ["npm run restore -- FILE # the newest of .halo/backups, or of /var/backups/halo on HOST"];
+  const start = ["npm run ssh -- HOST sudo systemctl start REDIS_UNIT"];
+  const restore = [
+    app === undefined
+      ? "npm run restore -- FILE # the newest of .halo/backups, or of /var/backups/halo on HOST"
+      : "npm run ssh -- HOST sudo halo-backup --app APP restore FILE # the newest of /var/backups/halo/APP on HOST",
+  ];
   const said = words.map((each) => `it says: ${each}`);
   const has = (pattern: RegExp) => words.find((each) => pattern.test(each));
   if (files.length > 0 && !files.includes("appendonly.aof.manifest"))

@@ -1,28 +1,26 @@
 import { megabytes, percent } from "../format.ts";
 import { limits } from "../limits.ts";
-import { storesOf } from "../readings.ts";
-import type { Cause } from "./types.ts";
+import { type Cause, eachRedis } from "./types.ts";
 
 export const redisMemory: Cause = {
   title: "Redis has no memory left",
   runbook: "redisrefuses",
+  store: "redis",
   next: [
-    "npm run ssh -- HOST sudo halo-redis-cli info memory",
-    "npm run ssh -- HOST sudo halo-redis-cli --bigkeys",
-    "cd ansible && ansible-playbook site.yml # after raising redis_max_memory",
+    "npm run ssh -- HOST sudo REDIS_CLI info memory",
+    "npm run ssh -- HOST sudo REDIS_CLI --bigkeys",
+    "cd ansible && ansible-playbook site.yml # after raising REDIS_MEMORY",
   ],
   explainedBy: {},
-  detect: (s) =>
-    storesOf(s, "redis").flatMap(({ host, memory }) => {
-      const { used, limit } = memory ?? { used: 0, limit: 0 };
-      if (limit === 0 || used < limits.redisMemory * limit) return [];
-      return [
-        {
-          host,
-          evidence: [
-            `it holds ${megabytes(used)} of maxmemory ${megabytes(limit)} (${percent(limits.redisMemory)} is bad), and evicts nothing: it refuses visits (OOM)`,
-          ],
-        },
-      ];
-    }),
+  detect: eachRedis(({ memory }) => {
+    if (!memory || memory.evicts || memory.limit === 0 || memory.used < limits.redisMemory * memory.limit) return [];
+    const { used, limit } = memory;
+    return [
+      {
+        evidence: [
+          `it holds ${megabytes(used)} of maxmemory ${megabytes(limit)} (${percent(limits.redisMemory)} is bad), and evicts nothing: it refuses writes (OOM)`,
+        ],
+      },
+    ];
+  }),
 };

@@ -1,32 +1,31 @@
 import { plural } from "../format.ts";
 import { limits } from "../limits.ts";
-import { isAvailable, onset, reportOf, storesOf } from "../readings.ts";
+import { isAvailable, onset, reportOf } from "../readings.ts";
 import type { Snapshot } from "../snapshot.ts";
-import type { Cause } from "./types.ts";
+import { type Cause, eachRedis } from "./types.ts";
 
 export const redisPersistence: Cause = {
   title: "Redis persistence failing",
   runbook: "redispersistencefailing",
   next: [
-    "npm run ssh -- HOST sudo journalctl -u redis-server -n 50",
-    "npm run ssh -- HOST sudo ls -ld /var/lib/redis /var/lib/redis/appendonlydir",
-    "npm run ssh -- HOST sudo halo-redis-cli bgrewriteaof",
+    "npm run ssh -- HOST sudo journalctl -u REDIS_UNIT -n 50",
+    "npm run ssh -- HOST sudo ls -ld REDIS_FOLDER REDIS_FOLDER/appendonlydir",
+    "npm run ssh -- HOST sudo REDIS_CLI bgrewriteaof",
   ],
   explainedBy: { disk: "here", "redis-data": "here" },
-  detect: (s) =>
-    storesOf(s, "redis").flatMap(({ host, persistence, folder, writeErrors }) => {
-      const wrong = Object.entries(persistence).filter(([key, value]) => key.endsWith("_status") && value !== "ok");
-      const evidence = wrong.map(([key, value]) => `${key} is ${value} (folder ${folder})`);
-      // While it loads the file it is not switched on yet.
-      if (persistence.aof_enabled === "0" && persistence.loading !== "1")
-        evidence.push("the append-only file is off: a restart loses visits");
-      if (writeErrors > 0)
-        evidence.push(`it has ended itself at ${plural(writeErrors, "write error")} in the last ${s.window} s`);
-      const isRootCause = !onFullDisk(s, host, folder); // else it is the disk
-      return evidence.length > 0
-        ? [{ host, evidence, isRootCause, since: onset(s, "persistence", host, (ok) => ok === 0) }]
-        : [];
-    }),
+  detect: eachRedis(({ persistence, folder, writeErrors }, { app }, s, host) => {
+    const wrong = Object.entries(persistence).filter(([key, value]) => key.endsWith("_status") && value !== "ok");
+    const evidence = wrong.map(([key, value]) => `${key} is ${value} (folder ${folder})`);
+    // While it loads the file it is not switched on yet.
+    if (persistence.aof_enabled === "0" && persistence.loading !== "1")
+      evidence.push("the append-only file is off: a restart loses data");
+    if (writeErrors > 0)
+      evidence.push(`it has ended itself at ${plural(writeErrors, "write error")} in the last ${s.window} s`);
+    const isRootCause = !onFullDisk(s, host, folder); // else it is the disk
+    // Prometheus has the metrics of the shared one alone.
+    const since = app === undefined ? onset(s, "persistence", host, (ok) => ok === 0) : undefined;
+    return evidence.length > 0 ? [{ evidence, isRootCause, since }] : [];
+  }),
 };
 
 /** Whether the disk below a folder is one of the bad ones. */

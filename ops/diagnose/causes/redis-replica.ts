@@ -1,16 +1,12 @@
-import { storesOf } from "../readings.ts";
-import type { Cause } from "./types.ts";
+import { type Cause, eachRedis } from "./types.ts";
 
 export const redisReplica: Cause = {
   title: "Redis is a replica",
   runbook: "redisrefuses",
-  next: [
-    "npm run ssh -- HOST sudo halo-redis-cli info replication",
-    "npm run ssh -- HOST sudo halo-redis-cli replicaof no one",
-  ],
+  store: "redis",
+  next: ["npm run ssh -- HOST sudo REDIS_CLI info replication", "npm run ssh -- HOST sudo REDIS_CLI replicaof no one"],
   explainedBy: {},
-  detect: (s) =>
-    storesOf(s, "redis").flatMap(({ host, replicaOf }) =>
-      replicaOf ? [{ host, evidence: [`it follows ${replicaOf}, and refuses every visit (READONLY)`] }] : [],
-    ),
+  detect: eachRedis(({ replicaOf }) =>
+    replicaOf ? [{ evidence: [`it follows ${replicaOf}, and refuses every write (READONLY)`] }] : [],
+  ),
 };

@@ -1,8 +1,8 @@
 import { ms } from "../format.ts";
 import { limits } from "../limits.ts";
-import { inGroup, last, onset, seriesOf, storesOf } from "../readings.ts";
-import { type Snapshot, slowStatement } from "../snapshot.ts";
-import type { Cause, Evidence } from "./types.ts";
+import { databasesOf, last, ofApp, onset, seriesOf, type View } from "../readings.ts";
+import { slowStatement } from "../snapshot.ts";
+import { type Cause, type Evidence, eachApp } from "./types.ts";
 
 export const slowQueries: Cause = {
   title: "Slow queries",
@@ -12,12 +12,12 @@ export const slowQueries: Cause = {
     "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50",
   ],
   explainedBy: { "database-down": "anywhere", starvation: "here", cpu: "here" },
-  detect: (s) => [...inPostgres(s), ...inService(s)],
+  detect: eachApp((s) => [...inPostgres(s), ...inService(s)]),
 };
 
 /** Statements that run long by PostgreSQL's own count, and the sessions that block them. */
-function inPostgres(s: Snapshot): Evidence[] {
-  return storesOf(s, "postgres").flatMap(({ host, long, samples, longest, blockers, waiting }) => {
+function inPostgres(s: View): Evidence[] {
+  return databasesOf(s).flatMap(({ host, long, samples, longest, blockers, waiting }) => {
     if (samples === 0 || long < limits.samples * samples) return [];
     const evidence = [
       `in ${long} of ${samples} samples a statement of the service had run for over ${ms(slowStatement)}`,
@@ -29,24 +29,25 @@ function inPostgres(s: Snapshot): Evidence[] {
       evidence.push(`which was held by process ${pid} (${role}, ${app || "no name"}, ${state}): ${query}`);
     // A lock of a worker that cannot go on is that worker's doing.
     const holder = blockers[0]?.app;
-    const backend = holder !== undefined && inGroup(s, "backends").includes(holder);
+    const backend = holder !== undefined && s.app.hosts.includes(holder);
     return [{ host: backend ? holder : host, evidence, since: statementOnset(s) }];
   });
 }
 
 /** The service's waits for PostgreSQL: only where every backend that asks does, since one alone is its own matter. */
-function inService(s: Snapshot): Evidence[] {
-  const means = inGroup(s, "backends").flatMap((host) => {
-    const mean = last(seriesOf(s, "statement", host));
+function inService(s: View): Evidence[] {
+  const means = s.app.hosts.flatMap((host) => {
+    const mean = last(seriesOf(s, "statement", ofApp(s, host)));
     return mean === undefined ? [] : [{ host, mean }];
   });
   if (means.length === 0 || means.some(({ mean }) => mean < limits.statement)) return [];
   return means.map(({ host, mean }) => ({
     host,
     evidence: [`a statement of ${host} takes ${ms(mean)} on average of ${s.window} s (${ms(limits.statement)} is bad)`],
-    since: onset(s, "statement", host, (value) => value >= limits.statement),
+    since: slowSince(s, host),
   }));
 }
 
-const statementOnset = (s: Snapshot) =>
-  inGroup(s, "backends").flatMap((host) => onset(s, "statement", host, (value) => value >= limits.statement) ?? [])[0];
+const slowSince = (s: View, host: string) =>
+  onset(s, "statement", ofApp(s, host), (value) => value >= limits.statement);
+const statementOnset = (s: View) => s.app.hosts.flatMap((host) => slowSince(s, host) ?? [])[0];

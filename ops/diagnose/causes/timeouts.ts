@@ -1,7 +1,7 @@
 import { describeProbes, percent } from "../format.ts";
 import { limits } from "../limits.ts";
-import { balancerOf, inRotation, isAvailable, onset, probesOf, reportOf } from "../readings.ts";
-import type { Cause } from "./types.ts";
+import { inRotation, ofApp, onset, probesOf, serviceOf, trafficOf } from "../readings.ts";
+import { type Cause, eachApp } from "./types.ts";
 
 export const timeouts: Cause = {
   title: "Upstream timeouts",
@@ -12,23 +12,27 @@ export const timeouts: Cause = {
     starvation: "here",
     cpu: "here",
     leak: "here",
+    memory: "here",
+    unhealthy: "here",
     "slow-queries": "anywhere",
     connections: "anywhere",
   },
-  detect: (s) =>
-    inRotation(s).flatMap((host) => {
-      const peer = balancerOf(s)?.peers[host];
+  ofHost: true,
+  detect: eachApp((s) =>
+    inRotation(s, s.app).flatMap((host) => {
+      const peer = trafficOf(s)?.peers[host];
       if (!peer || peer.lastTimeout === null) return [];
       // nginx tries a banned backend every 3 s, so a fault that lasts gives a new timeout soon.
       const lasts = s.at - peer.lastTimeout <= Math.max(10, s.window / 4);
       if (!lasts || peer.timeouts < 2 || peer.timeouts < limits.timeouts * peer.tries) return [];
-      const service = reportOf(s, host)?.service;
+      const service = serviceOf(s, host);
       const evidence = [
         `${peer.timeouts} of ${peer.tries} tries timed out in the last ${s.window} s (${percent(limits.timeouts)} is bad)`,
       ];
       evidence.push(
-        `/healthz is ${describeProbes(probesOf(s, host))} asked by the balancer${isAvailable(service) ? `, ${describeProbes(service.probes)} on its own host` : ""}`,
+        `${s.app.path} is ${describeProbes(probesOf(s, host))} asked by the balancer${service ? `, ${describeProbes(service.probes)} on its own host` : ""}`,
       );
-      return [{ host, evidence, since: onset(s, "timeouts", host, (many) => many >= 1) }];
+      return [{ host, evidence, since: onset(s, "timeouts", ofApp(s, host), (many) => many >= 1) }];
     }),
+  ),
 };

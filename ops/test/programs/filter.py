@@ -1,4 +1,5 @@
-"""Calls a filter of Ansible's: the folder of the plugins, its file and its name are arguments, its own arguments are JSON on stdin."""
+"""Calls a filter of Ansible's once for each list of arguments, all of them JSON on stdin: the folder of the plugins, its file and its name are
+the arguments."""
 import importlib
 import json
 import sys
@@ -7,4 +8,4 @@ folder, module, name = sys.argv[1:]
 sys.path.insert(0, folder)
 sys.dont_write_bytecode = True
 filters = importlib.import_module(module).FilterModule().filters()
-print(json.dumps(filters[name](*json.load(sys.stdin))))
+print(json.dumps([filters[name](*each) for each in json.load(sys.stdin)]))

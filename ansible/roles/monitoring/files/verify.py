@@ -33,7 +33,7 @@ def silent():
 try:
     count, errors = silent()
     if errors:
-        print(f"WRONG|{count - len(errors)} of {count} targets answer prometheus|not: {', '.join(errors)}. Fix: see, on that host, systemctl list-units 'prometheus*' mtail halo")
+        print(f"WRONG|{count - len(errors)} of {count} targets answer prometheus|not: {', '.join(errors)}. Fix: see, on that host, systemctl list-units 'prometheus*' mtail 'halo@*'")
     else:
         print(f"ok|all {count} targets answer prometheus")
     rules = [rule for group in ask("rules")["groups"] for rule in group["rules"]]

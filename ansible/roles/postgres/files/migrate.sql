@@ -1,13 +1,13 @@
 -- Applies one migration, as a whole or not at all. Its text is the standard input. As the superuser:
---   psql --no-psqlrc --quiet -v name=NAME -v sha256=SUM -v release=ID --file=migrate.sql <NAME
+--   psql --no-psqlrc --quiet -v owner=ROLE -v schema=SCHEMA -v name=NAME -v sha256=SUM -v release=ID --file=migrate.sql <NAME
 -- The text is data: EXECUTE refuses transaction control in it, psql never reads its lines as commands of its own, and it stays
--- halo_owner's, because a function with the rights of its owner cannot change the role.
+-- the owner's, because a function with the rights of its owner cannot change the role.
 \set ON_ERROR_STOP on
 \set migration `cat`
 SET lc_messages = 'C'; -- halo-migrate reads them
 SET client_min_messages = error;
-SET ROLE halo_owner;
-SET search_path = workshop;
+SET ROLE :"owner";
+SET search_path = :"schema";
 -- A migration that waits for somebody's transaction makes everybody wait behind it.
 SET lock_timeout = '5s';
 BEGIN;

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Starts or reloads PostgreSQL with its present settings, and corrects database, roles and rights: serve.sh VERSION STATEMENT_TIMEOUT IDLE_TIMEOUT
-# The service's password is the standard input. Prints a line for each change.
+# The standard input has a line for each role that logs in: its name, its connections, its password. Each but halo has a database of its own.
+# Prints a line for each change.
 set -eu
 export LC_ALL=C.UTF-8 LANGUAGE=
 cd /
 version=$1
 unit=postgresql@$version-main
 data=/var/lib/postgresql/$version/main
-password=$(cat)
+roles=$(cat)
 
 die() {
   echo "serve: $*" >&2
@@ -57,12 +58,14 @@ wrong=$(ask --command="SELECT sourcefile || ':' || sourceline || ': ' || name ||
 
 ask -v database=halo -v statement_timeout="$2" -v idle_timeout="$3" --file=/etc/halo/database.sql
 
-login() { PGPASSWORD=$password psql --no-psqlrc --no-password --quiet --username=halo --dbname=halo --command='' 2>&1; }
-if ! login >/dev/null; then
-  HALO_PASSWORD=$password runuser -u postgres -- psql --no-psqlrc --quiet <<'SQL'
+login() { PGPASSWORD=$password psql --no-psqlrc --no-password --quiet --username="$role" --dbname="$role" --command='' </dev/null 2>&1; }
+echo "$roles" | while read -r role connections password; do
+  [ "$connections" = - ] || ask -v name="$role" -v connections="$connections" --file=/etc/halo/app_database.sql </dev/null
+  if login >/dev/null; then continue; fi
+  HALO_PASSWORD=$password runuser -u postgres -- psql --no-psqlrc --quiet -v role="$role" <<'SQL'
 \getenv password HALO_PASSWORD
-ALTER ROLE halo PASSWORD :'password';
+ALTER ROLE :"role" PASSWORD :'password';
 SQL
-  output=$(login) || die "role halo cannot log in: $output. Fix: correct the rules in pg_hba.conf.j2, then run the playbook again"
-  echo "the password of role halo is new"
-fi
+  output=$(login) || die "role $role cannot log in: $output. Fix: correct the rules in pg_hba.conf.j2, then run the playbook again"
+  echo "the password of role $role is new"
+done

@@ -1,2 +1,2 @@
 # shellcheck shell=sh
-present /usr/local/sbin/halo-release /opt/halo /opt/halo/releases/*
+present /usr/local/sbin/halo-release /opt/halo /opt/halo/apps/*/releases/*

@@ -26,7 +26,9 @@ test.each([
 
 test("every recording rule that the page queries exists", () => {
   const recorded = new Set(rules.map((rule) => ("record" in rule ? rule.record : "")));
-  const asked = metrics.flatMap(({ lines }) => lines.map(({ rule }) => rule.replace(/\{.*/, "")));
+  const asked = metrics.flatMap(({ lines }) =>
+    lines.flatMap(({ rule, ofApp = rule }) => [rule, ofApp].map((each) => each.replace(/\{.*/, ""))),
+  );
   expect(asked.filter((rule) => rule.includes(":") && !recorded.has(rule))).toEqual([]);
 });
 
@@ -35,6 +37,14 @@ test("one query has every line, and aggregates between two points of a long rang
   expect(combinedQuery(360)).toContain("max(avg_over_time(site:requests:rate1m[360s]))");
   expect(combinedQuery(360)).toContain("min by (host) (min_over_time(disk:free:ratio[360s]))");
   expect(combinedQuery(360)).toContain("max_over_time(service_release_info[360s])");
+  expect(combinedQuery(5, "shop")).toContain(
+    'label_replace(max(app:requests:rate1m{app="shop"}), "line", "requests 0", "", "")',
+  );
+  expect(combinedQuery(360, "shop")).toContain(
+    'max by (host) (avg_over_time(app_host:requests:rate1m{app="shop"}[360s]))',
+  );
+  expect(combinedQuery(5, "shop")).toContain('max by (release) (service_release_info{app="shop"})');
+  expect(combinedQuery(5, "shop")).toContain("max by (host) (host:cpu:ratio1m)");
   expect(combinedQuery(5).split(" or ").length).toBe(metrics.flatMap(({ lines }) => lines).length + 1);
   expect([300, 900, 3600, 86400].map(stepOf)).toEqual([5, 5, 15, 360]);
 });

@@ -1,3 +1,6 @@
+/** Archives of one app that the controller keeps, as many as a host; test/lint/copies.test.ts compares them. */
+export const kept = 5;
+
 /**
  * The time in a new release's id, later than that of the newest one known: ids are put in order by their names, on the
  * hosts as well, and a clock may have been ahead once. `ahead` says so where that was the case.

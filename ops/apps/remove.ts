@@ -1,0 +1,55 @@
+import { rmSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { apps, appsFile, appsText, findApp, writeAppsText } from "../cluster/apps.ts";
+import { playbook, viaLab } from "../cluster/hosts.ts";
+import { sites } from "../cluster/sites.ts";
+import { UserError } from "../lib/cli.ts";
+import { elapsed } from "../lib/exec.ts";
+import { withExtraVars } from "../lib/extraVars.ts";
+import { localPath } from "../lib/paths.ts";
+import { runPlays } from "../lib/plays.ts";
+import { confirmed } from "../lib/terminal.ts";
+import { nameRule, withoutEntry } from "./entry.ts";
+
+const options = { purge: { type: "boolean", default: false }, yes: { type: "boolean", default: false } } as const;
+
+/** Takes apps out of apps.yml and off the hosts; resolves with the playbook's exit status. */
+export async function remove(args: string[]): Promise<number> {
+  const { values, positionals: names } = parseArgs({ args, options, allowPositionals: true });
+  if (names.length === 0) throw new UserError("an app is needed", "npm run remove -- --help");
+  // The stores of an app that was removed before can still be purged.
+  const gone = (name: string) => values.purge && nameRule.test(name) && !apps().some((app) => app.name === name);
+  const listed = names.filter((name) => !gone(name));
+  for (const name of listed) refuseAnswering(name);
+  viaLab([]); // throws without hosts, before anything is changed
+  const all = names.join(", ");
+  const question = `Remove the databases of ${all}, their Redis' files and writable folders, the backups on the hosts and the secrets?`;
+  if (values.purge && !values.yes && !(await confirmed(question, `npm run remove -- ${names.join(" ")} --purge --yes`)))
+    throw new UserError("not removed", `npm run remove -- ${names.join(" ")}, which keeps them`);
+  if (listed.length > 0) {
+    writeAppsText(listed.reduce(withoutEntry, appsText()));
+    console.log(`${listed.join(", ")}: out of ${appsFile}`);
+  }
+  const vars = { app_removed: names, app_purged: values.purge };
+  const status = await withExtraVars(vars, (extra) => runPlays(playbook("site.yml", ...extra), "ansible"));
+  if (status === 0)
+    for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])
+      for (const name of names) rmSync(localPath(folder, name), { recursive: true, force: true });
+  console.log(
+    status === 0
+      ? `${all}: off the hosts, in ${elapsed()}`
+      : `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
+  );
+  return status;
+}
+
+/** Throws a UserError for an unknown app, and for one that a site of sites.yml leads to. */
+function refuseAnswering(name: string): void {
+  const app = findApp(name);
+  const own = sites().filter(({ service, domain }) => service === app.name && !app.domains.includes(domain));
+  if (own.length > 0)
+    throw new UserError(
+      `${own.map(({ domain }) => domain).join(", ")} of sites.yml is answered by ${app.name}`,
+      "take it out of ansible/group_vars/all/sites.yml first",
+    );
+}

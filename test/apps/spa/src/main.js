@@ -1,0 +1,2 @@
+/* global TITLE */
+document.body.textContent = `${TITLE}: ${location.pathname}`;
