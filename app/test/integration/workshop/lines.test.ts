@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { textOf } from "../../../../ops/lib/script.ts";
 import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
@@ -136,12 +137,7 @@ it("the release before, which knows no lines, keeps working on the same rows", a
   expect(await old("UPDATE services SET price = 1, version = version + 1 WHERE id = 1")).toMatchObject({
     price: "80000.00",
   });
-  await old("INSERT INTO customers (name, phone, email, address) VALUES ('Ayu', '08123', NULL, NULL)");
-  await old(
-    "INSERT INTO vehicles (customer_id, plate, make, model, year, vin) VALUES (2, 'D 9 Q', 'Honda', 'Brio', 2020, NULL)",
-  );
-  await old(`INSERT INTO services (vehicle_id, kind, description, status, price, scheduled_at, completed_at, notes)
-    VALUES (2, 'Rem', NULL, 'scheduled', 5000, now(), NULL, NULL)`);
+  await old(textOf(new URL("releaseBefore.sql", import.meta.url)));
   expect((await ask("GET", "/services/2")).body).toMatchObject({ price: "5000.00", line_count: 0, paid_at: null });
   expect((await ask("GET", "/customers?q=brio%20ayu")).body.items).toHaveLength(1);
   await old("DELETE FROM services WHERE id = 1");
