@@ -31,7 +31,7 @@ const RETRIES_PER_WRITE = 4;
 /**
  * Milliseconds until a write is sent again that has been tried so often, before a random half is added or taken off: twice as long each time,
  * up to 30 s, and never so short that the load exceeds its retry budget. Without the budget, the 250 rows of a long outage were sent 12 times
- * a second by a load of one write in two seconds. Emulated hosts write no more than that, and did not come back.
+ * a second by a load of one write in two seconds. Emulated hosts refused almost all of them, wrote ten a minute, and did not come back.
  *
  * @param waiting the writes that wait to be sent again
  * @param rate new writes a second

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { armUndo } from "../cluster/failsafe.ts";
 import type { Session } from "../cluster/session.ts";
@@ -362,22 +363,16 @@ test("the load reports resets, wrong answers and new connections", async () => {
 
 test("a write is sent again with its key until it is acknowledged, also after the end", async () => {
   const tries = new Map<string, number>();
-  const rows: RequestListener = (req, res) => {
+  const rows: RequestListener = async (req, res) => {
     const key = String(req.headers["idempotency-key"]);
     tries.set(key, (tries.get(key) ?? 0) + 1);
-    let body = "";
-    req.on("data", (chunk) => {
-      body += chunk;
-    });
-    req.on("end", () => {
-      const { name, phone } = JSON.parse(body);
-      if (tries.get(key) === 1) res.writeHead(503, { "Retry-After": "1" }).end("{}");
-      else if (tries.get(key) === 2) req.socket.destroy();
-      else
-        res
-          .writeHead(req.method === "POST" && req.url === "/api/customers" && phone ? 201 : 400)
-          .end(JSON.stringify({ id: 1, name }));
-    });
+    const { name, phone } = (await json(req)) as { name: string; phone: string };
+    if (tries.get(key) === 1) res.writeHead(503, { "Retry-After": "1" }).end("{}");
+    else if (tries.get(key) === 2) req.socket.destroy();
+    else
+      res
+        .writeHead(req.method === "POST" && req.url === "/api/customers" && phone ? 201 : 400)
+        .end(JSON.stringify({ id: 1, name }));
   };
   await serve(rows, async (port) => {
     const { samples, stop } = startLoad({ host: "127.0.0.1", port, domain: "a.test", rate: 50, writes: "test" });
@@ -400,17 +395,11 @@ test("a load that is stopped twice sends each write that waits once more", async
   const refused = new Set<unknown>();
   const written: unknown[] = [];
   let open = false;
-  const rows = (req: IncomingMessage, res: ServerResponse) => {
-    let body = "";
-    req.on("data", (chunk) => {
-      body += chunk;
-    });
-    req.on("end", () => {
-      const { name } = JSON.parse(body);
-      if (open) written.push(name);
-      else refused.add(name);
-      res.writeHead(open ? 201 : 503, { "Retry-After": "30" }).end(JSON.stringify({ id: 1, name }));
-    });
+  const rows: RequestListener = async (req, res) => {
+    const { name } = (await json(req)) as { name: string };
+    if (open) written.push(name);
+    else refused.add(name);
+    res.writeHead(open ? 201 : 503, { "Retry-After": "30" }).end(JSON.stringify({ id: 1, name }));
   };
   await serve(rows, async (port) => {
     const { stop } = startLoad({ host: "127.0.0.1", port, domain: "a.test", rate: 50, writes: "test" });
