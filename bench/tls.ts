@@ -2,7 +2,7 @@
 import { runCommand } from "../ops/lib/cli.ts";
 
 const usage = {
-  "bench:tls": `compares https with http on kept connections, and counts handshakes; two minutes
+  "bench:tls": `compares https with http, and counts handshakes; two minutes
 
 Options:
   --rounds N    how often each kind is measured (default 5)

@@ -2,7 +2,7 @@ import { runCommand } from "./lib/cli.ts";
 import { trust } from "./tls/trust.ts";
 
 const usage = {
-  trust: `lets this machine's browsers and curl trust the sites' certificates; asks first
+  trust: `lets browsers and curl here trust the sites' certificates; asks first
 
 The certificates of sites with tls: local are signed by a CA of this project, .halo/secrets/ca/ca.crt. It can sign for these sites'
 names only. The command adds it to the machine's store (with sudo), and to those of Chromium and Firefox of this user.

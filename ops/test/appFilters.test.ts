@@ -422,6 +422,7 @@ test("a plan has every key, and the names that follow from the app's", () => {
     postgres: false,
     static: null,
     domains: [],
+    tls: null,
     websocket: false,
     sticky: false,
     timeout: "2s",
