@@ -33,14 +33,15 @@ export type Visit = {
 export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
   const since = performance.now();
   const headers = { Host: siteFor(path, all).domain, ...options.headers };
-  const way = wayTo(siteNamed(headers.Host));
+  // Another host or port is asked by http.
+  const own = options.port === undefined && options.host === undefined;
+  const { port, tls } = wayTo(siteNamed(headers.Host), own ? undefined : false);
   return new Promise((resolve, reject) => {
-    // Another host or port is asked by http.
-    const outgoing = (way.tls && options.port === undefined && options.host === undefined ? https : http).request(
+    const outgoing = (tls ? https : http).request(
       {
         host: balancerAddress,
-        port: way.port,
-        ...way.tls,
+        port,
+        ...tls,
         path,
         timeout: 15_000,
         agent: false,
