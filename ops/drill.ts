@@ -4,7 +4,7 @@ const usage = {
   drill: `causes failures under constant load and judges each by its budget
 
 Usage: npm run drill [-- NAME ...]
-Without a name: all, in about fifteen minutes. Exit status 0 if every budget held.
+Without a name: all, in about twenty minutes. Exit status 0 if every budget held.
 
 Options:
   --list     name the drills, and do nothing

@@ -112,10 +112,11 @@ GIVEN_WITH = {
 FIXED = ["PORT", "HOST", "LAME_DUCK_MS", "SHUTDOWN_DEADLINE_MS"]
 
 
-def app_problems(apps, groups, hostvars, sites, services):
+def app_problems(apps, groups, hostvars, sites, services, dns_hook=""):
     """The problems of the map, each a message with the app and the key; [] where there is none.
 
-    groups and hostvars are Ansible's own; sites is the list of sites.yml, without the apps' own; services is firewall_services.
+    groups and hostvars are Ansible's own; sites is the list of sites.yml, without the apps' own; services is firewall_services; dns_hook is
+    acme_dns_hook, with which a CA asks nobody's port.
     """
     if apps is None or apps == {}:
         return []
@@ -136,6 +137,11 @@ def app_problems(apps, groups, hostvars, sites, services):
         found.append(f"apps.yml: {owners[1]}: postgres: the shared database is {owners[0]}'s; give one of the two a database of its own (true)")
     found += [f"apps.yml: {problem}" for problem in between_ports(plans, groups, services)]
     found += [f"apps.yml: {problem}" for problem in between_domains(plans, sites)]
+    if not dns_hook and 80 not in ports_of_domains(sites):
+        found += [
+            f"apps.yml: {name}: tls: acme needs port 80, where the CA asks for its challenge; put it into ports of the first site, or set acme_dns_hook"
+            for name, plan in plans.items() if plan["tls"] == "acme" and plan["domains"]
+        ]
     return found + [f"apps.yml: {problem}" for problem in of_memory(plans, hostvars)]
 
 
@@ -564,12 +570,18 @@ def app_services(apps):
 def with_app_sites(sites, plans):
     """The sites of sites.yml, and one for each domain of an app as it would stand there, on the ports of the first site."""
     sites = sites if isinstance(sites, list) else []
-    ports = [port for site in sites[:1] if isinstance(site, dict) for port in site.get("ports") or []] or [80]
+    ports = ports_of_domains(sites)
     own = [
         {"domain": domain, "ports": ports, "paths": {"/": {"service": plan["name"]} if plan["runs"] else {"web": plan["name"]}}, **tls_of(plan["tls"])}
         for plan in plans.values() for domain in plan["domains"]
     ]
     return sites + own
+
+
+def ports_of_domains(sites):
+    """The ports of the apps' domains: the first site's, or HTTP's own."""
+    first = sites[:1] if isinstance(sites, list) else []
+    return [port for site in first if isinstance(site, dict) for port in site.get("ports") or []] or [80]
 
 
 def tls_of(value):

@@ -39,8 +39,9 @@ def inventory_problems(groups, hostvars):
     return found
 
 
-def site_problems(sites, services, groups, apps, root):
-    """sites and services as in group_vars, apps as in app_plans; root is the project's folder, which has app/web."""
+def site_problems(sites, services, groups, apps, root, tls_ports=(), dns_hook=""):
+    """sites, services and tls_ports as in group_vars, apps as in app_plans; root is the project's folder, which has app/web; dns_hook is
+    acme_dns_hook, with which a CA asks nobody's port."""
     if not sites:
         return [] if any(app["domains"] for app in apps.values()) else ["sites.yml: there is no site"]
     if not isinstance(sites, list):
@@ -50,6 +51,7 @@ def site_problems(sites, services, groups, apps, root):
         return found
     for number, site in enumerate(sites, 1):
         found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, apps, root)]
+        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_tls(site, tls_ports, dns_hook)]
     return found + [f"sites.yml: {problem}" for problem in between_sites(sites)]
 
 
@@ -84,7 +86,6 @@ def of_site(site, services, groups, apps, root):
     for port in ports:
         if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
             yield f": {port} is no port"
-    yield from of_tls(site)
     for name, service in services.items():
         taken = [str(port) for port in service["ports"] if port in ports]
         if name != "http" and taken and {"balancers", "all"} & set(service["hosts"]):
@@ -108,7 +109,7 @@ def is_login(login):
     return sorted(login) == ["password", "user"] and bool(USER.match(str(login["user"]))) and len(str(login["password"] or "")) >= 12
 
 
-def of_tls(site):
+def of_tls(site, tls_ports, dns_hook):
     """The problems of the keys about TLS, to be read behind the site's name."""
     given = site.get("tls", "local" if str(site.get("domain")).endswith(".test") else "off")
     # YAML reads off as false.
@@ -120,8 +121,11 @@ def of_tls(site):
             yield f": {key} is true or false; it is {site[key]}"
         elif site.get(key) and mode == "off":
             yield f": {key} needs a certificate, and tls is off"
-    if mode == "acme" and 80 not in ports_of(site):
-        yield ": tls: acme needs port 80, where the CA asks for its challenge"
+    if mode == "acme" and not dns_hook and 80 not in ports_of(site):
+        yield ": tls: acme needs port 80, where the CA asks for its challenge, or acme_dns_hook"
+    for port in ports_of(site):
+        if port in tls_ports:
+            yield f": {port} is the port of https (tls_ports), where each site with tls answers; take it out of ports"
     if site.get("hsts") and str(site.get("domain")).endswith(".test"):
         yield ": hsts would keep browsers away from the name below .test for a year; take it out"
     for key in ("certificate", "key"):

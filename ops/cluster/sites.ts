@@ -112,7 +112,7 @@ export type Way = { port: number; tls?: { servername: string; ca?: string } };
 /**
  * The way to a site: by https where its plain ports lead there, or where `secure` asks for it.
  *
- * @throws {UserError} where it has no certificate
+ * @throws {UserError} where it has no certificate, or there is no CA yet to check it by
  */
 export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = redirect): Way {
   if (!secure) return { port };
@@ -122,6 +122,7 @@ export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = r
       "give it tls in ansible/group_vars/all/sites.yml, then: npm run up",
     );
   const ca = localPath("secrets", "ca", "ca.crt");
+  if (tls === "local" && !existsSync(ca)) throw new UserError("there is no local CA yet", "npm run up, which makes it");
   return {
     port: tlsPort(),
     tls: { servername: domain, ...(tls === "local" && { ca: readFileSync(ca, "utf8") }) },

@@ -1,13 +1,14 @@
 /** The balancer's own failures, and more load than everything can take. */
 
-import { findHost, viaLab } from "../cluster/hosts.ts";
+import { findHost } from "../cluster/hosts.ts";
 import { pause } from "../cluster/session.ts";
-import { counterSite, urlOf } from "../cluster/sites.ts";
+import { counterSite, secureUrlOf, urlOf } from "../cluster/sites.ts";
 import { backends, balancer, redis } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { tryCapture } from "../lib/exec.ts";
 import { shellScript } from "../lib/script.ts";
 import { isVisit, isWritten, largest, p99, type Sample } from "../loadgen/sample.ts";
+import { secureWrk, wrk } from "../loadgen/wrk.ts";
 import { cutPower, processes, tail, untilAnswered, vagrant } from "./steps.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
@@ -113,10 +114,13 @@ export const overload: Drill = {
     const hosts = [...new Set([balancer, redis, ...backends])];
     const before = await processes(session, hosts);
     const counter = counterSite();
-    const url = `${urlOf(counter, findHost(balancer).address)}/`;
+    const { address } = findHost(balancer);
+    const secureUrl = session.secure || counter.redirect ? secureUrlOf(counter) : undefined;
     const failedAt = now();
     const { output } = await session.must(
-      viaLab(["wrk", "-t1", `-c${clients}`, "-d20s", "--timeout", "10s", "-H", `Host: ${counter.domain}`, url]),
+      secureUrl
+        ? secureWrk(clients, 20, address, `${secureUrl}/`, "--timeout", "10s")
+        : wrk(clients, 20, counter.domain, `${urlOf(counter, address)}/`, "--timeout", "10s"),
     );
     const overAt = now();
     session.say(`the overload is over: ${output.match(/\d+ requests in/)?.[0]} 20 s`);

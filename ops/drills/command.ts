@@ -5,11 +5,12 @@ import { refuseIfAnotherRuns } from "../cluster/failsafe.ts";
 import { viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
 import { openSession } from "../cluster/session.ts";
-import { counterApp, counterSite, siteOfApp } from "../cluster/sites.ts";
+import { counterApp, counterSite, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
 import { localPath } from "../lib/paths.ts";
+import { writesPath } from "../loadgen/options.ts";
 import { drills } from "./index.ts";
 import { line, type Row, table } from "./report.ts";
 import { runDrill } from "./runner.ts";
@@ -36,6 +37,9 @@ export async function drill(args: string[]) {
   if (values.list) return console.log(drills.map(({ name, what }) => `${name.padEnd(12)} ${what}`).join("\n"));
   refuseUnfit(app);
   const chosen = choose(positionals, app.name !== counterApp().name);
+  // A site without a certificate is named before anything fails.
+  const asked = app.name === counterApp().name ? [counterSite(), siteFor(writesPath)] : [siteOfApp(app)];
+  if (values.https) for (const site of asked) wayTo(site, true);
   const rate = Number(values.rate);
   if (!(rate >= 5 && rate <= 2000))
     throw new UserError(`--rate ${values.rate} is no rate`, "give requests a second, 5 to 2000");

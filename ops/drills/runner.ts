@@ -50,7 +50,7 @@ export async function runDrill(
   const writes = () => writing?.samples ?? [];
   const limited = (seconds: number, ...others: AbortSignal[]): DrillSession => {
     const signal = AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]);
-    return { ...openSession(say, signal), app, samples, writes };
+    return { ...openSession(say, signal), app, secure, samples, writes };
   };
   const session = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };

@@ -9,6 +9,8 @@ import type { Budget } from "./budget.ts";
 export type DrillSession = Session & {
   /** The app that the drill is about. */
   app: App;
+  /** Whether its requests go by https. */
+  secure: boolean;
   /** The requests that have ended so far, of all loads of visits. */
   samples(): Sample[];
   /** The same of the load of writes. */

@@ -1,6 +1,7 @@
 /** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
+import { TLSSocket } from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
 import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
@@ -92,6 +93,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
   };
   outgoing.on("error", lost);
   outgoing.on("response", (answer) => {
+    if (fresh && answer.socket instanceof TLSSocket && answer.socket.isSessionReused()) sample.resumed = true;
     let body = "";
     answer.on("error", lost);
     answer.on("end", () => end(read(sample, answer, body)));

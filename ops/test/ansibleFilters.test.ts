@@ -113,6 +113,11 @@ test.each<[string, object, string[]]>([
       ": key is the path of a file on this machine; it is missing",
     ),
   ],
+  [
+    "the port of https",
+    { ports: [80, 443] },
+    of(": 443 is the port of https (tls_ports), where each site with tls answers; take it out of ports"),
+  ],
   ["an unknown role", { role: "shop" }, of(": role is one of counter, workshop, metrics; it is shop")],
   [
     "a role twice",
@@ -215,10 +220,18 @@ test.each<[string, object, string[]]>([
     of(", /: files is an absolute path without a / behind, space, quotation mark, ; or brace; it is srv"),
   ],
 ])("site: %s", (_, change, problems) => {
-  const root = join(plugins, "../..");
-  expect(filter("validate", "site_problems", [counter, { ...docs, ...change }], services, groups, apps, root)).toEqual(
-    problems,
-  );
+  const args = [[counter, { ...docs, ...change }], services, groups, apps, join(plugins, "../.."), [443]];
+  expect(filter("validate", "site_problems", ...args)).toEqual(problems);
+});
+
+test("sites: where a hook answers the CA in the DNS, tls: acme needs no port 80", () => {
+  const site = { ...docs, domain: "docs.example", ports: [8080], tls: "acme" };
+  const args = [[site], services, groups, apps, "/", [443]];
+  const found = (hook: string) => filter("validate", "site_problems", ...args, hook);
+  expect(found("")).toEqual([
+    "sites.yml: docs.example: tls: acme needs port 80, where the CA asks for its challenge, or acme_dns_hook",
+  ]);
+  expect(found("~/hook")).toEqual([]);
 });
 
 test("sites: none, and a port that two would answer for any name", () => {
@@ -255,6 +268,7 @@ test("Ansible prints each problem on a line of its own", () => {
       app_plans: {},
       firewall_services: services,
       halo_root: "/",
+      tls_ports: [443],
     };
     const play = { hosts: "localhost", gather_facts: false, vars, tasks: [{ import_tasks: tasks }] };
     writeFileSync(join(folder, "play.yml"), JSON.stringify([play]));

@@ -35,14 +35,15 @@ export function request(path = "/", options: http.RequestOptions = {}, body?: st
   const given = { Host: siteFor(path, all).domain, ...options.headers };
   const site = siteNamed(given.Host);
   const headers = { ...loginOf(site), ...given };
-  const way = wayTo(site);
+  // Another host or port is asked by http.
+  const own = options.port === undefined && options.host === undefined;
+  const { port, tls } = wayTo(site, own ? undefined : false);
   return new Promise((resolve, reject) => {
-    // Another host or port is asked by http.
-    const outgoing = (way.tls && options.port === undefined && options.host === undefined ? https : http).request(
+    const outgoing = (tls ? https : http).request(
       {
         host: balancerAddress,
-        port: way.port,
-        ...way.tls,
+        port,
+        ...tls,
         path,
         timeout: 15_000,
         agent: false,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # certbot runs it once after all certificates of a renewal: nginx reads them, and Prometheus gets the life of each in days.
 set -eu
+umask 022
 export LC_ALL=C.UTF-8 LANGUAGE=
 file=/var/lib/prometheus/node-exporter/halo-certificates.prom
 if [ -d "$(dirname "$file")" ]; then
