@@ -14,6 +14,7 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { atNight } from "../../test/lib/night.ts";
 import { type Built, buildApp } from "../apps/build.ts";
 import { usualBounds } from "../apps/confine.ts";
 import type { Entry } from "../cluster/apps.ts";
@@ -103,38 +104,41 @@ test("plain: a release has git's files, its id and its start; each commit is a r
   expect(readdirSync(local("releases/plain")).sort()).toEqual(ids.slice(1).map((id) => `${id}.tar.gz`));
 });
 
-test("store: packages of the lock are in the release, and a second build with the same lock takes the kept ones", async () => {
-  const store = Repository.of("store", join(folder, "store"));
-  const first = await build("store", { source: store.address });
-  const files = inArchive(first);
-  for (const path of ["node_modules/express/package.json", "node_modules/pg/package.json", "src/migrate.js"])
-    expect(files).toContain(path);
-  expect(text(first, "package-lock.json")).toBe(readFileSync(join(store.folder, "package-lock.json"), "utf8"));
-  expect(text(first, "RELEASE.env")).toContain("HALO_START=src/server.js\n");
-  const [mark = ""] = globSync("installed/store/*/node_modules/pg", { cwd: local() });
-  writeFileSync(local(mark, "mark"), "");
-  const second = await build("store", { source: store.address }, first.id);
-  expect(inArchive(second)).toContain("node_modules/pg/mark");
-  // The archives are of the caller, whichever user ran the build.
-  expect(new Set(owners(second).map((each) => each.split(" ")[1])).size).toBe(1);
-  expect(process.getuid?.() !== 0 || owners(second)[0] === "drwxr-xr-x root/root").toBe(true);
-  store.put({
-    "package-lock.json": readFileSync(join(store.folder, "package-lock.json"), "utf8").replace("store", "shop"),
-  });
-  store.commit();
-  expect(inArchive(await build("store", { source: store.address }))).not.toContain("node_modules/pg/mark");
-  expect(readdirSync(local("installed/store"))).toHaveLength(1);
-  store.put({
-    "package.json": readFileSync(join(store.folder, "package.json"), "utf8").replace(
-      '"express"',
-      '"pino": "10.4.0", $&',
-    ),
-  });
-  store.commit();
-  const problem = await build("store", { source: store.address }).catch(String);
-  expect(problem).toMatch(/npm ci failed.*[\s\S]*Missing: pino/);
-  expect(problem).not.toContain("Usage:");
-});
+atNight(
+  "store: packages of the lock are in the release, and a second build with the same lock takes the kept ones",
+  async () => {
+    const store = Repository.of("store", join(folder, "store"));
+    const first = await build("store", { source: store.address });
+    const files = inArchive(first);
+    for (const path of ["node_modules/express/package.json", "node_modules/pg/package.json", "src/migrate.js"])
+      expect(files).toContain(path);
+    expect(text(first, "package-lock.json")).toBe(readFileSync(join(store.folder, "package-lock.json"), "utf8"));
+    expect(text(first, "RELEASE.env")).toContain("HALO_START=src/server.js\n");
+    const [mark = ""] = globSync("installed/store/*/node_modules/pg", { cwd: local() });
+    writeFileSync(local(mark, "mark"), "");
+    const second = await build("store", { source: store.address }, first.id);
+    expect(inArchive(second)).toContain("node_modules/pg/mark");
+    // The archives are of the caller, whichever user ran the build.
+    expect(new Set(owners(second).map((each) => each.split(" ")[1])).size).toBe(1);
+    expect(process.getuid?.() !== 0 || owners(second)[0] === "drwxr-xr-x root/root").toBe(true);
+    store.put({
+      "package-lock.json": readFileSync(join(store.folder, "package-lock.json"), "utf8").replace("store", "shop"),
+    });
+    store.commit();
+    expect(inArchive(await build("store", { source: store.address }))).not.toContain("node_modules/pg/mark");
+    expect(readdirSync(local("installed/store"))).toHaveLength(1);
+    store.put({
+      "package.json": readFileSync(join(store.folder, "package.json"), "utf8").replace(
+        '"express"',
+        '"pino": "10.4.0", $&',
+      ),
+    });
+    store.commit();
+    const problem = await build("store", { source: store.address }).catch(String);
+    expect(problem).toMatch(/npm ci failed.*[\s\S]*Missing: pino/);
+    expect(problem).not.toContain("Usage:");
+  },
+);
 
 test("spa: the build has devDependencies and its variables; the release has the folder that is served, and nothing else", async () => {
   const spa = Repository.of("spa", join(folder, "spa"), { "public/.hidden": "" });
@@ -182,7 +186,7 @@ test("worker: Procfile's web is the start, a process beside it has a script of i
   await expect(build("worker", wrong)).rejects.toThrow(/the release has no file absent\.js/);
 });
 
-test("a program of a package is Node's script, in mode fork; one that only the build has is refused", async () => {
+atNight("a program of a package is Node's script, in mode fork; one that only the build has is refused", async () => {
   const spa = Repository.of("spa", join(folder, "program"));
   const manifest = JSON.parse(readFileSync(join(spa.folder, "package.json"), "utf8"));
   const lock = JSON.parse(readFileSync(join(spa.folder, "package-lock.json"), "utf8"));

@@ -14,7 +14,10 @@ const GATE = join(root, "ansible/roles/release/files/halo-gate-health.mjs");
 /** A loopback address that an app does not listen on by accident. */
 const HOST = "127.0.0.2";
 
-const undo: (() => Promise<unknown>)[] = [];
+const undo: (() => Promise<void>)[] = [];
+const later = (work: () => Promise<void>): void => {
+  undo.push(work);
+};
 afterEach(async () => {
   for (const each of undo.splice(0).reverse()) await each();
 });
@@ -40,9 +43,9 @@ function gate({ log, ...given }: Given): Promise<Verdict> {
 }
 
 /** Starts an app as a candidate is started. */
-async function candidate(name: string, env: Record<string, string> = {}) {
+async function candidate(name: string, env: Record<string, string> = {}, atEnd = later) {
   const app = await App.launch(name, env);
-  undo.push(() => app.destroy());
+  atEnd(() => app.destroy());
   const { port, log } = app;
   return { app, given: { release: app.releases.of("A"), pid: app.child.pid as number, port, log } };
 }
@@ -81,7 +84,8 @@ describe("the gate of an app without /version", () => {
 });
 
 describe("the gate names the cause", () => {
-  it.each<[fault: string, env: Record<string, string>, says: RegExp]>([
+  // Side by side, because the gate waits most of the time.
+  it.concurrent.for<[fault: string, options: Record<string, string>, says: RegExp]>([
     ["own-port", {}, /it listens on \d+, not on PORT \d+\. Fix: let the app listen on process\.env\.PORT\n$/],
     [
       "loopback",
@@ -95,8 +99,8 @@ describe("the gate names the cause", () => {
       { seconds: "2" },
       /it never listens on a port\. Fix: .*\nIts last log lines:\n {2}waiting for nothing\n$/,
     ],
-  ])("%s", async (fault, options, says) => {
-    const { given } = await candidate("stubborn", { STUBBORN: fault });
+  ])("%s", async ([fault, options, says], { expect, onTestFinished }) => {
+    const { given } = await candidate("stubborn", { STUBBORN: fault }, onTestFinished);
     expect(await gate({ ...given, ...options })).toEqual({ status: 1, text: expect.stringMatching(says) });
   });
 
