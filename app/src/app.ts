@@ -9,8 +9,7 @@ import { attachContext } from "./requestContext.ts";
 import { createRequestLog } from "./requestLog.ts";
 import { stateRoute, visitRoute } from "./visits/route.ts";
 import type { VisitStore } from "./visits/store.ts";
-import type { Database } from "./workshop/database.ts";
-import { workshopRoutes } from "./workshop/routes.ts";
+import { type Stores, workshopRoutes } from "./workshop/routes.ts";
 
 /** The dependencies and settings of the application. */
 export interface AppDependencies {
@@ -22,7 +21,7 @@ export interface AppDependencies {
   readonly requestsLoggedPerSecond: number;
   readonly store: VisitStore;
   /** Without one the application has no workshop. */
-  readonly database?: Database | undefined;
+  readonly workshop?: Stores | undefined;
   /** Whether the workshop answers a person alone whose login the balancer has checked. */
   readonly login?: boolean;
   readonly lifecycle: Lifecycle;
@@ -44,7 +43,7 @@ export function buildApp({
   trustedProxies,
   requestsLoggedPerSecond,
   store,
-  database,
+  workshop,
   login = false,
   lifecycle,
   metrics,
@@ -63,8 +62,9 @@ export function buildApp({
     visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
   );
   app.get("/visits", stateRoute(store));
-  if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release, login));
-  app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release, metrics));
+  if (workshop) app.use("/api", mountedAt("/api"), workshopRoutes(workshop, release, login));
+  const dependencies = { redis: store, ...(workshop && { postgres: workshop.database }) };
+  app.use(lifecycleRoutes(dependencies, lifecycle, release, metrics));
   // One route for each path: a route of several paths has no single name in the metrics.
   for (const path of ["/", "/visits", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
   app.use(notFound, failed(log));

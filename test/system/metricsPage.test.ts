@@ -24,6 +24,7 @@ const metrics = [
   "disk",
   "network",
   "connections",
+  "cache",
   "certificate",
 ];
 const phone = { width: 360, height: 740 };

@@ -291,7 +291,7 @@ class Lease {
 }
 
 /** Resolves with the promise's value if it comes within `ms`; a later result is ignored. @throws {Error} with `reason` after `ms` */
-function withTimeout<T>(promise: Promise<T>, ms: number, reason: string): Promise<T> {
+export function withTimeout<T>(promise: Promise<T>, ms: number, reason: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(reason)), ms);
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));

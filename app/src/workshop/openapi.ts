@@ -202,7 +202,10 @@ const list = (summary: string, resource: Listed, parent?: Resource, filter?: str
   responses: {
     200: {
       description: "One page.",
-      headers: { Link: header('rel="first", and rel="next" if a next page exists.') },
+      headers: {
+        Link: header('rel="first", and rel="next" if a next page exists.'),
+        "X-Cache": header("hit: from the service's memory; miss or off: from the database."),
+      },
       ...json(`${capital(resource.singular)}Page`),
     },
     ...problems(...(parent ? [400, 404] : [400])),

@@ -43,6 +43,8 @@ export interface Resource extends Listed {
   /** Fields by the constraint that they can violate: a value that another row has (409), a row that does not exist (422). */
   readonly uniqueConstraints: Record<string, string>;
   readonly foreignKeys: Record<string, string>;
+  /** The lists that a write to it can change: each list that shows, searches or sorts by its rows, or is inside of one of them. */
+  readonly listedIn: readonly Resource["name"][];
   /** The table and column that can refer to a row of this resource. */
   readonly referencedBy?: readonly [table: "vehicles" | "services", column: string];
 }
@@ -84,6 +86,7 @@ const customers: Resource = {
   similar: similarCustomers,
   uniqueConstraints: {},
   foreignKeys: {},
+  listedIn: ["customers", "vehicles", "services"],
   referencedBy: ["vehicles", "customer_id"],
 };
 
@@ -104,6 +107,7 @@ const vehicles: Resource = {
   similar: similarVehicles,
   uniqueConstraints: { vehicles_plate: "plate", vehicles_vin: "vin" },
   foreignKeys: { vehicles_customer_id: "customer_id" },
+  listedIn: ["customers", "vehicles", "services"],
   referencedBy: ["services", "vehicle_id"],
 };
 
@@ -155,6 +159,7 @@ const services: Resource = {
   openFields: ["status", "price", "paid_at"],
   uniqueConstraints: {},
   foreignKeys: { services_vehicle_id: "vehicle_id" },
+  listedIn: ["services", "lines"],
 };
 
 const lines: Resource = {
@@ -171,6 +176,7 @@ const lines: Resource = {
   filters: { service_id: references("t.service_id") },
   uniqueConstraints: {},
   foreignKeys: { lines_service_id: "service_id" },
+  listedIn: ["services", "lines"],
 };
 
 /** The changes of a row and their authors, the newest first; the list is inside of the row's own address. */

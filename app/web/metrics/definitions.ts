@@ -180,6 +180,17 @@ export const metrics: Metric[] = [
     alerts: ["PoolExhausted"],
   },
   {
+    id: "cache",
+    title: "Lists from memory",
+    unit: "ratio",
+    lines: [whole("site", "cache:hits:ratio5m", "avg"), byHost("backend:cache_hits:ratio5m", "avg")],
+    pick: "first",
+    limits: [],
+    scale: [0, 1],
+    about: "of the workshop's lists; the others are read from PostgreSQL",
+    alerts: [],
+  },
+  {
     id: "certificate",
     title: "Certificates",
     unit: "days",
