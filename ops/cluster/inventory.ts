@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { parse } from "yaml";
@@ -75,16 +75,23 @@ function host(name: string, vars: Record<string, unknown>, groups: string[]): Ho
 const wrong = (problem: string) =>
   new UserError(`${inventoryFile}: ${problem}`, "correct it there, then run this again");
 
-/** The hosts of the inventory in use; throws a UserError when it is missing or wrong. */
-export function hosts(): Host[] {
-  let text: string;
+/** The text of the inventory in use; throws a UserError when it is missing. */
+export function inventoryText(): string {
   try {
-    text = readFileSync(inventoryFile, "utf8");
+    return readFileSync(inventoryFile, "utf8");
   } catch {
     throw wrong("cannot be read");
   }
-  return parseInventory(text);
 }
+
+/** Replaces the inventory by one rename, so that a reader sees the old one or the new one. */
+export function writeInventoryText(text: string): void {
+  writeFileSync(`${inventoryFile}.new`, text);
+  renameSync(`${inventoryFile}.new`, inventoryFile);
+}
+
+/** The hosts of the inventory in use; throws a UserError when it is missing or wrong. */
+export const hosts = (): Host[] => parseInventory(inventoryText());
 
 /** The hosts of one group of the inventory in use. */
 export const inGroup = (group: string): Host[] => hosts().filter((host) => host.groups.includes(group));

@@ -261,6 +261,23 @@ test("the verdict counts metrics out of bounds beside alerts, and leads to their
   await page.close();
 });
 
+test("advice on the number of backends stands beside a verdict that all is well", async () => {
+  const { page } = await open({}, "#5m");
+  await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));
+  const up = backends.map((host) => ({ __name__: "up", job: "service", host, app: "demo" }));
+  const result = [
+    ...up.map((metric) => ({ metric, value: [0, "1"] })),
+    { metric: { line: "cpu 0", host: "backend1" }, value: [0, "0.5"] },
+    { metric: { line: "steady" }, value: [0, String(0.7 * backends.length)] },
+  ];
+  await page.route("**/api/v1/query?*", (route) => route.fulfill(answer({ result })));
+  await page.reload();
+  const advice = page.locator("#alerts .advice");
+  expect(await advice.textContent()).toMatch(/^Advice\d+ backends instead of .*70 % busy.*npm run scale/);
+  expect(await page.textContent("h1")).toBe("All is well");
+  await page.close();
+});
+
 test("an alert leads to its section of the runbook, and to the card that shows its reason", async () => {
   const { page, wrong } = await open();
   const firing = (alertname: string) => ({

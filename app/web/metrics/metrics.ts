@@ -82,7 +82,7 @@ function setVerdict({ text, state }: Verdict | { text: string; state: "asking" }
 }
 
 /** Shows the verdict, the alerts and the list of marks. */
-function render({ alerts, down, targets, marks, curves, grafana }: State): void {
+function render({ alerts, down, targets, marks, curves, grafana, advice }: State): void {
   const firing = alerts
     .filter(({ state }) => state === "firing")
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
@@ -121,6 +121,7 @@ function render({ alerts, down, targets, marks, curves, grafana }: State): void 
       ? [h("li", { class: "out" }, h("b", {}, "Out of bounds"), ...out.map(({ metric }) => cardLink(metric)))]
       : []),
     ...(out.length === 0 && known ? [h("li", {}, h("span", {}, "No metric out of bounds"))] : []),
+    ...(advice ? [h("li", { class: "advice" }, h("b", {}, "Advice"), h("span", {}, advice))] : []),
   );
   fill(
     "marks",

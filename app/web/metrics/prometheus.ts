@@ -1,5 +1,6 @@
 // Queries to Prometheus, and their results in the shape that the page draws.
 import { combinedQuery, metrics } from "./definitions.ts";
+import { adviceOn, loadQueries } from "./scaling.ts";
 
 /** A curve: one line of a metric, of one host where it has hosts; `now` is its newest value, null for none. */
 export type Curve = { name: string; host: string; dashed: boolean; values: (number | null)[]; now: number | null };
@@ -26,6 +27,8 @@ export type State = {
   apps: string[];
   /** Whether Grafana runs. */
   grafana: boolean;
+  /** On the number of backends, if there is any. */
+  advice: string | undefined;
 };
 
 type Series = { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] };
@@ -86,19 +89,17 @@ export class Recent {
     // The host offers its last marks only; Prometheus has seen the earlier ones as well.
     const gauge = "halo_event_timestamp_seconds";
     const moments = newest > 0 ? `${gauge} >= ${newest}` : `last_over_time(${gauge}[${DAY}s])`;
+    const others = Object.entries({ moment: moments, ...loadQueries }).map(
+      ([line, query]) => `label_replace(${query}, "line", "${line}", "", "")`,
+    );
+    const instant = [combinedQuery(0, app), "up", "grafana:up", ...others].join(" or ");
     const [past, present, { alerts }] = await Promise.all([
       get<{ result: Series[] }>(
         "query_range",
         { query: combinedQuery(step, app), start: String(from), end: String(end), step: String(step) },
         signal,
       ),
-      get<{ result: Series[] }>(
-        "query",
-        {
-          query: `${combinedQuery(0, app)} or up or grafana:up or label_replace(${moments}, "line", "moment", "", "")`,
-        },
-        signal,
-      ),
+      get<{ result: Series[] }>("query", { query: instant }, signal),
       get<{ alerts: { labels: Labels; annotations: Labels; [key: string]: unknown }[] }>("alerts", {}, signal),
     ]);
     signal.throwIfAborted();
@@ -139,6 +140,8 @@ export class Recent {
       .map(({ metric, values }) => ({ app: metric.app ?? "", name: metric.release ?? "", began: column(values) }));
     const named = (name: string) => present.result.filter(({ metric }) => metric.__name__ === name);
     const up = named("up");
+    const backends = new Set(up.flatMap(({ metric: { job, host } }) => (job === "service" && host ? [host] : [])));
+    const load = (line: keyof typeof loadQueries) => latest.get(keyOf({ line })) ?? undefined;
     return {
       times: fresh ? [...times, now] : times,
       curves,
@@ -164,6 +167,7 @@ export class Recent {
         .map(({ metric }) => ({ job: metric.job ?? "", name: metric.instance ?? metric.host ?? "" }))
         .sort((one, other) => `${one.name} ${one.job}`.localeCompare(`${other.name} ${other.job}`)),
       grafana: named("grafana:up").length > 0,
+      advice: adviceOn(backends.size, { steady: load("steady"), peak: load("peak") }),
     };
   }
 
