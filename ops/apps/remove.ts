@@ -4,9 +4,10 @@ import { apps, appsFile, appsText, findApp, writeAppsText } from "../cluster/app
 import { playbook, viaLab } from "../cluster/hosts.ts";
 import { sites } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
-import { elapsed, passThrough } from "../lib/exec.ts";
+import { elapsed } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
 import { localPath } from "../lib/paths.ts";
+import { runPlays } from "../lib/plays.ts";
 import { confirmed } from "../lib/terminal.ts";
 import { nameRule, withoutEntry } from "./entry.ts";
 
@@ -30,7 +31,7 @@ export async function remove(args: string[]): Promise<number> {
     console.log(`${listed.join(", ")}: out of ${appsFile}`);
   }
   const vars = { app_removed: names, app_purged: values.purge };
-  const status = await withExtraVars(vars, (extra) => passThrough(playbook("site.yml", ...extra)));
+  const status = await withExtraVars(vars, (extra) => runPlays(playbook("site.yml", ...extra), "ansible"));
   if (status === 0)
     for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])
       for (const name of names) rmSync(localPath(folder, name), { recursive: true, force: true });

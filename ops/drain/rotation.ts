@@ -2,8 +2,8 @@ import { parseArgs } from "node:util";
 import { findApp, hostsOf } from "../cluster/apps.ts";
 import { findHost, playbook } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";
-import { passThrough } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
+import { runPlays } from "../lib/plays.ts";
 
 /**
  * Takes the backend that the arguments name out of the balancers' rotation, or puts it back; with the name of an app, for that app alone.
@@ -22,5 +22,5 @@ export function setRotation(change: "drain" | "undrain", args: string[]): Promis
       app.runs ? `name one of ${hostsOf(app).join(", ")}` : "name an app with processes",
     );
   const vars = { [change]: name, ...(app && { app: app.name }) };
-  return withExtraVars(vars, (extra) => passThrough(playbook("drain.yml", ...extra)));
+  return withExtraVars(vars, (extra) => runPlays(playbook("drain.yml", ...extra), "drain"));
 }

@@ -68,8 +68,14 @@ export function captureBytes(argv: string[], input?: string): Buffer {
 /**
  * Runs a command on the caller's own terminal, and hands SIGTERM and SIGHUP on to it; resolves with its exit status,
  * 128 + n after signal n.
+ *
+ * @param read gets the standard output, where the options have a pipe for it
  */
-export function passThrough(argv: string[], options: SpawnOptions = {}): Promise<number> {
+export function passThrough(
+  argv: string[],
+  options: SpawnOptions = {},
+  read: (chunk: Buffer) => void = () => {},
+): Promise<number> {
   const [file = "", ...args] = argv;
   const ignore = () => {};
   // Ctrl-C reaches the whole foreground group: the child decides, and we report its decision.
@@ -86,7 +92,8 @@ export function passThrough(argv: string[], options: SpawnOptions = {}): Promise
     child.on("error", (error) =>
       reject(new UserError(`cannot run ${file} (${error.message})`, `install ${file}, or see: npm run doctor`)),
     );
-    child.on("exit", (code, signal) => {
+    child.stdout?.on("data", read);
+    child.on("close", (code, signal) => {
       process.off("SIGINT", ignore).off("SIGTERM", hand).off("SIGHUP", hand);
       resolve(code ?? 128 + (signals[signal ?? ""] ?? 0));
     });
@@ -118,15 +125,10 @@ export function outputOfFailure(output: string): string {
 }
 
 /**
- * Runs one step of a long work. A terminal sees its title, the seconds and the newest line of output, in place;
- * a pipe sees the title and one line at the end. Everything goes to .halo/logs/<log>.log.
- * Resolves with the output; throws a UserError when the step fails, whose cause is in the lines printed before.
+ * Shows that a step of a long work runs: a terminal sees its title, the seconds and the newest line of output, in place;
+ * a pipe sees the title and one line at the end.
  */
-export async function step(title: string, log: string, argv: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const file = localPath("logs", `${log}.log`);
-  mkdirSync(dirname(file), { recursive: true });
-  const out = createWriteStream(file);
-  const [program = "", ...args] = argv;
+export function showStep(title: string) {
   const since = performance.now();
   const live = process.stdout.isTTY;
   let newest = "";
@@ -134,14 +136,41 @@ export async function step(title: string, log: string, argv: string[], env: Node
     const line = `${title} (${elapsed(since)}) ${newest}`;
     process.stdout.write(`\r\x1b[2K${line.slice(0, (process.stdout.columns || 80) - 1)}`);
   };
+  const clear = () => void (live && process.stdout.write("\r\x1b[2K"));
   if (!live) console.log(`${title} ...`);
   const timer = live ? setInterval(draw, 200) : undefined;
+  return {
+    since,
+    /** Takes new output. */
+    read: (text: string) => {
+      newest = text.trimEnd().split("\n").at(-1)?.trim() || newest;
+    },
+    /** Makes place for a line of another kind. */
+    clear,
+    /** Ends it; of a failure only the caller speaks. */
+    end: (failed = false) => {
+      clearInterval(timer);
+      clear();
+      if (!failed) console.log(live ? `${title} (${elapsed(since)})` : `  done in ${elapsed(since)}`);
+    },
+  };
+}
 
+/**
+ * Runs one step of a long work, and shows it. Everything goes to .halo/logs/<log>.log.
+ * Resolves with the output; throws a UserError when the step fails, whose cause is in the lines printed before.
+ */
+export async function step(title: string, log: string, argv: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const file = localPath("logs", `${log}.log`);
+  mkdirSync(dirname(file), { recursive: true });
+  const out = createWriteStream(file);
+  const [program = "", ...args] = argv;
+  const shown = showStep(title);
   const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => {
       out.write(chunk);
-      newest = chunk.toString().trimEnd().split("\n").at(-1)?.trim() || newest;
+      shown.read(chunk.toString());
     });
   const code = await new Promise<number | null>((resolve) => {
     child.on("error", (error) => {
@@ -150,18 +179,16 @@ export async function step(title: string, log: string, argv: string[], env: Node
     });
     child.on("close", resolve);
   });
-  clearInterval(timer);
   await new Promise((resolve) => out.end(resolve));
-  if (live) process.stdout.write("\r\x1b[2K");
+  shown.end(code !== 0);
 
   const output = readFileSync(file, "utf8");
   if (code !== 0) {
     console.error(outputOfFailure(output));
     throw new UserError(
-      `${title}: failed after ${elapsed(since)}`,
+      `${title}: failed after ${elapsed(shown.since)}`,
       `read the lines above (all of them: ${relative(root, file)}), then run this again`,
     );
   }
-  console.log(live ? `${title} (${elapsed(since)})` : `  done in ${elapsed(since)}`);
   return output;
 }

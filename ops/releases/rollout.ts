@@ -3,8 +3,9 @@ import { parseArgs } from "node:util";
 import { type App, apps, findApp } from "../cluster/apps.ts";
 import { playbook } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";
-import { elapsed, passThrough } from "../lib/exec.ts";
+import { elapsed } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
+import { runPlays } from "../lib/plays.ts";
 
 /** Characters of a message: it travels as an argument, and is part of one line of the log. */
 const MAX_MESSAGE = 2000;
@@ -55,7 +56,9 @@ function varsOf(values: { message: string; "break-lock": boolean }): Vars {
 }
 
 async function rollOut(name: string, done: string, app: App, vars: Vars): Promise<number> {
-  const status = await withExtraVars({ app: app.name, ...vars }, (extra) => passThrough(playbook(name, ...extra)));
+  const status = await withExtraVars({ app: app.name, ...vars }, (extra) =>
+    runPlays(playbook(name, ...extra), "rollout"),
+  );
   const result = status === 0 ? `${app.name}: ${done}` : `${app.name}: not ${done} everywhere, see above;`;
   console.log(`${result} in ${elapsed()}. All releases: npm run releases -- ${app.name}`);
   return status;
