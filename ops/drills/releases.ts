@@ -122,7 +122,9 @@ const corruptionsOfAny: Corruption[] = [
     corrupt: (stage) => appendFileSync(script(stage), inServiceOfAny),
   },
 ];
-const inServiceOfAny = '\nif (process.env.HOST !== "127.0.0.1") throw new Error("corrupt: it crashes in service");\n';
+// Outside of the module: PM2 only reports what an ES module throws at its top, and the app would go on.
+const inServiceOfAny =
+  '\nif (process.env.HOST !== "127.0.0.1") setImmediate(() => { throw new Error("corrupt: it crashes in service"); });\n';
 function script(stage: string): string {
   const { HALO_START = "", HALO_PATH = "." } = parseEnv(readFileSync(join(stage, "RELEASE.env"), "utf8"));
   return join(stage, HALO_PATH, HALO_START.split(" ").find((word) => !word.startsWith("-")) ?? "");

@@ -156,14 +156,19 @@ export function showStep(title: string) {
   };
 }
 
+/** Opens .halo/logs/<log>.log, empty at first. */
+export function openLog(log: string) {
+  const file = localPath("logs", `${log}.log`);
+  mkdirSync(dirname(file), { recursive: true });
+  return { file, out: createWriteStream(file) };
+}
+
 /**
  * Runs one step of a long work, and shows it. Everything goes to .halo/logs/<log>.log.
  * Resolves with the output; throws a UserError when the step fails, whose cause is in the lines printed before.
  */
 export async function step(title: string, log: string, argv: string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const file = localPath("logs", `${log}.log`);
-  mkdirSync(dirname(file), { recursive: true });
-  const out = createWriteStream(file);
+  const { file, out } = openLog(log);
   const [program = "", ...args] = argv;
   const shown = showStep(title);
   const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,10 +1,10 @@
-import { createWriteStream, mkdirSync } from "node:fs";
-import { dirname, relative } from "node:path";
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { parse } from "yaml";
-import { outputOfFailure, passThrough, showStep } from "./exec.ts";
-import { localPath, root } from "./paths.ts";
+import { openLog, outputOfFailure, passThrough, showStep } from "./exec.ts";
+import { root } from "./paths.ts";
 
 /** Reads the output of ansible-playbook, with callback_result_format = yaml. */
 export class PlayReader {
@@ -36,12 +36,9 @@ function messageIn(result: string): string | undefined {
  * a failure prints the tasks that failed and the last lines. Resolves with the playbook's exit status.
  */
 export async function runPlays(argv: string[], log: string): Promise<number> {
-  const file = localPath("logs", `${log}.log`);
-  mkdirSync(dirname(file), { recursive: true });
-  const out = createWriteStream(file);
+  const { file, out } = openLog(log);
   const output = new PassThrough();
   const reader = new PlayReader();
-  const lines: string[] = [];
   let current: ReturnType<typeof showStep> | undefined;
   const end = (failed = false) => {
     current?.end(failed);
@@ -50,7 +47,6 @@ export async function runPlays(argv: string[], log: string): Promise<number> {
   const shown = (async () => {
     for await (const line of createInterface({ input: output })) {
       out.write(`${line}\n`);
-      lines.push(line);
       const { play, message } = reader.read(line);
       current?.read(line);
       if (message !== undefined) {
@@ -67,6 +63,7 @@ export async function runPlays(argv: string[], log: string): Promise<number> {
   await shown;
   end(status !== 0);
   await new Promise((resolve) => out.end(resolve));
-  if (status !== 0) console.error(`${outputOfFailure(lines.join("\n"))}\n(all of it: ${relative(root, file)})`);
+  if (status !== 0)
+    console.error(`${outputOfFailure(readFileSync(file, "utf8"))}\n(all of it: ${relative(root, file)})`);
   return status;
 }

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { NODE } from "../../app/test/integration/support/service.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { freePort } from "../../ops/loopback/port.ts";
@@ -13,14 +13,6 @@ import { Releases } from "./support/releases.ts";
 const GATE = join(root, "ansible/roles/release/files/halo-gate-health.mjs");
 /** A loopback address that an app does not listen on by accident. */
 const HOST = "127.0.0.2";
-
-const undo: (() => Promise<void>)[] = [];
-const later = (work: () => Promise<void>): void => {
-  undo.push(work);
-};
-afterEach(async () => {
-  for (const each of undo.splice(0).reverse()) await each();
-});
 
 type Verdict = { status: number; text: string };
 type Given = {
@@ -43,7 +35,7 @@ function gate({ log, ...given }: Given): Promise<Verdict> {
 }
 
 /** Starts an app as a candidate is started. */
-async function candidate(name: string, env: Record<string, string> = {}, atEnd = later) {
+async function candidate(name: string, env: Record<string, string> = {}, atEnd = onTestFinished) {
   const app = await App.launch(name, env);
   atEnd(() => app.destroy());
   const { port, log } = app;
@@ -53,9 +45,9 @@ async function candidate(name: string, env: Record<string, string> = {}, atEnd =
 /** Starts an app as the unit does. */
 async function service(name: string, mode: "cluster" | "fork", settings = {}) {
   const releases = await Releases.make(name, ["A", "B"]);
-  undo.push(() => releases.remove());
+  onTestFinished(() => releases.remove());
   const pm2 = await Pm2.launch(releases, mode, settings);
-  undo.push(() => pm2.destroy());
+  onTestFinished(() => pm2.destroy());
   return { releases, pm2, given: { release: releases.of("A"), pid: pm2.pid, port: pm2.port } };
 }
 
@@ -127,7 +119,7 @@ describe("the gate names the cause", () => {
 
   it("of an app whose port another program has", async () => {
     const other = await App.start("plain");
-    undo.push(() => other.destroy());
+    onTestFinished(() => other.destroy());
     const { app, given } = await candidate("stubborn", { STUBBORN: "silent" });
     await until("its start", () => app.output !== "");
     const { text } = await gate({ ...given, port: other.port, seconds: 1 });
