@@ -357,7 +357,7 @@ const linkedPlans = {
 };
 
 test("the index has each site with its address and its apps, and then the apps without a site", () => {
-  expect(filter("index", "index_entries", linkedSites, linkedPlans, [8443])).toEqual([
+  expect(filter("index", "index_entries", linkedSites, linkedPlans, [8443], ["metrics.a.test"])).toEqual([
     { title: "Visit counter", url: "http://a.test", domain: "a.test", login: false, apps: ["demo"] },
     { title: "Metrics", url: "https://metrics.a.test:8443", domain: "metrics.a.test", login: true, apps: [] },
     { title: "shop, demo", url: "http://b.test:8085", domain: "b.test", login: false, apps: ["shop", "demo"] },
@@ -367,6 +367,12 @@ test("the index has each site with its address and its apps, and then the apps w
 });
 
 test("the index has one address; without it there is none", () => {
-  expect(filter("index", "index_url", linkedSites, [443])).toBe("http://a.test/-/");
-  expect(filter("index", "index_url", linkedSites.slice(1), [443])).toBe("");
+  expect(filter("index", "index_url", linkedSites, [443], [])).toBe("http://a.test/-/");
+  expect(filter("index", "index_url", linkedSites.slice(1), [443], [])).toBe("");
+});
+
+test("the index links a site by https as soon as it has its certificate", () => {
+  const site = linked("a.test", { tls: "acme", redirect: true, paths: { "/-/": { index: "all" } } });
+  const url = (secure: string[]) => filter("index", "index_url", [site], [443], secure);
+  expect([url([]), url(["a.test"])]).toEqual(["http://a.test/-/", "https://a.test/-/"]);
 });

@@ -25,6 +25,7 @@ const {
 }: { domain: string; ports: [number]; any_name_ports: [number] } = sites.find(
   ({ role }: { role?: string }) => role === "workshop",
 );
+const { paths: counterPaths } = sites.find(({ role }: { role?: string }) => role === "counter");
 const workshopPorts = siteOf("workshop")?.ports ?? [];
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -345,6 +346,17 @@ describe("another site is a few lines", () => {
     expect(text).toMatch(new RegExp(`upstream tools \\{[^}]* server ${inGroup("redis")[0]?.address}:9000 max_fails=1`));
     expect(text.match(/^ +listen 8090.*$/gm)).toEqual([expect.stringContaining("default_server")]);
     expect(text.match(new RegExp(`^ +listen ${open}\\b.*$`, "gm"))).toHaveLength(1);
+  });
+
+  test("without an index /-/ leads to the start page, and one user of a site without people is no person", async () => {
+    const { "/-/": _, ...paths } = counterPaths;
+    const changed = sites.map((site: { role?: string }) => (site.role === "counter" ? { ...site, paths } : site));
+    const { code, output } = await render({ sites: changed });
+    expect(code, output).toBe(0);
+    const text = await rendered();
+    expect(text.match(/location = \/-\/ \{/g)).toHaveLength(3);
+    expect(text.match(/return 302 \/;/g)).toHaveLength(3);
+    expect(text).not.toContain("set $person");
   });
 
   test("states are each host's own answer beside the upstream, but for a drained one", async () => {
