@@ -5,13 +5,13 @@ import { build } from "esbuild";
 import { findHost, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts } from "../../ops/cluster/inventory.ts";
 import { openSession } from "../../ops/cluster/session.ts";
-import { counterApp, counterSite, urlOf } from "../../ops/cluster/sites.ts";
+import { counterApp, counterSite, loginOf, tlsPort, urlOf, wayTo } from "../../ops/cluster/sites.ts";
 import { backends, balancer } from "../../ops/cluster/topology.ts";
 import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { shellScript } from "../../ops/lib/script.ts";
-import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
+import { needWrk, wrkTo } from "../../ops/loadgen/wrk.ts";
 
 const app = counterApp();
 const connections = 64; // enough to keep two cores busy; the measurements in docs/decisions used the same number
@@ -37,7 +37,9 @@ type Round = { rate: number; p50: number; p99: number; cpu: Record<string, numbe
 
 const all = hosts();
 const counter = counterSite();
-const url = `${urlOf(counter, findHost(balancer).address)}/`;
+const { address } = findHost(balancer);
+const { authorization } = loginOf(counter);
+const headers = authorization ? ["-H", `Authorization: ${authorization}`] : [];
 const servicePort = app.port;
 
 const interrupted = new AbortController();
@@ -97,7 +99,11 @@ async function serve(one: Side): Promise<void> {
 /** Waits until one of them answers. nginx is reloaded because the connections that it keeps would still go to another one. */
 async function waitForSide(one: Side): Promise<void> {
   await on(balancer, "systemctl reload nginx");
-  const visit = viaLab(["curl", "-s", "-H", `Host: ${counter.domain}`, url]);
+  // Any certificate will do: only the answering side counts.
+  const way = wayTo(counter).tls
+    ? ["--insecure", "--resolve", `${counter.domain}:${tlsPort()}:${address}`]
+    : ["-H", `Host: ${counter.domain}`];
+  const visit = viaLab(["curl", "-s", ...way, ...headers, `${urlOf(counter, address)}/`]);
   const deadline = performance.now() + 60_000;
   for (let good = 0; good < 20; ) {
     if (performance.now() > deadline) throw new UserError(`${one} does not answer on every backend`, "npm run verify");
@@ -108,8 +114,11 @@ async function waitForSide(one: Side): Promise<void> {
 }
 
 const load = async (seconds: number) =>
-  (await openSession(console.log, interrupted.signal).must(wrk(connections, seconds, counter.domain, url, "--latency")))
-    .output;
+  (
+    await openSession(console.log, interrupted.signal).must(
+      wrkTo(counter, address, connections, seconds, "--latency", ...headers),
+    )
+  ).output;
 
 async function measure(seconds: number): Promise<Round> {
   const before = await cpu();

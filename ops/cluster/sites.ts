@@ -21,6 +21,8 @@ export type Site = {
   redirect: boolean;
   /** The people who can log in, each with a generated password. */
   people?: string[];
+  /** The one user of a site without people. */
+  user?: { name: string; password: string };
 };
 export type Tls = "local" | "acme" | "files" | "off";
 
@@ -49,7 +51,7 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
     any_name_ports?: number[];
     tls?: Tls | false;
     redirect?: boolean;
-    login?: { people?: string[] };
+    login?: { people?: string[]; user?: string; password?: string };
     paths?: Record<string, { service?: string } | null> | null;
   }[];
   try {
@@ -73,6 +75,7 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
       tls,
       redirect: redirectOf(tls, site.login !== undefined, site.redirect),
       ...(site.login?.people && { people: site.login.people }),
+      ...userOf(site.login),
     };
   });
   const [port = usual[0], ...ports] = given[0]?.ports ?? usual;
@@ -80,6 +83,10 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
   if (!first) throw wrong("it has no site");
   return [first, ...others];
 }
+
+/** A login's one user; none where Ansible makes the password, as that of the metrics. */
+const userOf = ({ user, password }: { user?: string; password?: string } = {}): Pick<Site, "user"> =>
+  user === undefined || !password || password.includes("{{") ? {} : { user: { name: user, password } };
 
 /** The sites that the balancer answers for: sites.yml's, which may have none, and one for each domain of an app. */
 export const sites = (): [Site, ...Site[]] =>
@@ -130,17 +137,21 @@ export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = r
 }
 
 /**
- * The header by which a command asks a site as its first person; none for a site without people.
+ * The header by which a command asks a site as its user or its first person; none for a site without a login.
  *
  * @throws {UserError} where the password was not generated yet
  */
-export function loginOf({ domain, people: [person] = [] }: Site): { authorization?: string } {
+export function loginOf({ domain, user, people: [person] = [] }: Site): { authorization?: string } {
+  if (user) return basic(user.name, user.password);
   if (person === undefined) return {};
   const file = localPath("secrets", "logins", domain, person);
   if (!existsSync(file)) throw new UserError(`${domain} has no password for ${person} yet`, "npm run up");
-  const password = readFileSync(file, "utf8").trim();
-  return { authorization: `Basic ${Buffer.from(`${person}:${password}`).toString("base64")}` };
+  return basic(person, readFileSync(file, "utf8").trim());
 }
+
+const basic = (name: string, password: string) => ({
+  authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`,
+});
 
 /** The site with this role, or undefined without one. */
 export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);

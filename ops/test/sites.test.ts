@@ -19,6 +19,13 @@ test("a site with people is asked as the first of them, whose password has to ex
   expect(loginOf(open)).toEqual({});
 });
 
+test("a site with one user is asked as that one, unless Ansible makes the password", () => {
+  const login = (password: string) =>
+    loginOf(parseSites(`sites: [{domain: one.test, ports: [80], login: {user: desk, password: "${password}"}}]`)[0]);
+  expect(login("long-enough-1")).toEqual({ authorization: `Basic ${btoa("desk:long-enough-1")}` });
+  expect(login("{{ metrics_password }}")).toEqual({});
+});
+
 test.each([
   ["sites: [", /cannot be read/],
   ["{}", /it has no site/],
