@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -23,6 +23,7 @@ export const cutOff = (page: Page): Promise<string[]> =>
 /** Slows a page down to a phone of the lower middle class on a slow network: 1.6 Mbit/s, 150 ms, a quarter of this CPU. */
 export async function slowDown(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
   const bytes = (kilobits: number) => (kilobits * 1000) / 8;
   await session.send("Network.emulateNetworkConditions", {
     offline: false,
@@ -54,3 +55,53 @@ export const measure = (page: Page): Promise<unknown> =>
 export const moved = (page: Page): Promise<string[]> => page.evaluate("found.moved");
 /** The time of the largest contentful paint, in ms from the navigation on. */
 export const painted = (page: Page): Promise<number> => page.evaluate("found.painted");
+
+/** Counts the bytes that a page's requests bring from now on, with their headers; gives a function that reads the sum. */
+export async function transferred(page: Page): Promise<() => number> {
+  const network = await page.context().newCDPSession(page);
+  await network.send("Network.enable");
+  let bytes = 0;
+  network.on("Network.loadingFinished", ({ encodedDataLength }) => {
+    bytes += encodedDataLength;
+  });
+  return () => bytes;
+}
+
+/** The largest paint of a page on a slow phone is earlier than this, in ms. */
+export const PAINT_LIMIT = 1200;
+
+/**
+ * Opens a page three times on a slow phone that has never seen it, and prints what it costs there.
+ *
+ * @param ready waits until the page shows what a person came for
+ * @returns the median of the largest paints, in ms, and every layout shift
+ */
+export async function onSlowPhone(
+  browser: Browser,
+  name: string,
+  url: string,
+  ready: (page: Page) => Promise<unknown>,
+  options: BrowserContextOptions = {},
+): Promise<{ paint: number; shifts: string[] }> {
+  const paints: number[] = [];
+  const shifts: string[] = [];
+  let bytes = 0;
+  for (let i = 0; i < 3; i++) {
+    const page = await browser.newPage({ viewport: { width: 390, height: 844 }, ...options });
+    page.setDefaultTimeout(60_000);
+    const sum = await transferred(page);
+    await measure(page);
+    await slowDown(page);
+    await page.goto(url);
+    await ready(page);
+    await page.waitForLoadState("networkidle");
+    paints.push(await painted(page));
+    shifts.push(...(await moved(page)));
+    bytes = sum();
+    await page.close();
+  }
+  const paint = paints.sort((a, b) => a - b)[1] ?? Number.NaN;
+  const all = paints.map((each) => Math.round(each)).join(", ");
+  console.log(`${name} on a slow phone: ${(bytes / 1024).toFixed(1)} KiB, the largest paint after ${all} ms`);
+  return { paint, shifts };
+}

@@ -10,7 +10,7 @@ import { app } from "../lib/app.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, counter, domain, inTurn, request, visit } from "../lib/http.ts";
 import { wholeNight } from "../lib/night.ts";
-import { axeFindings, measure, moved } from "../lib/page.ts";
+import { axeFindings, measure, moved, onSlowPhone, PAINT_LIMIT, transferred } from "../lib/page.ts";
 
 beforeEach(explainByJournals);
 beforeAll(answerInTurn);
@@ -309,17 +309,12 @@ test.each(wholeNight ? views : views.slice(0, 2))(
       const page = await browser.newPage({ viewport: { width, height }, colorScheme });
       let states: Backends = Object.fromEntries(backends.map((name) => [name, alive]));
       await page.route(`**${statesPath}`, (route) => route.fulfill({ json: { balancer, backends: states } }));
-      const network = await page.context().newCDPSession(page);
-      await network.send("Network.enable");
-      let bytes = 0;
-      network.on("Network.loadingFinished", ({ encodedDataLength }) => {
-        bytes += encodedDataLength;
-      });
+      const bytes = await transferred(page);
       await page.addInitScript((chosen) => localStorage.setItem("workshop.language", chosen), language);
       await measure(page);
       await page.goto(home);
       for (const name of backends) await drawn(page, name, true).waitFor();
-      expect(bytes, "bytes of the first page").toBeLessThan(25 * 1024);
+      expect(bytes(), "bytes of the first page").toBeLessThan(25 * 1024);
       if (stopped) states = { ...states, [first]: null };
       await drawn(page, first, !stopped).waitFor();
       await refresh(page);
@@ -345,3 +340,19 @@ test.each(wholeNight ? views : views.slice(0, 2))(
     }
   },
 );
+
+test("on a slow phone the counter is painted in time and stays still", async () => {
+  const { paint, shifts } = await onSlowPhone(browser, "the counter", home, async (page) => {
+    for (const name of backends) await drawn(page, name, true).waitFor();
+  });
+  expect(shifts).toEqual([]);
+  expect(paint).toBeLessThan(PAINT_LIMIT);
+});
+
+test("the mark leads to all sites", async () => {
+  const { page } = await open();
+  await page.click(".brand");
+  await page.waitForURL(`${home}-/`);
+  await page.locator(".sites a").first().waitFor();
+  await page.close();
+});

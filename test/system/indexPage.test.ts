@@ -7,7 +7,8 @@ import { localPath } from "../../ops/lib/paths.ts";
 import { app } from "../lib/app.ts";
 import { backends, explainByJournals, on } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, counter, domain } from "../lib/http.ts";
-import { axeFindings, cutOff, measure, moved, painted, slowDown } from "../lib/page.ts";
+import { wholeNight } from "../lib/night.ts";
+import { axeFindings, cutOff, onSlowPhone, PAINT_LIMIT } from "../lib/page.ts";
 
 beforeEach(explainByJournals);
 const home = `${urlOf(counter)}/-/`;
@@ -73,25 +74,29 @@ test("without an answer of Prometheus the states are unknown, and the links stay
   await page.close();
 });
 
-test("nothing of the index moves on a slow phone", async () => {
-  const { page } = await open(home, { viewport: { width: 360, height: 740 } }, async (page) => {
-    await measure(page);
-    await slowDown(page);
-  });
-  await state(page).filter({ hasText: all }).waitFor();
-  console.log(`the largest paint of the index on a slow phone: ${Math.round(await painted(page))} ms`);
-  expect(await moved(page)).toEqual([]);
-  await page.close();
+/** The index, an error of nginx itself, and one of the service; each with what it shows in the end. */
+const pages = [
+  ["index", home, (page: Page) => state(page).filter({ hasText: all }).waitFor()],
+  ["error", `${urlOf(counter)}/assets/nowhere`, (page: Page) => page.locator("h1").waitFor()],
+  ["problem", `${urlOf(counter)}/nowhere`, (page: Page) => page.locator("h1").waitFor()],
+] as const;
+
+test.each(pages)("on a slow phone the page %s (%s) is painted in time and stays still", async (name, url, ready) => {
+  const { paint, shifts } = await onSlowPhone(browser, name, url, ready);
+  expect(shifts).toEqual([]);
+  expect(paint).toBeLessThan(PAINT_LIMIT);
 });
 
-test.each([
-  ["index", home, 320, "light"],
-  ["index", home, 1280, "dark"],
-  ["error", `${urlOf(counter)}/assets/nowhere`, 320, "dark"],
-  ["error", `${urlOf(counter)}/assets/nowhere`, 1280, "light"],
-  ["problem", `${urlOf(counter)}/nowhere`, 320, "light"],
-  ["problem", `${urlOf(counter)}/nowhere`, 1280, "dark"],
-] as const)(
+const widths = [
+  [320, "light"],
+  [390, "dark"],
+  [1280, "light"],
+  [320, "dark"],
+  [390, "light"],
+  [1280, "dark"],
+] as const;
+const shown = wholeNight ? widths : widths.slice(0, 3);
+test.each(pages.flatMap(([name, url]) => shown.map(([width, scheme]) => [name, url, width, scheme] as const)))(
   "the page %s (%s) at %i px in %s: nothing is cut off, and axe finds nothing",
   async (name, url, width, colorScheme) => {
     const { page, wrong } = await open(url, { viewport: { width, height: 740 }, colorScheme });
