@@ -105,7 +105,12 @@ export class Desk {
 
   next(): DeskRequest {
     const turn = this.#turn++;
-    if (turn % PERSON_EVERY > 0) return { method: "GET", path: this.#board[turn % this.#board.length] ?? "" };
+    if (turn % PERSON_EVERY > 0) {
+      // Moved on by one in each round of the board: with two backends in turn each list would otherwise go to one of them alone, which has to
+      // read it once after a write, and not both.
+      const round = Math.floor(turn / this.#board.length);
+      return { method: "GET", path: this.#board[(turn + round) % this.#board.length] ?? "" };
+    }
     // Without an answer to its intake a job cannot go on.
     if (this.#step > 2 && !this.#made) this.#step = 0;
     if (this.#step === 0) {

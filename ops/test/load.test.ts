@@ -385,6 +385,11 @@ describe("a desk", () => {
     }
   });
 
+  test.each([2, 3, 4])("with %i backends in turn, each list of the board goes to all of them", (count) => {
+    const asked = requests(240, 201).map(({ path }, turn) => `${turn % count} ${path}`);
+    expect(new Set(asked.filter((each) => each.includes(" /api/services?"))).size).toBe(4 * count);
+  });
+
   test("a job without an answer to its intake is given up for the next one", () => {
     const own = requests(240, 503).filter((_, turn) => turn % 60 === 0);
     expect(own.map(({ method, path }) => `${method} ${path}`)).toEqual([
