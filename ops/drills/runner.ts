@@ -101,7 +101,8 @@ export async function runDrill(
   await Promise.all([...loads, writing].map((load) => load?.stop())).catch(report);
   if (row.broken.length > 0) await explain(limited(60), app, row.broken, samples(), seen).catch(report);
   try {
-    await restoreCluster(limited(120), drill);
+    // A restore of the drill's own may be as long as its run.
+    await restoreCluster(limited(drill.restore ? Math.max(120, drill.limit) : 120), drill);
     if (drill.writes) await removeRows(limited(60), drillRows);
   } catch (error) {
     row.broken.push(`not everything could be put back: ${error instanceof Error ? error.message : error}`);

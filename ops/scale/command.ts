@@ -75,11 +75,12 @@ function wantedOf(given: string[]): number {
 
 function refuseWithoutMemory(added: Host[], provider: Provider): void {
   if (added.length === 0) return;
+  const more = added.length === 1 ? "one backend more" : `${added.length} backends more`;
   const { needed, hint } = memoryFor(provider, added.reduce((sum, { memory }) => sum + memory, 0) / 1024);
   const free = freeMemory();
   if (free < needed)
     throw new UserError(
-      `${added.map(({ name }) => name).join(", ")}: ${needed.toFixed(1)} GiB of memory are needed, and ${free.toFixed(1)} GiB are free`,
+      `${more}: ${needed.toFixed(1)} GiB of memory are needed, and ${free.toFixed(1)} GiB are free`,
       hint,
     );
 }
