@@ -380,7 +380,7 @@ test("every second one of the new connections by https resumes a session", async
     ...{ host: "127.0.0.1", port: (server.address() as AddressInfo).port, domain: "a.test", rate: 100, path: "/" },
     ...{ fresh: true, tls: { servername: "a.test", ca } },
   });
-  await expect.poll(() => samples.length, { timeout: 10_000 }).toBeGreaterThan(50);
+  await expect.poll(() => samples.length, { timeout: 30_000 }).toBeGreaterThan(50);
   await stop();
   server.close();
   expect(samples.filter(({ status }) => status !== 200)).toEqual([]);
