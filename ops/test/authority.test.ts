@@ -34,7 +34,7 @@ test("a site's certificate is the CA's, for its name alone, with its key, and cl
   expect(readFileSync(certificate, "utf8")).not.toContain("PRIVATE");
 });
 
-test("the CA cannot sign for a name or an address of others: openssl refuses them", () => {
+test("the CA cannot sign for a name of others: openssl refuses them", () => {
   const ca = make("main.test");
   for (const other of ["example.com", "main.test.example.com", "test.com"]) {
     const { certificate } = leafOf(other, ca);
@@ -45,6 +45,34 @@ test("the CA cannot sign for a name or an address of others: openssl refuses the
       expect.stringContaining("permitted subtree violation"),
     ]);
   }
+});
+
+test("the CA cannot sign for an address outside of the hosts' network: openssl refuses it", () => {
+  const ca = make("main.test");
+  const verified = (address: string) => {
+    const file = (kind: string) => join(place.folder, `address.${kind}`);
+    const asked = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", file("key")];
+    const name = ["-subj", "/O=Halo", "-addext", `subjectAltName=IP:${address}`, "-out", file("csr")];
+    const signed = [
+      "-CA",
+      ca.certificate,
+      "-CAkey",
+      ca.key,
+      "-set_serial",
+      "1",
+      "-days",
+      "1",
+      "-copy_extensions",
+      "copy",
+    ];
+    for (const args of [
+      ["req", ...asked, ...name],
+      ["x509", "-req", "-in", file("csr"), ...signed, "-out", file("crt")],
+    ])
+      expect(openssl(...args)).toMatchObject({ status: 0 });
+    return openssl("verify", "-CAfile", ca.certificate, file("crt")).status === 0;
+  };
+  expect(["192.168.56.10", "192.168.57.10", "203.0.113.1"].map(verified)).toEqual([true, false, false]);
 });
 
 test("CA and certificate stay as they are, and a certificate is made again where it can no longer serve", () => {

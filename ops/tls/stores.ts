@@ -25,15 +25,15 @@ const output = (argv: string[]): string => {
 const installed = (program: string) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", program]).status === 0;
 const idOf = (ca: string) => fingerprint(readFileSync(ca, "utf8")).slice(0, 12);
 
-/** A distribution's folder of CAs, and the program that reads it. */
-function folderStore(folder: string, update: string[]): Store {
+/** A distribution's folder of CAs, and the program that reads it: after an addition, and after a removal. */
+function folderStore(folder: string, update: string[], forget: string[]): Store {
   const file = (ca: string) => join(folder, `halo-local-ca-${idOf(ca)}.crt`);
   return {
     title: `this machine's store, ${folder} (curl, Node with --use-system-ca)`,
     has: (ca) => existsSync(file(ca)),
     ours: () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("halo-local-ca-")) : []),
     add: (ca) => [asRoot(["install", "-m", "0644", ca, file(ca)]), asRoot(update)],
-    remove: (name) => [asRoot(["rm", "-f", join(folder, name)]), asRoot(update)],
+    remove: (name) => [asRoot(["rm", "-f", join(folder, name)]), asRoot(forget)],
   };
 }
 
@@ -109,9 +109,15 @@ export function trustStores(): Store[] {
   const firefox = firefoxProfiles().map((folder) => nssStore(folder, `Firefox' profile ${basename(folder)}`));
   if (platform() === "darwin") return [keychainStore(), ...firefox];
   const system = [
-    { folder: "/usr/local/share/ca-certificates", update: ["update-ca-certificates"] }, // Debian
+    // Debian; without --fresh its links in /etc/ssl/certs stay behind.
+    {
+      folder: "/usr/local/share/ca-certificates",
+      update: ["update-ca-certificates"],
+      forget: ["update-ca-certificates", "--fresh"],
+    },
     { folder: "/etc/pki/ca-trust/source/anchors", update: ["update-ca-trust"] }, // Fedora
     { folder: "/etc/ca-certificates/trust-source/anchors", update: ["trust", "extract-compat"] }, // Arch
   ].find(({ update: [program = ""] }) => installed(program));
-  return [...(system ? [folderStore(system.folder, system.update)] : []), ...chromiumStores(), ...firefox];
+  const machine = system ? [folderStore(system.folder, system.update, system.forget ?? system.update)] : [];
+  return [...machine, ...chromiumStores(), ...firefox];
 }

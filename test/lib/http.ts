@@ -29,15 +29,26 @@ export type Visit = {
   total_visits: number | null;
 };
 
-/** One request to the balancer (or another host and port), to the site that has the path; ms is the time to the last byte. */
-export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
+/** The way by https to any name, which an app may have got since this file was read; its certificate is the local CA's. */
+const secureWay = (name: string) => wayTo({ ...counter, domain: name, tls: "local" }, true);
+
+/**
+ * One request to the balancer (or another host and port), to the site that has the path; ms is the time to the last byte.
+ *
+ * @param options with `secure` by https, to the name in the header Host
+ */
+export function request(
+  path = "/",
+  { secure = false, ...options }: http.RequestOptions & { secure?: boolean } = {},
+  body?: string | Buffer,
+): Promise<Answer> {
   const since = performance.now();
   const given = { Host: siteFor(path, all).domain, ...options.headers };
   const site = siteNamed(given.Host);
   const headers = { ...loginOf(site), ...given };
   // Another host or port is asked by http.
   const own = options.port === undefined && options.host === undefined;
-  const { port, tls } = wayTo(site, own ? undefined : false);
+  const { port, tls } = secure ? secureWay(`${headers.Host}`) : wayTo(site, own ? undefined : false);
   return new Promise((resolve, reject) => {
     const outgoing = (tls ? https : http).request(
       {
@@ -48,6 +59,7 @@ export function request(path = "/", options: http.RequestOptions = {}, body?: st
         timeout: 15_000,
         agent: false,
         ...options,
+        ...(secure && { port }),
         headers,
       },
       (incoming) => {
@@ -114,10 +126,14 @@ export function knock(host: string, port: number, ms = 1500): Promise<"open" | "
   });
 }
 
-/** A WebSocket to the site of this domain: the texts that came in, a function that sends one, and its end. Rejects when it is not opened. */
+/**
+ * A WebSocket to the site of this domain, or with `secure` by https: the texts that came in, a function that sends one, and its end.
+ * Rejects when it is not opened.
+ */
 export function openSocket(
   domain: string,
   path = "/",
+  secure = false,
 ): Promise<{ words: string[]; send(text: string): void; close(): void; closed: Promise<void> }> {
   return new Promise((resolve, reject) => {
     const headers = {
@@ -127,7 +143,9 @@ export function openSocket(
       "Sec-WebSocket-Version": "13",
       "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", // RFC 6455, 1.3
     };
-    const outgoing = http.request({ host: balancerAddress, port: portFor(domain), path, headers, agent: false });
+    const { port, tls } = secure ? secureWay(domain) : { port: portFor(domain), tls: undefined };
+    const ask = { host: balancerAddress, port, ...tls, path, headers, agent: false };
+    const outgoing = (tls ? https : http).request(ask);
     outgoing.on("upgrade", (_response, socket, head) => {
       const words: string[] = [];
       let bytes: Buffer = head;

@@ -1,16 +1,17 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import http2 from "node:http2";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { sites as allSites, siteOf, tlsPort, wayTo } from "../../ops/cluster/sites.ts";
+import { sites as allSites, counterApp, siteOf, tlsPort, wayTo } from "../../ops/cluster/sites.ts";
 import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
 import { caFile } from "../../ops/tls/authority.ts";
 import { ansible, backends, explainByJournals, must, on, sh } from "../lib/hosts.ts";
-import { answerInTurn, balancerAddress, counter, domain, request } from "../lib/http.ts";
+import { answerInTurn, balancerAddress, counter, domain, raw, request } from "../lib/http.ts";
 import { atNight } from "../lib/night.ts";
 import { metricsLogin, metricsSite } from "../lib/prometheus.ts";
 
@@ -129,6 +130,7 @@ describe("each site by https", () => {
     for (const port of counter.ports) {
       const answer = await request("/", { port });
       expect([port, answer.status, answer.headers["strict-transport-security"]]).toEqual([port, 200, undefined]);
+      expect(await raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", port)).toMatch(/^HTTP\/1\.1 400 /);
     }
   });
 });
@@ -189,11 +191,22 @@ describe("npm run trust", () => {
   };
   const every = (text: string) => secure.map(() => text);
   const npm = (command: string) => must(["npm", "run", "-s", command, "--", "--yes"], { HOME: home });
+  const firefox = join(home, ".mozilla/firefox/a.default");
+  const inFirefox = () => must(["certutil", "-L", "-d", `sql:${firefox}`]);
+
+  test("asks first, and names what it would do", async () => {
+    const { code, output } = await sh(["npm", "run", "-s", "trust"], { HOME: home });
+    expect([code, output]).toEqual([1, expect.stringContaining("so nothing was changed\nFix: npm run trust -- --yes")]);
+    expect(output).toContain("install -m 0644 ");
+  });
 
   test("opens each site without a warning, and untrust brings the warning back", async () => {
     expect(await open()).toEqual(every("ERR_CERT_AUTHORITY_INVALID"));
+    mkdirSync(firefox, { recursive: true });
+    await must(["certutil", "-N", "--empty-password", "-d", `sql:${firefox}`]);
     try {
       expect(await npm("trust")).toContain("The local CA is in");
+      expect(await inFirefox()).toMatch(/^Halo local CA \w+ +C,,/m);
       expect(await open()).toEqual(every("200"));
       expect(await npm("trust")).toBe("The local CA is trusted already; nothing to change");
       const curl = ["curl", "-sf", "--resolve", `${domain}:${tlsPort()}:${balancerAddress}`, `https://${domain}/`];
@@ -202,10 +215,10 @@ describe("npm run trust", () => {
       await npm("untrust");
     }
     expect(await open()).toEqual(every("ERR_CERT_AUTHORITY_INVALID"));
-    expect(await sh(["sh", "-c", "ls /usr/local/share/ca-certificates | grep halo-local-ca"])).toMatchObject({
-      code: 1,
-      output: "",
-    });
+    expect(await inFirefox()).not.toContain("Halo");
+    // Debian's folder, and its links to the files in it.
+    const left = "ls -l /usr/local/share/ca-certificates /etc/ssl/certs | grep halo-local-ca";
+    expect(await sh(["sh", "-c", left])).toMatchObject({ code: 1, output: "" });
   });
 });
 
@@ -248,15 +261,13 @@ describe("a certificate of one's own", () => {
     ]);
     return { certificate, key };
   };
+  const play = (all: object[]) =>
+    ansible("site.yml", ...["--limit", "balancer,localhost", "-e"], JSON.stringify({ sites: all }));
   const push = (files: { certificate: string; key: string }) =>
-    ansible(
-      "site.yml",
-      ...["--limit", "balancer,localhost", "-e"],
-      JSON.stringify({
-        sites: sites.map((site: { domain: string }) =>
-          site.domain === domain ? { ...site, ...files, tls: "files", redirect: false } : site,
-        ),
-      }),
+    play(
+      sites.map((site: { domain: string }) =>
+        site.domain === domain ? { ...site, ...files, tls: "files", redirect: false } : site,
+      ),
     );
   const served = () => on("balancer", `openssl x509 -noout -fingerprint -in /etc/nginx/tls/${domain}.crt`);
 
@@ -274,6 +285,37 @@ describe("a certificate of one's own", () => {
       renameSync(aside, own);
     }
     expect(await served()).toBe(before);
+  });
+
+  atNight("its site leads to https, where alone HSTS is said, and leaves no certificate behind", async () => {
+    const name = "shop.example";
+    const files = await pair(name, "30");
+    const [port] = counter.ports;
+    const site = {
+      domain: name,
+      ports: [port],
+      tls: "files",
+      hsts: true,
+      paths: { "/": { service: counterApp().name } },
+    };
+    const headers = { Host: name };
+    const hsts = "strict-transport-security";
+    try {
+      const { code, output } = await play([...sites, { ...site, ...files }]);
+      expect(code, output).toBe(0);
+      const plain = await request("/", { port, headers });
+      expect([plain.status, plain.headers.location]).toEqual([308, `https://${name}/`]);
+      expect(plain.headers).not.toHaveProperty(hsts);
+      const secured = await new Promise<object>((resolve, reject) => {
+        const way = { host: balancerAddress, port: tlsPort(), servername: name, ca: readFileSync(files.certificate) };
+        https.get({ ...way, headers, agent: false }, (answer) => resolve(answer.resume().headers)).on("error", reject);
+      });
+      expect(secured).toHaveProperty(hsts, "max-age=31536000");
+      expect((await request("/", { secure: true })).headers).not.toHaveProperty(hsts);
+    } finally {
+      expect((await ansible("site.yml", "--limit", "balancer,localhost")).code).toBe(0);
+    }
+    expect(await on("balancer", "ls /etc/nginx/tls")).not.toContain(name);
   });
 
   atNight("a wrong one is refused with its name before nginx reads it", async () => {
