@@ -36,11 +36,14 @@ const keys: Record<string, Omit<Entry, "source">> = {
   single: { hosts: first, writable: ["data"], memory: 128 },
 };
 const names = Object.keys(keys);
+const running = names.filter((name) => keys[name]?.static === undefined);
 const repositories = new Map(names.map((name) => [name, Repository.of(name, join(folder, name))]));
 const repository = (name: string): Repository => repositories.get(name) as Repository;
 const domainOf = (name: string) => (name === "counter" ? counterSite().domain : `${name}.${counterSite().domain}`);
 const committed = readFileSync(join(root, appsFile), "utf8");
 const { env, takeBack } = await makeRoom(folder, 2560);
+// Where a deploy takes most of a minute, several of them take more than a test has.
+const long = { timeout: 900_000 };
 
 const ask = (name: string, path = "/", method = "GET", body?: string) =>
   request(path, { method, port, headers: { Host: domainOf(name), "Content-Type": "application/json" } }, body);
@@ -60,7 +63,7 @@ beforeAll(async () => {
   const since = performance.now();
   await must(["ops/run", "up"], env);
   console.log(`up with ${names.length} new apps: ${((performance.now() - since) / 1000).toFixed(0)} s`);
-}, 900_000);
+});
 
 afterAll(async () => {
   const removed = await sh(["npm", "run", "-s", "remove", "--", ...names, "--purge", "--yes"], env);
@@ -68,7 +71,7 @@ afterAll(async () => {
   await takeBack();
   rmSync(folder, { recursive: true });
   expect(removed.code, removed.output).toBe(0);
-}, 900_000);
+});
 
 /** Asks all of these apps five times a second each while the work runs; resolves with the answers that are no 200, by app. */
 async function watched(apps: string[], work: () => Promise<unknown>): Promise<string[]> {
@@ -95,7 +98,7 @@ async function watched(apps: string[], work: () => Promise<unknown>): Promise<st
 }
 const others = (name: string) => ["counter", ...names].filter((each) => each !== name);
 
-test("each app answers, up again changes nothing, and each has its memory", async () => {
+test("each app answers, up again changes nothing, and each has its memory", long, async () => {
   for (const name of names) expect([name, (await ask(name)).status]).toEqual([name, 200]);
   expect((await ask("mono")).body).toBe("Hello from mono\n");
   expect((await visit()).visit.database_status).toBe("Terhubung");
@@ -117,15 +120,15 @@ test("an app has its part of the CPUs", async () => {
   expect(await on(first, "systemctl show --property=CPUQuotaPerSecUSec --value halo@mono")).toBe("500ms");
 });
 
-test("a secret is in no journal, no argument and no list of PM2's", async () => {
+test("a secret is in no journal, no argument and no list of PM2's", long, async () => {
   expect(await must(["npm", "run", "-s", "task", "--", "mono", "echo", "$API_TOKEN"], env)).toMatch(/^[\w-]{20,}$/m);
   // The value itself would reach the journal as an argument of sudo's.
   const lines = [
     "set -e",
     `value=$(sed -n "s/^API_TOKEN=//p" ${findApp("mono").settings} | tr -d "'\\"")`,
     'expr length "$value" ">" 19 > /run/halo-test-lists',
-    "for app in $(ls /opt/halo/apps); do pm2 $app jlist; done >> /run/halo-test-lists",
-    "journalctl --quiet >> /run/halo-test-lists",
+    "for app in $(ls /opt/halo/apps); do pm2 $app jlist; done >> /run/halo-test-lists 2>&1",
+    "journalctl --quiet >> /run/halo-test-lists 2>&1",
     "ps -A -ww -o args >> /run/halo-test-lists",
     'printf %s "$value" > /run/halo-test-value',
     "grep -cFf /run/halo-test-value /run/halo-test-lists || true",
@@ -136,7 +139,10 @@ test("a secret is in no journal, no argument and no list of PM2's", async () => 
 
 test("a store is its app's alone: neither the database halo nor the shared Redis lets its role in", async () => {
   const output = await must(["npm", "run", "-s", "task", "--", "store", "node src/reach.js"], env);
-  expect(output.trim().split("\n").slice(-2)).toEqual(["database halo: 28000", "shared Redis: refused"]);
+  expect(output.match(/^(database halo|shared Redis): .+$/gm)).toEqual([
+    "database halo: 28000",
+    "shared Redis: refused",
+  ]);
   const owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'";
   expect(await on("balancer", `cd / && runuser -u postgres -- psql -tAd halo_store -c "${owners}"`)).toBe("halo_store");
 });
@@ -154,7 +160,7 @@ describe.each([
   ["worker", "/"],
   ["store", "/items"],
 ])("%s under load", (name, post) => {
-  test("three deploys: no request fails, and every answer is of a live release", async () => {
+  test("three deploys: no request fails, and every answer is of a live release", long, async () => {
     const { stop } = startTraffic([port], { host: balancerAddress, domain: domainOf(name), post });
     const commits = [repository(name).git("rev-parse", "HEAD").slice(0, 7)];
     const results = [];
@@ -186,7 +192,7 @@ test("processes of a process end with it: three deploys have left one of each on
   await until("the app is ready again", 60_000, () => isReady(second, "worker"));
 });
 
-test("releases, rollback, logs and drain know the app", async () => {
+test("releases, rollback, logs and drain know the app", long, async () => {
   const before = (await ask("store")).headers["x-release"];
   expect(await must(["npm", "run", "-s", "releases", "--", "store"], env)).toContain(before);
   await must(["npm", "run", "-s", "rollback", "--", "store"], env);
@@ -218,7 +224,7 @@ test("a migration that fails switches nothing, and says why", async () => {
   repository("store").commit();
 });
 
-test("a page that was loaded before a deploy finds its files after it, and after a rollback", async () => {
+test("a page that was loaded before a deploy finds its files after it, and after a rollback", long, async () => {
   const script = async () => (await ask("spa")).body.match(/src="([^"]+)"/)?.[1] ?? "";
   const old = await script();
   repository("spa").put({ "src/main.js": "document.body.textContent = 'second';\n" });
@@ -234,33 +240,39 @@ test("a page that was loaded before a deploy finds its files after it, and after
   expect((await ask("spa", `/${next}`.replace("//", "/"))).status).toBe(200);
 });
 
-test("a writable folder outlives releases and a restart of its host; without it the app has a clean error, and the others answer", async () => {
-  expect((await ask("single", "/", "POST", "first\n")).body).toBe("kept\n");
-  // More than the five that are kept.
-  for (let turn = 1; turn <= 6; turn++) {
-    repository("single").put({ "note.txt": `${turn}\n` });
-    repository("single").commit();
-    const { code, output } = await deploy("single");
-    expect(code, output).toBe(0);
-  }
-  expect((await ask("single")).body).toBe("first\n");
-  const bad = await watched(
-    others("single").filter((name) => name !== "chat"), // whose client has its backend
-    async () => {
-      await vagrant("halt", first);
-      try {
-        const away = await ask("single");
-        expect(away.status).toBeGreaterThanOrEqual(502);
-        expect(away.status).toBeLessThanOrEqual(504);
-      } finally {
-        await vagrant("up", first);
-      }
-      await until("single answers", 120_000, async () => (await ask("single")).status === 200);
-    },
-  );
-  expect(bad).toEqual([]);
-  expect((await ask("single")).body).toBe("first\n");
-});
+test(
+  "a writable folder outlives releases and a restart of its host; without it the app has a clean error, and the others answer",
+  long,
+  async () => {
+    expect((await ask("single", "/", "POST", "first\n")).body).toBe("kept\n");
+    // More than the five that are kept.
+    for (let turn = 1; turn <= 6; turn++) {
+      repository("single").put({ "note.txt": `${turn}\n` });
+      repository("single").commit();
+      const { code, output } = await deploy("single");
+      expect(code, output).toBe(0);
+    }
+    expect((await ask("single")).body).toBe("first\n");
+    const bad = await watched(
+      others("single").filter((name) => name !== "chat"), // whose client has its backend
+      async () => {
+        await vagrant("halt", first);
+        try {
+          const away = await ask("single");
+          expect(away.status).toBeGreaterThanOrEqual(502);
+          expect(away.status).toBeLessThanOrEqual(504);
+        } finally {
+          await vagrant("up", first);
+        }
+        await until("single answers", 120_000, async () => (await ask("single")).status === 200);
+        // The next tests are about apps that run there.
+        await Promise.all(running.map((name) => until(`${name} is ready again`, 120_000, () => isReady(first, name))));
+      },
+    );
+    expect(bad).toEqual([]);
+    expect((await ask("single")).body).toBe("first\n");
+  },
+);
 
 test("PM2 of an app is killed: no request to another app fails", async () => {
   const bad = await watched(others("worker"), async () => {
@@ -270,27 +282,33 @@ test("PM2 of an app is killed: no request to another app fails", async () => {
   expect(bad).toEqual([]);
 });
 
-test("a leak ends its app at its limit, which starts again: no request to another app fails", async () => {
-  const bad = await watched(others("single"), async () => {
-    const killed = () =>
-      on(
-        first,
-        "journalctl --quiet --unit=halo@single --grep='killed by the OOM killer' | wc -l; systemctl show --property=NRestarts --value halo@single; cat /sys/fs/cgroup$(systemctl show --property=ControlGroup --value halo@single)/memory.events | sed -n 's/^oom_kill //p'",
-      );
-    const before = await killed();
-    await ask("single", "/leak");
-    await until("the kernel has ended it", 120_000, async () => (await killed()) !== before);
-    await until("the app is ready again", 120_000, () => isReady(first, "single"));
-  });
-  expect(bad).toEqual([]);
-  expect((await ask("single")).body).toBe("first\n");
-});
+// A container on a machine with cgroup v1 has no memory limit, and may not have the file; test/vm has this too.
+const limited = (await on(first, "cat /sys/fs/cgroup/cgroup.controllers || true")).split(" ").includes("memory");
+test.runIf(limited)(
+  "a leak ends its app at its limit, which starts again: no request to another app fails",
+  async () => {
+    const bad = await watched(others("single"), async () => {
+      const killed = () =>
+        on(
+          first,
+          "journalctl --quiet --unit=halo@single --grep='killed by the OOM killer' | wc -l; systemctl show --property=NRestarts --value halo@single; cat /sys/fs/cgroup$(systemctl show --property=ControlGroup --value halo@single)/memory.events | sed -n 's/^oom_kill //p'",
+        );
+      const before = await killed();
+      await ask("single", "/leak");
+      await until("the kernel has ended it", 120_000, async () => (await killed()) !== before);
+      await until("the app is ready again", 120_000, () => isReady(first, "single"));
+    });
+    expect(bad).toEqual([]);
+    expect((await ask("single")).body).toBe("first\n");
+  },
+);
 
-test("an app that crashes in a loop costs no other app a request", async () => {
+test("an app that crashes in a loop costs no other app a request", long, async () => {
   const bad = await watched(others("mono"), async () => {
     repository("mono").put({ "packages/api/crashes": "" });
     repository("mono").commit();
-    await deploy("mono");
+    const { code, output } = await deploy("mono");
+    expect(code, output).toBe(0);
     // The reload counts as one.
     await until("it has ended itself twice", 120_000, async () =>
       /"restart_time":([3-9]|\d\d)/.test(await on(second, "pm2 mono jlist | tail -n 1")),

@@ -57,7 +57,7 @@ beforeAll(async () => {
   );
   writeAppsText(text);
   await must(["ops/run", "up"], env);
-}, 900_000);
+});
 
 afterAll(async () => {
   const removed = await sh(["npm", "run", "-s", "remove", "--", ...names, "--purge", "--yes"], env);
@@ -65,7 +65,7 @@ afterAll(async () => {
   await takeBack();
   rmSync(folder, { recursive: true });
   expect(removed.code, removed.output).toBe(0);
-}, 900_000);
+});
 
 test("postgraphile answers from its own database", async () => {
   const { status, body } = await ask("postgraphile", "/graphql", { query: "{ allItems { nodes { name } } }" });

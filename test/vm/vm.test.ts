@@ -1,7 +1,14 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
+import { withEntry } from "../../ops/apps/entry.ts";
+import { appsFile, type Entry, writeAppsText } from "../../ops/cluster/apps.ts";
 import { hosts } from "../../ops/cluster/inventory.ts";
+import { root } from "../../ops/lib/paths.ts";
+import { Repository } from "../../ops/test/support/repository.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until, vagrant } from "../lib/hosts.ts";
-import { visit } from "../lib/http.ts";
+import { domain, request, visit } from "../lib/http.ts";
 
 // Containers cannot show these: real kernels, real boots, real power cuts. The cluster is up (ops/suite.ts); emulated
 // machines are slow, so the waits are long and the times are printed.
@@ -67,4 +74,52 @@ test("failures and releases under load: kill -9, power cuts of a backend and of 
 
 test("npm run verify is green after all that", async () => {
   await must(["npm", "run", "-s", "verify"]);
+});
+
+test("an app that leaks is ended at its memory limit and starts again, and no visit fails", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-vm-"));
+  const committed = readFileSync(join(root, appsFile), "utf8");
+  const ask = (path = "/", method = "GET", body?: string) =>
+    request(path, { method, headers: { Host: `single.${domain}` }, timeout: minutes }, body);
+  const entry: Entry = {
+    source: Repository.of("single", join(folder, "single")).address,
+    domains: [`single.${domain}`],
+    hosts: first,
+    writable: ["data"],
+    memory: 128,
+  };
+  let running = true;
+  const kills = () =>
+    on(
+      first,
+      "sed -n 's/^oom_kill //p' /sys/fs/cgroup$(systemctl show --property=ControlGroup --value halo@single)/memory.events",
+    );
+  try {
+    writeAppsText(withEntry(committed, "single", entry));
+    await timed("up with an app more", () => must(["ops/run", "up"]));
+    expect((await ask("/", "POST", "first\n")).body).toBe("kept\n");
+    const before = await kills();
+    const statuses = new Set<number>();
+    const visits = (async () => {
+      while (running) {
+        statuses.add((await visit()).status);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    })();
+    await ask("/leak");
+    say(
+      "the kernel ended it",
+      await until("the kernel has ended it", 10 * minutes, async () => (await kills()) !== before),
+    );
+    say("it answers after that", await until("it answers", 10 * minutes, async () => (await ask()).body === "first\n"));
+    running = false;
+    await visits;
+    expect([...statuses]).toEqual([200]);
+  } finally {
+    running = false;
+    const removed = await sh(["npm", "run", "-s", "remove", "--", "single", "--purge", "--yes"]);
+    writeAppsText(committed);
+    rmSync(folder, { recursive: true });
+    expect(removed.code, removed.output).toBe(0);
+  }
 });

@@ -36,6 +36,11 @@ const CONNECT_TIMEOUT_MS = 600;
 const LOGIN_TIMEOUT_MS = 5000;
 /** PostgreSQL cancels a statement after this time, in ms, before this process has to drop the connection. */
 const STATEMENT_TIMEOUT_MS = 700;
+/**
+ * An answer may come this long after its request was refused, in ms, and its connection serves on: PostgreSQL cancels the statement by
+ * itself. A new connection is slow at first, so a slow PostgreSQL whose connections end with each late answer would stay too slow.
+ */
+const LATE_ANSWER_MS = 2000;
 /** The most requests that wait while all connections are in use, and for how long, in ms. An outage refuses them at once. */
 const MAX_WAITING = 400;
 const MAX_WAIT_MS = 1300;
@@ -249,7 +254,8 @@ class Lease {
   readonly #classify: (error: unknown) => unknown;
   readonly #done: () => void;
   readonly #meter: PostgresMeter;
-  #broken = false;
+  /** The statement whose answer did not come in time, or whose connection was lost. */
+  #late: Promise<unknown> | undefined;
 
   constructor(
     client: pg.PoolClient,
@@ -266,18 +272,15 @@ class Lease {
   }
 
   async query(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<unknown>> {
-    if (this.#broken) throw this.#classify(new Error("the connection was lost"));
+    if (this.#late) throw this.#classify(new Error("the connection was lost"));
     const startedAt = performance.now();
+    const asked = this.#client.query(text, [...values]);
     try {
-      const answer = await withTimeout(
-        this.#client.query(text, [...values]),
-        Math.max(0, this.#deadline - startedAt),
-        "no answer in time",
-      );
+      const answer = await withTimeout(asked, Math.max(0, this.#deadline - startedAt), "no answer in time");
       this.#classify(undefined);
       return answer as PostgresQueryResult<unknown>;
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError)) this.#broken = true;
+      if (!(error instanceof pg.DatabaseError)) this.#late = asked;
       throw this.#classify(error);
     } finally {
       this.#meter.sent(text, startedAt);
@@ -285,8 +288,25 @@ class Lease {
   }
 
   release(): void {
-    this.#client.release(this.#broken);
-    this.#done();
+    const end = (broken: boolean) => {
+      this.#client.release(broken);
+      this.#done();
+    };
+    if (this.#late)
+      withTimeout(this.#endTransaction(this.#late), LATE_ANSWER_MS, "no answer in time").then(
+        () => end(false),
+        () => end(true),
+      );
+    else end(false);
+  }
+
+  async #endTransaction(late: Promise<unknown>): Promise<void> {
+    await late.catch((error) => {
+      if (!(error instanceof pg.DatabaseError)) throw error;
+    });
+    // Outside of a transaction it changes nothing.
+    await this.#client.query("rollback");
+    this.#classify(undefined);
   }
 }
 

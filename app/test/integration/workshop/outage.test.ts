@@ -5,7 +5,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
 import { PostgresMeter } from "../../../src/metrics/postgres.ts";
-import { type Connection, Database, type DatabaseSettings } from "../../../src/workshop/database.ts";
+import {
+  type Connection,
+  Database,
+  type DatabaseSettings,
+  DatabaseUnavailable,
+} from "../../../src/workshop/database.ts";
 import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { aCustomer, type Reply, send, tally } from "../support/workshop.ts";
@@ -217,6 +222,26 @@ describe("idle connections whose end PostgreSQL has not noticed", () => {
     await until("the connections to be removed", () => new Set(removed()).size === pids.length);
     await database.run(ask);
   });
+});
+
+it("an answer that comes too late: the request is refused without a trace, and its connection serves the next one", async () => {
+  const settings = { ...postgres.env, PGPORT: postgres.port, PG_POOL_MAX: 1 } as DatabaseSettings;
+  const database = new Database(settings, "late", new PostgresMeter(new Registry()));
+  const pid = async () =>
+    (await database.run((db) => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db))).rows;
+  try {
+    const before = await pid();
+    // Each of the two is within the time of a statement; both are not within the time of a request.
+    const slow = database.transaction(async (db) => {
+      await sql`insert into customers (name, phone) select 'Tulis', pg_sleep(0.6)::text`.execute(db);
+      await sql`select pg_sleep(0.6)`.execute(db);
+    });
+    await expect(slow).rejects.toThrow(DatabaseUnavailable);
+    expect(await pid()).toEqual(before);
+    expect(await postgres.rows("SELECT FROM customers")).toEqual([]);
+  } finally {
+    await database.close();
+  }
 });
 
 it("slow logins: writes are refused meanwhile, and the logins do not delay each other until all time out", async () => {
