@@ -81,8 +81,11 @@ test.each<[string, object, string[]]>([
   ["a domain twice", { domain: "a.test" }, ["sites.yml: a.test is defined 2 times"]],
   [
     "an unknown key",
-    { port: 80 },
-    of(" has the unknown key port; a site's keys are domain, role, ports, any_name_ports, absent, login, paths"),
+    { port: 80, colour: "red" },
+    of(
+      " has the unknown key port; ports is one",
+      " has the unknown key colour; a site's keys are domain, role, ports, any_name_ports, absent, login, paths",
+    ),
   ],
   ["an unknown role", { role: "shop" }, of(": role is one of counter, workshop, metrics; it is shop")],
   [
