@@ -11,6 +11,7 @@ import { startTraffic } from "../integration/support/traffic.ts";
 import { backends, explainByJournals, must, on, sh, until, vagrant } from "../lib/hosts.ts";
 import { balancerAddress, port, request, visit } from "../lib/http.ts";
 import { makeRoom } from "../lib/room.ts";
+import { memoryKills, watched } from "../lib/watch.ts";
 
 // Six apps beside the counter and the workshop, each with needs of its own, from git repositories of the test's.
 const folder = mkdtempSync(join(tmpdir(), "halo-apps-"));
@@ -73,29 +74,7 @@ afterAll(async () => {
   expect(removed.code, removed.output).toBe(0);
 });
 
-/** Asks all of these apps five times a second each while the work runs; resolves with the answers that are no 200, by app. */
-async function watched(apps: string[], work: () => Promise<unknown>): Promise<string[]> {
-  let running = true;
-  let count = 0;
-  const bad: string[] = [];
-  const watch = async (name: string) => {
-    while (running) {
-      const { status } = await ask(name).catch((error) => ({ status: String(error) }));
-      count++;
-      if (status !== 200) bad.push(`${name}: ${status}`);
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  };
-  const all = Promise.all(apps.map(watch));
-  try {
-    await work();
-  } finally {
-    running = false;
-    await all;
-  }
-  console.log(`${apps.join(", ")}: ${count} requests, ${bad.length} failed`);
-  return bad;
-}
+const watchedApps = (apps: string[], work: () => Promise<unknown>) => watched(apps, ask, work);
 const others = (name: string) => ["counter", ...names].filter((each) => each !== name);
 
 test("each app answers, up again changes nothing, and each has its memory", long, async () => {
@@ -148,7 +127,7 @@ test("a store is its app's alone: neither the database halo nor the shared Redis
 });
 
 test("an app opens as many connections to PostgreSQL as its limit, and the others keep theirs", async () => {
-  const bad = await watched(others("store"), async () => {
+  const bad = await watchedApps(others("store"), async () => {
     const output = await must(["npm", "run", "-s", "task", "--", "store", "node src/connect.js"], env);
     expect(output).toMatch(/^\d+ connections, then 53300$/m);
   });
@@ -253,7 +232,7 @@ test(
       expect(code, output).toBe(0);
     }
     expect((await ask("single")).body).toBe("first\n");
-    const bad = await watched(
+    const bad = await watchedApps(
       others("single").filter((name) => name !== "chat"), // whose client has its backend
       async () => {
         await vagrant("halt", first);
@@ -275,7 +254,7 @@ test(
 );
 
 test("PM2 of an app is killed: no request to another app fails", async () => {
-  const bad = await watched(others("worker"), async () => {
+  const bad = await watchedApps(others("worker"), async () => {
     await on(first, "systemctl kill --signal=KILL halo@worker");
     await until("the app is ready again", 120_000, () => isReady(first, "worker"));
   });
@@ -287,15 +266,10 @@ const limited = (await on(first, "cat /sys/fs/cgroup/cgroup.controllers || true"
 test.runIf(limited)(
   "a leak ends its app at its limit, which starts again: no request to another app fails",
   async () => {
-    const bad = await watched(others("single"), async () => {
-      const killed = () =>
-        on(
-          first,
-          "journalctl --quiet --unit=halo@single --grep='killed by the OOM killer' | wc -l; systemctl show --property=NRestarts --value halo@single; cat /sys/fs/cgroup$(systemctl show --property=ControlGroup --value halo@single)/memory.events | sed -n 's/^oom_kill //p'",
-        );
-      const before = await killed();
+    const bad = await watchedApps(others("single"), async () => {
+      const before = await memoryKills(first, "single");
       await ask("single", "/leak");
-      await until("the kernel has ended it", 120_000, async () => (await killed()) !== before);
+      await until("the kernel has ended it", 120_000, async () => (await memoryKills(first, "single")) !== before);
       await until("the app is ready again", 120_000, () => isReady(first, "single"));
     });
     expect(bad).toEqual([]);
@@ -304,7 +278,7 @@ test.runIf(limited)(
 );
 
 test("an app that crashes in a loop costs no other app a request", long, async () => {
-  const bad = await watched(others("mono"), async () => {
+  const bad = await watchedApps(others("mono"), async () => {
     repository("mono").put({ "packages/api/crashes": "" });
     repository("mono").commit();
     const { code, output } = await deploy("mono");

@@ -9,6 +9,7 @@ import { root } from "../../ops/lib/paths.ts";
 import { Repository } from "../../ops/test/support/repository.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until, vagrant } from "../lib/hosts.ts";
 import { domain, request, visit } from "../lib/http.ts";
+import { memoryKills, watched } from "../lib/watch.ts";
 
 // Containers cannot show these: real kernels, real boots, real power cuts. The cluster is up (ops/suite.ts); emulated
 // machines are slow, so the waits are long and the times are printed.
@@ -88,35 +89,29 @@ test("an app that leaks is ended at its memory limit and starts again, and no vi
     writable: ["data"],
     memory: 128,
   };
-  let running = true;
-  const kills = () =>
-    on(
-      first,
-      "sed -n 's/^oom_kill //p' /sys/fs/cgroup$(systemctl show --property=ControlGroup --value halo@single)/memory.events",
-    );
+  const kills = () => memoryKills(first, "single");
   try {
     writeAppsText(withEntry(committed, "single", entry));
     await timed("up with an app more", () => must(["ops/run", "up"]));
     expect((await ask("/", "POST", "first\n")).body).toBe("kept\n");
     const before = await kills();
-    const statuses = new Set<number>();
-    const visits = (async () => {
-      while (running) {
-        statuses.add((await visit()).status);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-    })();
-    await ask("/leak");
-    say(
-      "the kernel ended it",
-      await until("the kernel has ended it", 10 * minutes, async () => (await kills()) !== before),
+    const bad = await watched(
+      ["counter"],
+      () => visit(),
+      async () => {
+        await ask("/leak");
+        say(
+          "the kernel ended it",
+          await until("the kernel has ended it", 10 * minutes, async () => (await kills()) !== before),
+        );
+        say(
+          "it answers after that",
+          await until("it answers", 10 * minutes, async () => (await ask()).body === "first\n"),
+        );
+      },
     );
-    say("it answers after that", await until("it answers", 10 * minutes, async () => (await ask()).body === "first\n"));
-    running = false;
-    await visits;
-    expect([...statuses]).toEqual([200]);
+    expect(bad).toEqual([]);
   } finally {
-    running = false;
     const removed = await sh(["npm", "run", "-s", "remove", "--", "single", "--purge", "--yes"]);
     writeAppsText(committed);
     rmSync(folder, { recursive: true });

@@ -288,16 +288,17 @@ class Lease {
   }
 
   release(): void {
-    const end = (broken: boolean) => {
-      this.#client.release(broken);
-      this.#done();
-    };
     if (this.#late)
       withTimeout(this.#endTransaction(this.#late), LATE_ANSWER_MS, "no answer in time").then(
-        () => end(false),
-        () => end(true),
+        () => this.#giveBack(false),
+        () => this.#giveBack(true),
       );
-    else end(false);
+    else this.#giveBack(false);
+  }
+
+  #giveBack(broken: boolean): void {
+    this.#client.release(broken);
+    this.#done();
   }
 
   async #endTransaction(late: Promise<unknown>): Promise<void> {
