@@ -19,6 +19,7 @@ const reusable = ["runtimes"]; // with the base image: their names decide their 
 const usage = {
   destroy: `removes the hosts, the lab and the generated files
 
+A lab of this machine ends with all of its hosts, also where another clone has made it.
 Backups, reports, the addresses for alerts (.halo/secrets/alert_*), the secrets of apps (.halo/secrets/apps) and the local CA
 (.halo/secrets/ca) stay. npm run untrust takes the CA out of this machine's stores.
 

@@ -24,7 +24,8 @@ Example: npm run up -- --provider=libvirt`,
 
 await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { provider: { type: "string" } } });
-  hosts(); // a wrong inventory stops here, before anything is made
+  hosts(); // a wrong inventory and a wrong apps.yml stop here, before anything is made
+  apps();
   const machine = inspectMachine();
   const choice = choose(machine, values.provider ?? process.env.VAGRANT_DEFAULT_PROVIDER);
   console.log(`Provider: ${choice.provider}${choice.lab ? " in a lab of Halo's own" : ""} (${choice.why})`);
@@ -38,19 +39,26 @@ await runCommand(async (args) => {
 
   const boot = ["vagrant", "up", `--provider=${choice.provider}`];
   await step("Boot the hosts", "vagrant", choice.lab ? viaLab(boot) : boot);
-  await built;
-  const recap = await step("Configure the hosts", "ansible", playbook("site.yml"));
+  const vars = JSON.stringify({ first_built: await built });
+  const recap = await step("Configure the hosts", "ansible", playbook("site.yml", "--extra-vars", vars));
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
   nextSteps(choice);
 }, usage);
 
-/** Builds the archives that site.yml would build, while this machine waits for the hosts. A failure here is reported there. */
-async function build(): Promise<void> {
-  const archive = (...what: string[]) => capture([join(root, "ops/run"), "build", ...what]).catch(() => {});
+/**
+ * Builds the archives that site.yml would build, while this machine waits for the hosts. A failure here is reported there.
+ * Resolves with {id, file, sha256} of each app's release, by the app's name.
+ */
+async function build(): Promise<Record<string, unknown>> {
+  const built: Record<string, unknown> = {};
+  const archive = (...what: string[]) => capture([join(root, "ops/run"), "build", ...what]).catch(() => undefined);
   // One after the other: each is many processes, and two apps of one repository share a mirror of it.
   const releases = async () => {
-    for (const { name } of apps())
-      if (globSync(localPath("releases", name, "*.tar.gz")).length === 0) await archive("release", "--app", name);
+    for (const { name } of apps()) {
+      if (globSync(localPath("releases", name, "*.tar.gz")).length > 0) continue;
+      const output = await archive("release", "--app", name);
+      if (output) built[name] = JSON.parse(output);
+    }
   };
   await Promise.all([
     archive("runtime"),
@@ -59,6 +67,7 @@ async function build(): Promise<void> {
     ),
     releases(),
   ]);
+  return built;
 }
 
 function needCommands(commands: string[]): void {

@@ -36,6 +36,7 @@ The keys of an app; only source is necessary:
   cpu         CPUs that it may take on a host, such as 0.5; without it the apps that want more than there is get equal parts
 """
 
+import difflib
 import os
 import posixpath
 import re
@@ -159,7 +160,8 @@ def of_app(name, app, groups, hostvars, services):
         yield f"the name {name} is a service's in firewall_services; choose another one"
     for key in app:
         if key not in KEYS:
-            yield f"{key}: unknown key; an app's keys are {', '.join(KEYS)}"
+            near = difflib.get_close_matches(str(key), KEYS, 1)
+            yield f"{key}: unknown key; " + (f"{near[0]} is one" if near else f"an app's keys are {', '.join(KEYS)}")
     if app.get("source") is None:
         yield "source: is missing; give a folder or a git address"
     wrong = of_values(app)

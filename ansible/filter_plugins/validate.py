@@ -1,5 +1,6 @@
 """Filters that check the data of a cluster before any host is touched. Each returns messages, an empty list where nothing is wrong."""
 
+import difflib
 import json
 import os
 import re
@@ -76,7 +77,8 @@ def of_site(site, services, groups, apps, root):
         yield f" needs domain, a host name in small letters; it has {domain or 'none'}"
     for key in site:
         if key not in SITE_KEYS:
-            yield f" has the unknown key {key}; a site's keys are {', '.join(SITE_KEYS)}"
+            near = difflib.get_close_matches(str(key), SITE_KEYS, 1)
+            yield f" has the unknown key {key}; " + (f"{near[0]} is one" if near else f"a site's keys are {', '.join(SITE_KEYS)}")
     if "role" in site and site["role"] not in ROLES:
         yield f": role is one of {', '.join(ROLES)}; it is {site['role']}"
     if "login" in site and not is_login(login):

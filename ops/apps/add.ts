@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -26,8 +26,13 @@ const options = {
 export async function add(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const [given, ...others] = positionals;
-  if (given === undefined || others.length > 0)
-    throw new UserError("one source is needed: a folder or a git address", "npm run add -- --help");
+  if (given === undefined)
+    throw new UserError("a source is needed: a folder or a git address", "npm run add -- --help");
+  if (others.length > 0)
+    throw new UserError(
+      `one source is added at a time, and ${positionals.join(", ")} are given`,
+      "npm run add -- SOURCE --domain NAME: npm takes options away that have no -- before them",
+    );
   const source = sourceFor(given);
   const text = appsText();
   const all = parseApps(text);
@@ -39,6 +44,8 @@ export async function add(args: string[]): Promise<void> {
   try {
     const { revision, notes } = await fetchSource({ source, ref: values.ref }, folder);
     const project = readProject(folder, values.path);
+    if (values.path && !existsSync(join(folder, values.path)))
+      notes.push(`the source has no folder ${values.path}, so its build has to make it`);
     const detected = detect(project, process.versions.node, values.start);
     const keys = keysOf(detected);
     const port = keys.static ? undefined : portFor(name, all);
@@ -67,9 +74,9 @@ function sourceFor(given: string): string {
     );
   if (isAddress(given)) return given;
   const folder = resolve(process.env.INIT_CWD ?? process.cwd(), given);
-  if (!existsSync(folder))
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new UserError(
-      `the folder ${given} does not exist`,
+      existsSync(folder) ? `${given} is a file` : `the folder ${given} does not exist`,
       "give a folder that exists, or a git address such as https://...",
     );
   const below = relative(root, folder);
@@ -112,9 +119,11 @@ export function report(
       .split("\n")
       .map((line) => `  ${line}`),
     "",
-    "Next, after a correction of these lines:",
-    "  npm run up                # the app's user, unit, stores and site",
-    `  npm run deploy -- ${name.padEnd(7)} # builds it and puts it into service`,
-    "  npm run hosts             # the line of /etc/hosts with its name",
+    "Check these lines, then:",
+    ...[
+      ["npm run up", `its first release${entry.domains?.map((each) => `, under http://${each}`).join("") ?? ""}`],
+      ["npm run hosts -- --write", "as root: its name for the programs of this machine"],
+      [`npm run deploy -- ${name}`, "each later release"],
+    ].map(([command, use]) => `  ${command?.padEnd(26 + Math.max(0, name.length - 8))} # ${use}`),
   ].join("\n");
 }

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { apps, appsFile, appsText, findApp, writeAppsText } from "../cluster/apps.ts";
-import { playbook, viaLab } from "../cluster/hosts.ts";
+import { haveHosts, playbook, viaLab } from "../cluster/hosts.ts";
 import { sites } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -21,7 +21,8 @@ export async function remove(args: string[]): Promise<number> {
   const gone = (name: string) => values.purge && nameRule.test(name) && !apps().some((app) => app.name === name);
   const listed = names.filter((name) => !gone(name));
   for (const name of listed) refuseAnswering(name);
-  viaLab([]); // throws without hosts, before anything is changed
+  const anywhere = haveHosts();
+  if (anywhere) viaLab([]); // throws where they cannot be reached, before anything is changed
   const all = names.join(", ");
   const question = `Remove the databases of ${all}, their Redis' files and writable folders, the backups on the hosts and the secrets?`;
   if (values.purge && !values.yes && !(await confirmed(question, `npm run remove -- ${names.join(" ")} --purge --yes`)))
@@ -31,13 +32,17 @@ export async function remove(args: string[]): Promise<number> {
     console.log(`${listed.join(", ")}: out of ${appsFile}`);
   }
   const vars = { app_removed: names, app_purged: values.purge };
-  const status = await withExtraVars(vars, (extra) => runPlays(playbook("site.yml", ...extra), "ansible"));
+  const status = anywhere
+    ? await withExtraVars(vars, (extra) => runPlays(playbook("site.yml", ...extra), "ansible"))
+    : 0;
   if (status === 0)
     for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])
       for (const name of names) rmSync(localPath(folder, name), { recursive: true, force: true });
   console.log(
     status === 0
-      ? `${all}: off the hosts, in ${elapsed()}`
+      ? anywhere
+        ? `${all}: off the hosts, in ${elapsed()}`
+        : "No hosts are up, so nothing else had to be removed"
       : `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
   );
   return status;

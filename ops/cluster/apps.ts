@@ -2,7 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { parse } from "yaml";
-import { UserError } from "../lib/cli.ts";
+import { firstLine, UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { inGroup } from "./inventory.ts";
 
@@ -121,7 +121,7 @@ export function parseApps(text: string): App[] {
   try {
     given = parse(text)?.apps;
   } catch (error) {
-    throw wrong(`cannot be read (${error instanceof Error ? error.message : error})`);
+    throw wrong(`cannot be read: ${firstLine(error)}`);
   }
   if (given !== null && given !== undefined && (typeof given !== "object" || Array.isArray(given)))
     throw wrong("apps has to be a map from names to keys");

@@ -22,11 +22,13 @@ export function viaLab(argv: string[]): string[] {
   if (process.env.HALO_LAB) return argv; // already inside
   if (tryCapture([lab, "status"]) !== null) return [lab, "exec", ...argv];
   if (remembersLab()) throw new UserError("the hosts' lab is not running (was the machine restarted?)", "npm run up");
-  // Those of a person's own servers name their user; the others are Vagrant's.
-  if (existingProvider() === null && hosts().some(({ vars }) => vars.ansible_user === undefined))
-    throw new UserError("no hosts are up", "npm run up");
+  if (!haveHosts()) throw new UserError("no hosts are up", "npm run up");
   return argv;
 }
+
+/** Whether this project has hosts, up or not. Those of a person's own servers name their user; the others are Vagrant's. */
+export const haveHosts = (): boolean =>
+  remembersLab() || existingProvider() !== null || hosts().every(({ vars }) => vars.ansible_user !== undefined);
 
 /** Finds a host of the inventory by name; throws a UserError that lists the names. */
 export function findHost(name: string | undefined): Host {

@@ -1,5 +1,5 @@
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import { tryCapture } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
@@ -18,6 +18,8 @@ export type Machine = {
   kvm: boolean;
   /** Of this project's lab; that of another clone is not for its hosts. */
   labRunning: Provider | null;
+  /** The folder of the clone whose lab runs instead; a machine has one lab at most. */
+  foreignLab: string | null;
   existing: Provider | null;
   /** Whether this project's hosts live in a lab, running or not. */
   inLab: boolean;
@@ -39,18 +41,23 @@ export function inspectMachine(): Machine {
     // Elsewhere the containers' addresses cannot be reached: they live inside Docker's own VM.
     docker: linux && tryCapture(["docker", "version", "--format", "{{.Server.Version}}"]) !== null,
   };
-  const lab = tryCapture([join(root, "lab/lab"), "status"]) ?? "";
+  const labProgram = join(root, "lab/lab");
+  const lab = tryCapture([labProgram, "status"]) ?? "";
   return {
     linux,
     root: process.getuid?.() === 0,
     apt: tryCapture(["apt-get", "--version"]) !== null,
     kvm: linux && writable("/dev/kvm") && /\b(vmx|svm)\b/.test(readFileSync("/proc/cpuinfo", "utf8")),
     labRunning: isProvider(lab) ? lab : null,
+    foreignLab: lab === "" && tryCapture([labProgram, "status", "--any"]) !== null ? labOwner() : null,
     existing: existingProvider(),
     inLab: !process.env.HALO_LAB && remembersLab(), // inside, its provider is the machine's own
     usable: providers.filter((provider) => answers[provider]),
   };
 }
+
+/** The folder of the clone that made the running lab. */
+const labOwner = (): string => dirname(readFileSync("/run/halo-lab/made-by", "utf8").trim());
 
 function writable(file: string): boolean {
   try {
@@ -103,6 +110,11 @@ export function choose(machine: Machine, wanted?: string): Choice {
     throw new UserError(
       `no ${name ?? "provider"} is usable on this machine`,
       "install VirtualBox, libvirt with vagrant-libvirt, or Docker; or, on Debian or Ubuntu, run this as root for a lab (docs/operations/hosts.md)",
+    );
+  if (machine.foreignLab)
+    throw new UserError(
+      `the lab of another clone is running (${machine.foreignLab}), and a machine has one lab at most`,
+      "use its hosts there; or take it away with its data, here or there: npm run destroy; then run this again",
     );
   const virtualisation = machine.kvm ? "hardware virtualisation works" : "no hardware virtualisation";
   if (name === "libvirt" || (!name && machine.kvm))

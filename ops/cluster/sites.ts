@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { UserError } from "../lib/cli.ts";
+import { firstLine, UserError } from "../lib/cli.ts";
 import { localPath, root } from "../lib/paths.ts";
 import { type App, apps, findApp } from "./apps.ts";
 
@@ -57,7 +57,7 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
   try {
     given = parse(text).sites ?? [];
   } catch (error) {
-    throw wrong(`cannot be read (${error instanceof Error ? error.message : error})`);
+    throw wrong(`cannot be read: ${firstLine(error)}`);
   }
   if (!Array.isArray(given)) throw wrong("it has no site");
   const listed = given.map((site, i): Site => {

@@ -36,9 +36,18 @@ async function backendFails(
  * first timeout, 2 s.
  */
 async function backendDies(session: DrillSession, ...how: Failing): Promise<Outcome> {
-  const outcome = await backendFails(session, ...how);
-  const { failedAt } = outcome;
-  const mayLose = ({ post, at, ms }: Sample) => post === true && at + ms >= failedAt && at < failedAt + 2500;
+  const [fail, ...rest] = how;
+  let deadAt = Number.POSITIVE_INFINITY;
+  const outcome = await backendFails(
+    session,
+    async () => {
+      const failed = await fail();
+      deadAt = now();
+      return failed;
+    },
+    ...rest,
+  );
+  const mayLose = ({ post, at, ms }: Sample) => post === true && at + ms >= outcome.failedAt && at < deadAt + 2500;
   const lost = session.samples().filter((sample) => mayLose(sample) && !isVisit(sample)).length;
   return { ...outcome, mayLose, notes: lost > 0 ? [`${lost} POSTs on their way to ${backend} were lost`] : [] };
 }

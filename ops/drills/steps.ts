@@ -47,8 +47,8 @@ export async function processes(session: Session, hosts: string[]): Promise<stri
   return (await Promise.all(lines)).join("\n");
 }
 
-/** Takes the power from a host, with nothing written down first. */
-export async function cutPower(session: Session, host: string): Promise<Result> {
+/** Takes the power from a host, with nothing written down first. Gives the time from which the power may be gone: a provider answers later. */
+export async function cutPower(session: Session, host: string): Promise<{ at: number }> {
   const provider = existingProvider();
   const { output: id } = await session.must(["cat", `.vagrant/machines/${host}/${provider}/id`]);
   const cut = {
@@ -57,5 +57,7 @@ export async function cutPower(session: Session, host: string): Promise<Result> 
     virtualbox: ["VBoxManage", "controlvm", id, "poweroff"],
   };
   if (!provider) throw new UserError("Vagrant has no hosts here, so there is no power to cut", "npm run up");
-  return session.must(viaLab(cut[provider]));
+  const at = now();
+  await session.must(viaLab(cut[provider]));
+  return { at };
 }

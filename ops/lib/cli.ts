@@ -10,6 +10,10 @@ export class UserError extends Error {
   }
 }
 
+/** The first line of an error's message; a YAML reader draws the place below it. */
+export const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split("\n", 1).join("").replace(/:$/, "");
+
 /**
  * Runs a command's main function, whose number is the exit status; a UserError becomes two readable lines and 1.
  * `--help` prints the usage, and main does not run.

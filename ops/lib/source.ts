@@ -59,7 +59,7 @@ function repositoryOf(project: string): Repository {
 export function revision(project: string, paths: string[]): { name: string; note?: string } {
   const repository = repositoryOf(project);
   if ("without" in repository)
-    return { name: "nogit", note: `the release's name has no commit: ${repository.without}` };
+    return { name: "nogit", note: `the release's name has no commit, for git says: ${repository.without}` };
   const changed = repository.git("status", "--porcelain", "--untracked-files=all", "--", ...paths);
   return { name: repository.head + (changed ? "-changed" : "") };
 }

@@ -154,7 +154,9 @@ describe("npm run add", () => {
   test("refuses a source with a login, one that does not exist, and none", async () => {
     await expect(add(["https://me:word@git.test/shop.git"])).rejects.toThrow(problem("has a login in it", "SSH key"));
     await expect(add(["lost"])).rejects.toThrow(problem("the folder lost does not exist", "git address"));
-    await expect(add([])).rejects.toThrow(problem("one source is needed", "npm run add -- --help"));
+    await expect(add([])).rejects.toThrow(problem("a source is needed", "npm run add -- --help"));
+    await expect(add(["shop", "shop.test"])).rejects.toThrow(problem("one source is added at a time", "no --"));
+    await expect(add(["package.json"])).rejects.toThrow(problem("package.json is a file", "a folder that exists"));
     expect(existsSync(file())).toBe(false);
   });
 

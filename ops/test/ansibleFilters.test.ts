@@ -92,9 +92,10 @@ test.each<[string, object, string[]]>([
   ["a domain twice", { domain: "a.test" }, ["sites.yml: a.test is defined 2 times"]],
   [
     "an unknown key",
-    { port: 80 },
+    { port: 80, colour: "red" },
     of(
-      " has the unknown key port; a site's keys are domain, role, ports, any_name_ports, tls, certificate, key, redirect, hsts, absent, login, paths",
+      " has the unknown key port; ports is one",
+      " has the unknown key colour; a site's keys are domain, role, ports, any_name_ports, tls, certificate, key, redirect, hsts, absent, login, paths",
     ),
   ],
   ["an unknown tls", { tls: "yes" }, of(": tls is one of local, acme, files, off; it is yes")],

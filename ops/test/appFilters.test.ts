@@ -274,9 +274,12 @@ rows(
   entries.map(([name, keys, expected]) => [name, { shop: { source, ...keys } }, of(...expected)]),
 );
 
-test("an unknown key is named with the known ones", () => {
+test("an unknown key is named with the one that is meant, or with all", () => {
   expect(problems({ shop: { source, domain: "shop.test" } })).toEqual([
-    expect.stringMatching(/^apps\.yml: shop: domain: unknown key; an app's keys are source, ref, .*, memory, cpu$/),
+    "apps.yml: shop: domain: unknown key; domains is one",
+  ]);
+  expect(problems({ shop: { source, zone: "shop.test" } })).toEqual([
+    expect.stringMatching(/^apps\.yml: shop: zone: unknown key; an app's keys are source, ref, .*, memory, cpu$/),
   ]);
 });
 

@@ -7,6 +7,7 @@ const bare: Machine = {
   apt: true,
   kvm: false,
   labRunning: null,
+  foreignLab: null,
   existing: null,
   inLab: false,
   usable: [],
@@ -50,6 +51,7 @@ describe("the provider that boots the hosts", () => {
   test.each([
     ["nothing usable and no root", { root: false }, undefined, /no provider is usable/],
     ["nothing usable on a Mac", { linux: false }, undefined, /no provider is usable/],
+    ["a lab beside that of another clone", { foreignLab: "/home/you/halo" }, undefined, /another clone .*you.halo/],
     ["VirtualBox asked for where there is none", {}, "virtualbox", /no virtualbox is usable/],
     ["a provider that does not exist", {}, "hyperv", /there is no provider hyperv/],
     [

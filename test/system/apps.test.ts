@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { playbook } from "../../ops/cluster/hosts.ts";
 import { counterSite } from "../../ops/cluster/sites.ts";
 import { redis } from "../../ops/cluster/topology.ts";
 import type { Finding } from "../../ops/diagnose/findings.ts";
-import { root } from "../../ops/lib/paths.ts";
+import { localPath, root } from "../../ops/lib/paths.ts";
 import { Repository } from "../../ops/test/support/repository.ts";
 import { startTraffic } from "../integration/support/traffic.ts";
 import { backends, explainByJournals, must, on, type Result, sh, until } from "../lib/hosts.ts";
@@ -380,6 +380,10 @@ atNight("a first release that fails says why, costs no request, and the next up 
   late.put({ "server.js": server.replace("process.env.PORT || 3000", "3999") });
   late.commit();
   await must(["npm", "run", "-s", "add", "--", late.address], env);
+  // As an up leaves it that ended before any host had it.
+  const stale = localPath("releases", "late");
+  mkdirSync(stale, { recursive: true });
+  writeFileSync(join(stale, "20260101T000000Z-aaaaaaa.tar.gz"), "");
   await underLoad(async () => {
     const { code, output } = await sh(["ops/run", "up"], env);
     expect([code, output]).toEqual([expect.any(Number), expect.stringContaining("it listens on 3999, not on PORT")]);
