@@ -270,6 +270,9 @@ atNight("a release that listens on a port of its own is refused with the cause, 
     2,
     expect.stringMatching(/it listens on 3999, not on PORT \d+\. Fix: let the app listen on process\.env\.PORT/),
   ]);
+  expect(await must(["npm", "run", "-s", "releases", "--", "plain"], env)).toMatch(
+    /failed on backend1: it listens on 3999, not on PORT \d+; halo-release: release \S+ did not pass as a candidate; /,
+  );
   expect((await ask("plain")).headers["x-release"]).toBe(before);
 });
 
