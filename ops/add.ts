@@ -5,7 +5,7 @@ const usage = {
   add: `adds an app of your own from a folder or a git address to apps.yml
 
 Options:
-  --domain NAME   under which the balancers serve it (default APP.halo.test, with the domain of sites.yml)
+  --domain NAME   under which the balancers serve it (default: its name below the counter's domain)
   --name NAME     of the app (default: the last part of SOURCE)
   --ref REF       branch, tag or commit (default: the default branch)
   --path FOLDER   the app's folder in a repository with several

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type AppState, appTable, readStates } from "./apps/table.ts";
+import { type AppState, appTable, noAnswer, readStates } from "./apps/table.ts";
 import { type App, apps, hostsOf } from "./cluster/apps.ts";
 import { remote, viaLab } from "./cluster/hosts.ts";
 import { type Host, hosts } from "./cluster/inventory.ts";
@@ -20,8 +20,8 @@ No options.
 Example: npm run apps`,
 };
 
-/** The states of the apps that a host has, or why it says nothing. */
-async function statesOn(host: Host, on: App[]): Promise<AppState[] | string> {
+/** The states of the apps that a host has, and why it says nothing. */
+async function statesOn(host: Host, on: App[]): Promise<{ states: AppState[]; problem?: string }> {
   const words = on.flatMap(({ name, runs, port, health, domains }) => [
     name,
     runs ? port : 0,
@@ -31,10 +31,13 @@ async function statesOn(host: Host, on: App[]): Promise<AppState[] | string> {
   const script = readFileSync(join(import.meta.dirname, "apps/state.py"), "utf8");
   try {
     const argv = remote(host, "sudo", "python3", "-", ...[host.address, ...words].map(quote));
-    return readStates(host.name, await capture(argv, script));
+    return { states: readStates(host.name, await capture(argv, script)) };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    return `${host.name} cannot be asked. Fix: npm run diagnose`;
+    return {
+      states: on.map(({ name, runs }) => noAnswer(host.name, name, runs)),
+      problem: `${host.name} cannot be asked. Fix: npm run diagnose`,
+    };
   }
 }
 
@@ -48,8 +51,8 @@ await runCommand(async (args) => {
     appTable(
       all,
       sites(),
-      found.flatMap((each) => (typeof each === "string" ? [] : each)),
+      found.flatMap(({ states }) => states),
     ),
   );
-  for (const problem of found) if (typeof problem === "string") console.log(problem);
+  for (const { problem } of found) if (problem) console.log(problem);
 }, usage);

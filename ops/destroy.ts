@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { viaLab } from "./cluster/hosts.ts";
 import { rememberLab, remembersLab } from "./cluster/labMarker.ts";
 import { existingProvider } from "./cluster/provider.ts";
+import { hasLines, hostsFile } from "./hosts/hostsFile.ts";
 import { runCommand } from "./lib/cli.ts";
 import { step, tryCapture } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
@@ -47,11 +48,20 @@ await runCommand(async (args) => {
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
   clear(localPath(), [...kept, ...(values["keep-image"] ? reusable : [])]);
   clear(localPath("secrets"), [...typed, ...trusted]);
-  console.log(
-    "Nothing of Halo's is left but the packages that were installed" +
-      (values["keep-image"] ? ", the lab's base image and the Node for the hosts." : "."),
-  );
+  const left = [
+    "the packages that were installed",
+    ...(values["keep-image"] ? ["the lab's base image", "the Node for the hosts"] : []),
+    ...keptFiles(),
+    ...(hasLines(readFileSync(hostsFile, "utf8")) ? [`Halo's lines in ${hostsFile} (npm run hosts -- --remove)`] : []),
+  ];
+  console.log(`Nothing of Halo's is left but ${left.join(", ")}.`);
 }, usage);
+
+/** The files of a person's that stay in .halo/, as paths from the project's root. */
+const keptFiles = (): string[] =>
+  [...kept.filter((each) => each !== "secrets"), ...[...typed, ...trusted].map((each) => join("secrets", each))]
+    .filter((each) => existsSync(localPath(each)))
+    .map((each) => relative(root, localPath(each)));
 
 /** Empties a folder but for these. */
 function clear(folder: string, keep: string[]): void {

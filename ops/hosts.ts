@@ -4,7 +4,7 @@ import { browserInLab, outerAddress } from "./cluster/hosts.ts";
 import { inGroup } from "./cluster/inventory.ts";
 import { remembersLab } from "./cluster/labMarker.ts";
 import { domains } from "./cluster/sites.ts";
-import { withLines } from "./hosts/hostsFile.ts";
+import { hostsFile as file, withLines } from "./hosts/hostsFile.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 
 const usage = {
@@ -16,8 +16,6 @@ Options:
 
 Example: npm run hosts -- --write`,
 };
-
-const file = "/etc/hosts";
 
 await runCommand((args) => {
   const { values } = parseArgs({ args, options: { write: { type: "boolean" }, remove: { type: "boolean" } } });

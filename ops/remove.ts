@@ -7,7 +7,7 @@ const usage = {
 Usage: npm run remove -- APP...
 
 Its unit, its user, its releases, its settings and its pages go. Its database, the files of its Redis, their backups and
-.halo/secrets/apps/APP stay. The same app, added again, finds them.
+.halo/secrets/apps/APP stay. The same entry, added again, finds them.
 
 Options:
   --purge   remove them as well, now or after a removal without it; the copies in .halo/backups stay

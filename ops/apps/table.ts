@@ -29,6 +29,16 @@ export function readStates(host: string, text: string): AppState[] {
     }));
 }
 
+/** The state of an app on a host that cannot be asked: it is not ready there. */
+export const noAnswer = (host: string, app: string, runs: boolean): AppState => ({
+  host,
+  app,
+  release: null,
+  status: runs ? 0 : null,
+  memory: null,
+  limit: null,
+});
+
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
 /** The release that all hosts serve, or each one with its hosts. */
@@ -42,7 +52,7 @@ function releaseOf(states: AppState[]): string {
   return [...hosts].map(([release, of]) => `${release} (${of.map(({ host }) => host).join(", ")})`).join(", ");
 }
 
-/** How many of the hosts that were asked answer 200 to 399. */
+/** On how many of its hosts it answers 200 to 399. */
 function readyOf(states: AppState[]): string {
   const asked = states.filter(({ status }) => status !== null);
   if (asked.length === 0) return "-";

@@ -1,4 +1,10 @@
+/** The file of this machine's names. */
+export const hostsFile = "/etc/hosts";
+
 const marker = "# halo";
+
+/** Whether a text has lines of Halo's. */
+export const hasLines = (text: string): boolean => text.split("\n").some((line) => line.endsWith(marker));
 
 /** Gives an /etc/hosts text with exactly these lines of Halo's at its end, marked; other lines stay as they are. */
 export function withLines(text: string, lines: string[]): string {

@@ -110,15 +110,24 @@ export function elapsed(since = 0): string {
 /** Lines of a failed command that are printed: its last ones, after each block of Ansible's in which a host failed. */
 const LAST_LINES = 40;
 const BLOCK_LINES = 20;
+/** The last block is printed from its beginning where that is no more lines than these before the end. */
+const LAST_BLOCK_LINES = 80;
 
 /** The part of a failed command's output that says why; other hosts of a playbook go on for hundreds of lines after one failed. */
 export function outputOfFailure(output: string): string {
   const lines = output.trimEnd().split("\n");
-  const last = Math.max(0, lines.length - LAST_LINES);
+  const begins = (line: string) => /^(fatal|failed): \[/.test(line);
+  const lastBlock = lines.findLastIndex(begins);
+  const isNear = lastBlock >= 0 && lastBlock >= lines.length - LAST_BLOCK_LINES;
+  const last = Math.max(0, Math.min(lines.length - LAST_LINES, isNear ? lastBlock : lines.length));
+  const repeated = new Set(lines.slice(last).map((line) => line.trim()));
   const blocks = lines.flatMap((line, i) => {
-    if (i >= last || !/^(fatal|failed): \[/.test(line)) return [];
+    if (i >= last || !begins(line)) return [];
     const title = lines.slice(0, i).findLast((each) => each.startsWith("TASK ")) ?? "";
     const end = lines.findIndex((each, k) => k > i && each.trim() === "");
+    const text = lines.slice(i + 1, end).filter((each) => !/^ +(assertion|changed|evaluated_to|msg):/.test(each));
+    // A playbook that clears up after a failure ends with the same text.
+    if (text.length > 0 && text.every((each) => repeated.has(each.trim()))) return [];
     return [title, ...lines.slice(i, Math.min(end, i + BLOCK_LINES)), ""];
   });
   return [...blocks, ...lines.slice(last)].join("\n");

@@ -59,7 +59,9 @@ async function rollOut(name: string, done: string, app: App, vars: Vars): Promis
   const status = await withExtraVars({ app: app.name, ...vars }, (extra) =>
     runPlays(playbook(name, ...extra), "rollout"),
   );
-  const result = status === 0 ? `${app.name}: ${done}` : `${app.name}: not ${done} everywhere, see above;`;
+  // 4: Ansible has not reached a host, and the others have gone on.
+  const result =
+    status === 0 ? `${app.name}: ${done}` : `${app.name}: not ${done}${status === 4 ? " everywhere" : ""}, see above;`;
   console.log(`${result} in ${elapsed()}. All releases: npm run releases -- ${app.name}`);
   return status;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { envLines, refuseValue, secretNames } from "../apps/env.ts";
-import { appTable, readStates } from "../apps/table.ts";
+import { appTable, noAnswer, readStates } from "../apps/table.ts";
 import { type App, apps, findApp, parseApps } from "../cluster/apps.ts";
 import { firewallServices, serviceLogs } from "../cluster/services.ts";
 import { counterApp, parseSites, type Site, sites } from "../cluster/sites.ts";
@@ -194,6 +194,8 @@ test("the table of apps has the state of each on its hosts, and the sites that i
     "film|r9|-|-|http://film.test|static|../f",
   ]);
   expect(appTable(all, own, [])).toContain("shop  -");
+  const halted = [...states.slice(0, 2), noAnswer("app2", "shop", true)];
+  expect(appTable(all, own, halted)).toMatch(/^shop +r2 +1 of 2 /m);
 });
 
 test("the variables of an app are printed without the values of secrets", () => {

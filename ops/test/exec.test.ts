@@ -52,3 +52,25 @@ test("a failed playbook's output begins with the task that failed, though other 
   expect(lines.slice(0, 4)).toEqual([failure[0], failure[2], failure[3], ""]);
   expect(lines.slice(4)).toEqual(rest.slice(-40));
 });
+
+test("the text of a failure that a playbook repeats at its end is printed once, from its beginning", () => {
+  const text = Array.from({ length: 50 }, (_, i) => `        line ${i}`);
+  const first = [
+    "TASK [app : Check] ****",
+    "fatal: [backend1]: FAILED! => ",
+    "    assertion: a == 0",
+    "    msg: |-",
+    ...text,
+  ];
+  const end = [
+    "TASK [End the run] ****",
+    "fatal: [backend1]: FAILED! => ",
+    "    changed: false",
+    "    msg: |-",
+    ...text,
+  ];
+  const others = Array.from({ length: 100 }, (_, i) => `ok: [balancer] ${i}`);
+  const recap = ["", "PLAY RECAP ****", "backend1 : ok=1"];
+  const printed = outputOfFailure([...first, "", ...others, "", ...end, ...recap].join("\n"));
+  expect(printed).toBe([...end.slice(1), ...recap].join("\n"));
+});
