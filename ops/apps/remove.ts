@@ -41,7 +41,7 @@ export async function remove(args: string[]): Promise<number> {
   console.log(
     status === 0
       ? anywhere
-        ? `${all}: off the hosts, in ${elapsed()}${values.purge ? "" : ". Its stores and secrets stay; --purge removes them"}. /etc/hosts: npm run hosts -- --write`
+        ? `${all}: off the hosts, in ${elapsed()}.${values.purge ? "" : " Stores and secrets stay; --purge removes them."} npm run hosts -- --write takes the name out of /etc/hosts`
         : "No hosts are up, so nothing else had to be removed"
       : `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
   );
