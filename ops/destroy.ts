@@ -49,10 +49,11 @@ await runCommand(async (args) => {
 }, usage);
 
 /** The files of a person's that stay in .halo/, as paths from the project's root. */
-const keptFiles = (): string[] =>
-  [...kept.filter((each) => each !== "secrets"), ...typed.map((each) => join("secrets", each))]
+function keptFiles(): string[] {
+  return [...kept.filter((each) => each !== "secrets"), ...typed.map((each) => join("secrets", each))]
     .filter((each) => existsSync(localPath(each)))
     .map((each) => relative(root, localPath(each)));
+}
 
 /** Empties a folder but for these. */
 function clear(folder: string, keep: string[]): void {
