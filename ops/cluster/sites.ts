@@ -103,6 +103,9 @@ export const tlsPort = (): number => tlsPorts()[0] ?? usualTls;
 export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>
   tls === "off" ? undefined : `https://${domain}${port === usualTls ? "" : `:${port}`}`;
 
+/** The address under which an app that names no `tls` will answer, with the usual ports. */
+export const plannedUrl = (domain: string): string => `http${tlsOf(domain) === "off" ? "" : "s"}://${domain}`;
+
 /** How a request reaches a site at a balancer's address, with the site's name as its header Host; with tls by https. */
 export type Way = { port: number; tls?: { servername: string; ca?: string } };
 
