@@ -17,6 +17,7 @@ const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.c
 /** One for all connections: to read the CA for each of them would take a quarter of its CPU time. */
 const secure = options.tls && {
   servername: options.tls.servername,
+  rejectUnauthorized: options.tls.rejectUnauthorized ?? true,
   secureContext: createSecureContext({ ca: options.tls.ca }),
 };
 /** For every second one of the new connections by https: it resumes the session of an earlier one. */
