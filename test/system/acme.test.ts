@@ -93,13 +93,13 @@ describe("certificates of an ACME server", () => {
       return Math.abs((bound?.value ?? 0) - 1.8) < 0.01;
     }));
 
-  test("ten renewals under load lose no request of 20,000 on new connections, half of which resume a session", async () => {
+  test("ten renewals under load lose no request of 20,000 on new connections, half of which resume a session", { timeout: 600_000 }, async () => {
     const ca = await on(
       "balancer",
       "curl -sf --cacert /etc/halo/certbot/directory.crt https://127.0.0.1:15000/roots/0",
     );
     const load = startLoad({
-      ...{ host: balancerAddress, port: tlsPort(), domain: first, tls: { servername: first, ca }, rate: 200 },
+      ...{ host: balancerAddress, port: tlsPort(), domain: first, tls: { servername: first, ca }, rate: 100 }, // a handshake costs 3 ms of a CPU
       ...{ fresh: true, path: "/-/renewal" },
     });
     const seen = new Set([await serial(first)]);
@@ -108,7 +108,7 @@ describe("certificates of an ACME server", () => {
         await renew(first);
         seen.add(await serial(first));
       }
-      await until("20,000 requests have ended", 180_000, async () => load.samples.length >= 20_000);
+      await until("20,000 requests have ended", 300_000, async () => load.samples.length >= 20_000);
     } finally {
       await load.stop();
     }
