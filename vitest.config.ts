@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
 
 // Minutes each, and proved all the same by `npm run test:all`.
-const atNight = ["bench", "load", "manyApps", "registryApps", "topology"].map((name) => `test/system/${name}.test.ts`);
+const atNight = ["acme", "bench", "load", "manyApps", "registryApps", "topology"].map(
+  (name) => `test/system/${name}.test.ts`,
+);
 const compileCache = "test/lib/compileCache.ts";
 const oneAtATime = { fileParallelism: false, maxWorkers: 1, testTimeout: 300_000, hookTimeout: 1_800_000 };
 

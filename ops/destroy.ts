@@ -11,15 +11,18 @@ import { localPath, root } from "./lib/paths.ts";
 
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
+const images = "/var/cache/halo-lab";
 const kept = ["backups", "reports", "secrets"]; // the parts of .halo/ that a person may still want
 const typed = ["alert_webhook", "alert_slack", "alert_deadman", "apps"]; // the secrets that a person has put there
+const trusted = ["ca", "tls"]; // browsers may know the CA, and another one of the same cluster would be a warning
 const reusable = ["runtimes"]; // with the base image: their names decide their content
 
 const usage = {
   destroy: `removes the hosts, the lab and the generated files
 
 A lab of this machine ends with all of its hosts, also where another clone has made it.
-Backups, reports, the addresses for alerts (.halo/secrets/alert_*) and the secrets of apps (.halo/secrets/apps) stay.
+Backups, reports, the addresses for alerts (.halo/secrets/alert_*), the secrets of apps (.halo/secrets/apps) and the local CA
+(.halo/secrets/ca) stay. npm run untrust takes the CA out of this machine's stores.
 
 Options:
   --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster
@@ -33,12 +36,12 @@ await runCommand(async (args) => {
   const inLab = tryCapture([lab, "status"]) !== null || remembersLab();
   if (existingProvider() && !inLab)
     await step("Destroy the hosts", "vagrant", viaLab(["vagrant", "destroy", "--force"]));
-  if (inLab || remains.some((each) => existsSync(each)))
+  if (inLab || [...remains, ...(values["keep-image"] ? [] : [images])].some((each) => existsSync(each)))
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
   clear(localPath(), [...kept, ...(values["keep-image"] ? reusable : [])]);
-  clear(localPath("secrets"), typed);
+  clear(localPath("secrets"), [...typed, ...trusted]);
   const left = [
     "the packages that were installed",
     ...(values["keep-image"] ? ["the lab's base image", "the Node for the hosts"] : []),
@@ -50,7 +53,7 @@ await runCommand(async (args) => {
 
 /** The files of a person's that stay in .halo/, as paths from the project's root. */
 function keptFiles(): string[] {
-  return [...kept.filter((each) => each !== "secrets"), ...typed.map((each) => join("secrets", each))]
+  return [...kept.filter((each) => each !== "secrets"), ...[...typed, ...trusted].map((each) => join("secrets", each))]
     .filter((each) => existsSync(localPath(each)))
     .map((each) => relative(root, localPath(each)));
 }

@@ -13,7 +13,7 @@ Example: npm run help`,
 };
 
 const groups = {
-  Run: ["up", "down", "destroy", "hosts", "exec", "ssh", "doctor"],
+  Run: ["up", "down", "destroy", "hosts", "trust", "untrust", "exec", "ssh", "doctor"],
   Apps: ["apps", "add", "remove", "env", "task"],
   Release: ["deploy", "rollback", "releases", "drain", "undrain"],
   Inspect: ["verify", "diagnose", "logs", "backup", "restore"],
@@ -30,7 +30,7 @@ const groups = {
     "fault",
     "load",
   ],
-  Develop: ["dev", "fix", "seed", "bench", "bench:lists", "screenshots", "help"],
+  Develop: ["dev", "fix", "seed", "bench", "bench:lists", "bench:tls", "screenshots", "help"],
 };
 
 await runCommand((args) => {

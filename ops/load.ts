@@ -11,6 +11,7 @@ Options:
   --duration TIME   such as 90s or 5m
   --connections N   at most so many at once
   --path PATH       ask for this path
+  --https           the requests go by https
   --compare FILE    print an earlier report's metrics (.halo/reports/load-*.json) beside these
 
 Example: npm run load -- spike --rate 100 --duration 30s`,

@@ -33,7 +33,7 @@ Example: npm run test:all`,
 
 const suites: SuiteName[] = ["life", "system"];
 const packages =
-  "ansible-lint yamllint shellcheck pyflakes3 redis-tools postgresql prometheus chromium curl nftables iproute2 wrk".split(
+  "ansible-lint yamllint shellcheck pyflakes3 redis-tools postgresql prometheus chromium curl nftables iproute2 wrk libnss3-tools".split(
     " ",
   );
 

@@ -6,7 +6,7 @@ import { browserInLab, playbook, viaLab } from "./cluster/hosts.ts";
 import { hosts, inGroup } from "./cluster/inventory.ts";
 import { rememberLab } from "./cluster/labMarker.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
-import { counterSite, siteOf, sites, urlOf } from "./cluster/sites.ts";
+import { counterSite, type Site, secureUrlOf, siteOf, sites, tlsPort, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
 import { withExtraVars } from "./lib/extraVars.ts";
@@ -83,17 +83,26 @@ function needCommands(commands: string[]): void {
   }
 }
 
+/** The curl command that asks a site by https at an address; "" where it has no certificate. */
+function secureCurl(site: Site, address = ""): string {
+  const url = secureUrlOf(site);
+  const ca = site.tls === "local" ? " --cacert .halo/secrets/ca/ca.crt" : "";
+  return url ? `curl -s${ca} --resolve ${site.domain}:${tlsPort()}:${address} ${url}/` : "";
+}
+
 function nextSteps(choice: Choice): void {
   const [balancer] = inGroup("balancers");
   const [backend] = inGroup("backends");
   const counter = counterSite();
   const metrics = inGroup("monitoring").length > 0 && siteOf("metrics");
+  const secure = secureCurl(counter, balancer?.address);
+  const plain = counter.redirect ? "" : `curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/`;
+  const urls = sites().map((site) => secureUrlOf(site) ?? urlOf(site));
+  const trust = sites().some(({ tls }) => tls === "local") ? ", npm run trust" : "";
   console.log(`
 Up in ${elapsed()}.
-  See it:    npm run -s exec -- curl -s -H 'Host: ${counter.domain}' ${urlOf(counter, balancer?.address)}/
-  Browse it: ${sites()
-    .map((site) => urlOf(site))
-    .join(", ")} after: npm run hosts -- --write${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
-  Check it:  npm run verify${metrics ? `\n  Watch it:  ${urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
+  See it:    npm run -s exec -- ${plain || secure}${plain && secure ? `\n  By https:  npm run -s exec -- ${secure}` : ""}
+  Browse it: ${urls.join(", ")} after: npm run hosts -- --write${trust}${choice.lab ? ` (in this lab only by ${browserInLab})` : ""}
+  Check it:  npm run verify${metrics ? `\n  Watch it:  ${secureUrlOf(metrics) ?? urlOf(metrics)}, user halo, password in .halo/secrets/metrics` : ""}
   Break it:  npm run exec -- vagrant halt ${backend?.name}, then refresh`);
 }

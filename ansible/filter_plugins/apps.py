@@ -26,6 +26,7 @@ The keys of an app; only source is necessary:
   postgres    true, or {pool: connections of one process, shared: true}; shared is the database halo, as its user halo, one app's at most
   static      the folder of a build's result that the balancers serve; nothing runs. Or {folder, spa: false, immutable: [FOLDER]}
   domains     the names under which the balancers serve it
+  tls         as a site's in sites.yml: local, acme, off, or {certificate, key}, files on this machine
   websocket   true where the app upgrades connections
   sticky      true where a client has to reach the same backend each time
   timeout     for which the app may be silent before the next backend is asked: 2s
@@ -36,14 +37,15 @@ The keys of an app; only source is necessary:
 """
 
 import difflib
+import os
 import posixpath
 import re
 import zlib
 
 KEYS = [
     "source", "ref", "path", "node", "build", "build_env", "scripts", "start", "mode", "workers", "port", "health", "candidate", "migrate",
-    "processes", "cron", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "websocket", "sticky", "timeout", "body", "hosts",
-    "memory", "cpu",
+    "processes", "cron", "writable", "env", "secrets", "redis", "postgres", "static", "domains", "tls", "websocket", "sticky", "timeout", "body",
+    "hosts", "memory", "cpu",
 ]
 # The keys of an app that has processes; a static one has none.
 OF_PROCESSES = [
@@ -63,11 +65,11 @@ REDIS = {"memory": 64, "evict": False}
 POSTGRES = {"pool": 8}
 JOB_TIMEOUT = "60m"
 SHARED = "shared"
-# `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next three.
-# Then the role halo_owner and the database halo_loading, nginx's two zones, and Redis' own folder. The others are folders of an older Halo.
+# `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next four.
+# Then the role halo_owner and the database halo_loading, nginx's three zones, and Redis' own folder. The others are folders of an older Halo.
 RESERVED = [
-    "all", "runtime", "metrics", "backup", "exporters", "nginx", "owner", "loading", "requests", "connections", "appendonlydir",
-    "pm2", "compile-cache", "current", "a",
+    "all", "runtime", "metrics", "backup", "exporters", "nginx", "certbot", "owner", "loading", "requests", "connections", "tls",
+    "appendonlydir", "pm2", "compile-cache", "current", "a",
 ]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,20}")
@@ -111,10 +113,11 @@ GIVEN_WITH = {
 FIXED = ["PORT", "HOST", "LAME_DUCK_MS", "SHUTDOWN_DEADLINE_MS"]
 
 
-def app_problems(apps, groups, hostvars, sites, services):
+def app_problems(apps, groups, hostvars, sites, services, dns_hook=""):
     """The problems of the map, each a message with the app and the key; [] where there is none.
 
-    groups and hostvars are Ansible's own; sites is the list of sites.yml, without the apps' own; services is firewall_services.
+    groups and hostvars are Ansible's own; sites is the list of sites.yml, without the apps' own; services is firewall_services; dns_hook is
+    acme_dns_hook, with which a CA asks nobody's port.
     """
     if apps is None or apps == {}:
         return []
@@ -135,6 +138,11 @@ def app_problems(apps, groups, hostvars, sites, services):
         found.append(f"apps.yml: {owners[1]}: postgres: the shared database is {owners[0]}'s; give one of the two a database of its own (true)")
     found += [f"apps.yml: {problem}" for problem in between_ports(plans, groups, services)]
     found += [f"apps.yml: {problem}" for problem in between_domains(plans, sites)]
+    if not dns_hook and 80 not in ports_of_domains(sites):
+        found += [
+            f"apps.yml: {name}: tls: acme needs port 80, where the CA asks for its challenge; put it into ports of the first site, or set acme_dns_hook"
+            for name, plan in plans.items() if plan["tls"] == "acme" and plan["domains"]
+        ]
     return found + [f"apps.yml: {problem}" for problem in of_memory(plans, hostvars)]
 
 
@@ -268,6 +276,16 @@ def check_health(value):
 
 def check_bool(value):
     return None if isinstance(value, bool) else f"is true or false; it is {shown(value)}"
+
+
+def check_tls(value):
+    # YAML reads off as false.
+    if value is False or value in ("local", "acme", "off"):
+        return None
+    if isinstance(value, dict) and sorted(value) == ["certificate", "key"]:
+        missing = [file for file in value.values() if not os.path.isfile(os.path.expanduser(str(file)))]
+        return f"names {missing[0]}, which is no file on this machine" if missing else None
+    return f"is local, acme, off or {{certificate: FILE, key: FILE}}; it is {shown(value)}"
 
 
 def check_migrate(value):
@@ -409,7 +427,7 @@ CHECKS = {
     "scripts": check_scripts, "start": check_command, "mode": check_mode, "workers": check_workers, "port": check_port,
     "health": check_health, "candidate": check_bool, "migrate": check_migrate,
     "processes": check_processes, "cron": check_cron, "writable": check_writable, "env": check_variables, "secrets": check_names,
-    "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "websocket": check_bool,
+    "redis": check_redis, "postgres": check_postgres, "static": check_static, "domains": check_domains, "tls": check_tls, "websocket": check_bool,
     "sticky": check_bool, "timeout": check_timeout, "body": check_body, "hosts": check_hosts, "memory": check_memory, "cpu": check_cpu,
 }
 
@@ -554,12 +572,25 @@ def app_services(apps):
 def with_app_sites(sites, plans):
     """The sites of sites.yml, and one for each domain of an app as it would stand there, on the ports of the first site."""
     sites = sites if isinstance(sites, list) else []
-    ports = [port for site in sites[:1] if isinstance(site, dict) for port in site.get("ports") or []] or [80]
+    ports = ports_of_domains(sites)
     own = [
-        {"domain": domain, "ports": ports, "paths": {"/": {"service": plan["name"]} if plan["runs"] else {"web": plan["name"]}}}
+        {"domain": domain, "ports": ports, "paths": {"/": {"service": plan["name"]} if plan["runs"] else {"web": plan["name"]}}, **tls_of(plan["tls"])}
         for plan in plans.values() for domain in plan["domains"]
     ]
     return sites + own
+
+
+def ports_of_domains(sites):
+    """The ports of the apps' domains: the first site's, or HTTP's own."""
+    first = sites[:1] if isinstance(sites, list) else []
+    return [port for site in first if isinstance(site, dict) for port in site.get("ports") or []] or [80]
+
+
+def tls_of(value):
+    """The keys of a site for an app's tls, which is None where it was not given."""
+    if isinstance(value, dict):
+        return {"tls": "files", **value}
+    return {} if value is None else {"tls": value}
 
 
 def plan_of(name, app, groups):
@@ -605,6 +636,7 @@ def plan_of(name, app, groups):
         "postgres": postgres,
         "static": static_of(app.get("static")),
         "domains": app.get("domains") or [],
+        "tls": app.get("tls"),
         "websocket": bool(app.get("websocket")),
         "sticky": bool(app.get("sticky")),
         "timeout": timeout,

@@ -12,7 +12,8 @@ PATH = re.compile(r"/[^ ;{}\"']*$")
 FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
 WEB = re.compile(r"([a-z0-9-]+)(?:/([A-Za-z0-9][A-Za-z0-9._-]*))?\Z")
 USER = re.compile(r"[A-Za-z0-9._-]+$")
-SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "absent", "login", "paths"]
+SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "tls", "certificate", "key", "redirect", "hsts", "absent", "login", "paths"]
+TLS = ["local", "acme", "files", "off"]
 ROLES = ["counter", "workshop", "metrics"]
 ANSWERS = ["service", "web", "files"]
 
@@ -37,8 +38,9 @@ def inventory_problems(groups, hostvars):
     return found
 
 
-def site_problems(sites, services, groups, apps, root):
-    """sites and services as in group_vars, apps as in app_plans; root is the project's folder, which has app/web."""
+def site_problems(sites, services, groups, apps, root, tls_ports=(), dns_hook=""):
+    """sites, services and tls_ports as in group_vars, apps as in app_plans; root is the project's folder, which has app/web; dns_hook is
+    acme_dns_hook, with which a CA asks nobody's port."""
     if not sites:
         return [] if any(app["domains"] for app in apps.values()) else ["sites.yml: there is no site"]
     if not isinstance(sites, list):
@@ -48,6 +50,7 @@ def site_problems(sites, services, groups, apps, root):
         return found
     for number, site in enumerate(sites, 1):
         found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, apps, root)]
+        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_tls(site, tls_ports, dns_hook)]
     return found + [f"sites.yml: {problem}" for problem in between_sites(sites)]
 
 
@@ -100,6 +103,32 @@ def of_site(site, services, groups, apps, root):
         yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, apps, root))
     if site.get("role") != "metrics" and {"service": "prometheus"} in paths.values():
         yield " leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"
+
+
+def of_tls(site, tls_ports, dns_hook):
+    """The problems of the keys about TLS, to be read behind the site's name."""
+    given = site.get("tls", "local" if str(site.get("domain")).endswith(".test") else "off")
+    # YAML reads off as false.
+    mode = "off" if given is False else given
+    if mode not in TLS:
+        yield f": tls is one of {', '.join(TLS)}; it is {given}"
+    for key in ("redirect", "hsts"):
+        if not isinstance(site.get(key, False), bool):
+            yield f": {key} is true or false; it is {site[key]}"
+        elif site.get(key) and mode == "off":
+            yield f": {key} needs a certificate, and tls is off"
+    if mode == "acme" and not dns_hook and 80 not in ports_of(site):
+        yield ": tls: acme needs port 80, where the CA asks for its challenge, or acme_dns_hook"
+    for port in ports_of(site):
+        if port in tls_ports:
+            yield f": {port} is the port of https (tls_ports), where each site with tls answers; take it out of ports"
+    if site.get("hsts") and str(site.get("domain")).endswith(".test"):
+        yield ": hsts would keep browsers away from the name below .test for a year; take it out"
+    for key in ("certificate", "key"):
+        if mode == "files" and not (isinstance(site.get(key), str) and os.path.isfile(os.path.expanduser(site[key]))):
+            yield f": {key} is the path of a file on this machine; it is {site.get(key) or 'missing'}"
+        elif mode != "files" and key in site:
+            yield f": {key} is read with tls: files alone"
 
 
 def of_path(path, answer, services, groups, apps, root):

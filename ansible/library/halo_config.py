@@ -68,7 +68,7 @@ options:
         type: path
         required: true
       only:
-        description: A shell pattern. Files in the folder whose name matches it are removed unless they are among O(files).
+        description: A shell pattern. Files in the folder whose name matches it are removed unless they are among O(files). The diff has the text of files that all may read.
         type: str
       mode:
         description: Octal mode, as a quoted string.
@@ -444,7 +444,11 @@ class Config:
                 gone = [each for each in found if each not in self.files and not os.path.isdir(each)]
                 removed += gone
                 for each in gone:
-                    self.note(each, self.read(each), None)
+                    # A file that is closed to others may hold a secret.
+                    if os.lstat(each).st_mode & 0o004:
+                        self.note(each, self.read(each), None)
+                    else:
+                        self.diff.append({"prepared": f"{each}: removed\n"})
                 if gone:
                     changed(folder)
         for path in folders:

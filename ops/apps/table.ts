@@ -1,5 +1,5 @@
 import type { App } from "../cluster/apps.ts";
-import { type Site, urlOf } from "../cluster/sites.ts";
+import { type Site, secureUrlOf, urlOf } from "../cluster/sites.ts";
 
 /** An app on one host, as state.py prints it; bytes, and null for an unknown part. */
 export type AppState = {
@@ -73,7 +73,7 @@ export function appTable(all: App[], sites: Site[], states: AppState[]): string 
   const rows = all.map(({ name, domains, port, runs, source }) => {
     const own = sites.filter(({ service, domain }) => service === name || domains.includes(domain));
     const mine = states.filter(({ app }) => app === name);
-    const answers = own.map((site) => urlOf(site)).join(", ") || "-";
+    const answers = own.map((site) => secureUrlOf(site) ?? urlOf(site)).join(", ") || "-";
     return [name, releaseOf(mine), readyOf(mine), memoryOf(mine), answers, runs ? `${port}` : "static", source];
   });
   const lines = [["app", "release", "ready", "memory", "answers", "port", "source"], ...rows];

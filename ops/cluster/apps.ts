@@ -32,6 +32,7 @@ export type Entry = {
   env?: Record<string, string | number | boolean>;
   secrets?: string[];
   hosts?: string | string[];
+  tls?: "local" | "acme" | "off" | false | { certificate: string; key: string };
   redis?: boolean | "shared" | { memory?: number; evict?: boolean };
   postgres?: boolean | "shared" | { pool?: number; shared?: boolean };
   sticky?: boolean;

@@ -5,7 +5,7 @@ import { pythonScript, quote } from "../lib/script.ts";
 import { remote } from "./hosts.ts";
 import { hosts } from "./inventory.ts";
 import type { Session } from "./session.ts";
-import { counterSite } from "./sites.ts";
+import { counterSite, wayTo } from "./sites.ts";
 import { backends, balancer, monitoring } from "./topology.ts";
 
 /** A script for these hosts that undoes a failure, and changes nothing where there is none to undo. */
@@ -75,12 +75,8 @@ export async function restoreCluster(
     await Promise.all(
       undo.on.map((host) => session.on(host, `systemctl stop ${unit(name)}.timer 2>/dev/null || true\n${undo.script}`)),
     );
-  const {
-    domain,
-    ports: [port],
-  } = counterSite();
-  await session.on(
-    balancer,
-    pythonScript(new URL("await_backends.py", import.meta.url), String(port), domain, ...backends),
-  );
+  const site = counterSite();
+  const { port, tls } = wayTo(site);
+  const way = [tls ? "https" : "http", String(port), site.domain];
+  await session.on(balancer, pythonScript(new URL("await_backends.py", import.meta.url), ...way, ...backends));
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
+import http from "node:http";
+import https from "node:https";
 import { UserError } from "../lib/cli.ts";
 import { localPath } from "../lib/paths.ts";
 import { findHost } from "./hosts.ts";
 import { inGroup } from "./inventory.ts";
-import { siteOf } from "./sites.ts";
+import { siteOf, wayTo } from "./sites.ts";
 
 /** One series of an instant query: its labels, `__name__` among them, and its value. */
 export type LabelledValue = { labels: Record<string, string>; value: number };
@@ -31,9 +32,11 @@ export async function query(expression: string, time?: number): Promise<Labelled
   }
   const asked = new URLSearchParams({ query: expression, ...(time === undefined ? {} : { time: String(time) }) });
   const text = await new Promise<string>((resolve, reject) => {
-    const outgoing = request({
+    const { port, tls } = wayTo(site);
+    const outgoing = (tls ? https : http).request({
       host: findHost(inGroup("balancers")[0]?.name).address,
-      port: site.ports[0],
+      port,
+      ...tls,
       path: "/prometheus/api/v1/query",
       method: "POST",
       auth: `halo:${password}`,

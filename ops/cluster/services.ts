@@ -4,7 +4,7 @@ import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { apps } from "./apps.ts";
-import { sites } from "./sites.ts";
+import { sites, tlsPorts } from "./sites.ts";
 
 /** A TCP service: its ports, the groups of hosts that run it, the groups that may connect. */
 export type Service = { ports: number[]; hosts: string[]; from: string[]; connections_per_address?: number };
@@ -39,9 +39,14 @@ export function withPorts(given: Record<string, Given>, computed: Record<string,
   return Object.fromEntries(all);
 }
 
-/** The TCP services by their names, the apps among them: http with every port of the sites, metrics with the ports of all workers. */
+/**
+ * The TCP services by their names, the apps among them: http with every port of the sites and those of https, metrics with the ports of all
+ * workers.
+ */
 export function firewallServices(): Record<string, Service> {
-  const computed = { http: [...new Set(sites().flatMap(({ ports }) => ports))] };
+  const all = sites();
+  const secure = all.some(({ tls }) => tls !== "off") ? tlsPorts() : [];
+  const computed = { http: [...new Set([...all.flatMap(({ ports }) => ports), ...secure])] };
   const running = apps().filter(({ runs }) => runs);
   const ofApps = running.map(({ name, port }): [string, Service] => [
     name,

@@ -1,15 +1,39 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { firstLine, UserError } from "../lib/cli.ts";
-import { root } from "../lib/paths.ts";
+import { localPath, root } from "../lib/paths.ts";
 import { type App, apps, findApp } from "./apps.ts";
 
 /** Halo's own sites; a site of somebody else's has no role. */
 export type Role = "counter" | "workshop" | "metrics";
 
 /** A name that the balancer answers for, every port on which it does (at least one), the paths of its own, and the service behind /. */
-export type Site = { domain: string; role?: Role; ports: [number, ...number[]]; paths: string[]; service?: string };
+export type Site = {
+  domain: string;
+  role?: Role;
+  ports: [number, ...number[]];
+  paths: string[];
+  service?: string;
+  /** Where its certificate comes from; ansible/filter_plugins/tls.py has the default. */
+  tls: Tls;
+  /** Whether its plain ports lead to https. */
+  redirect: boolean;
+};
+export type Tls = "local" | "acme" | "files" | "off";
+
+const tlsOf = (domain: string, given?: Tls | false): Tls =>
+  given === undefined ? (domain.endsWith(".test") ? "local" : "off") : given || "off";
+
+/** As ansible/filter_plugins/tls.py has it. */
+const redirectOf = (tls: Tls, login: boolean, given?: boolean): boolean =>
+  given ?? ((tls === "acme" && !stagingCa()) || tls === "files" || (tls !== "off" && login));
+
+/** Whether the CA of sites with tls: acme is one for attempts, which no browser trusts; it is the default. */
+const stagingCa = (): boolean =>
+  /staging/.test(
+    parse(readFileSync(join(root, "ansible/group_vars/all/main.yml"), "utf8"))?.acme_directory ?? "staging",
+  );
 
 /** The ports of the apps' sites where there is no other one: HTTP's own. */
 const usual: Site["ports"] = [80];
@@ -27,6 +51,9 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
     role?: Role;
     ports?: number[];
     any_name_ports?: number[];
+    tls?: Tls | false;
+    redirect?: boolean;
+    login?: unknown;
     paths?: Record<string, { service?: string } | null> | null;
   }[];
   try {
@@ -40,12 +67,15 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
     const [port, ...ports] = new Set([site.ports ?? [], site.any_name_ports ?? []].flat());
     if (port === undefined) throw wrong(`${site.domain} needs ports or any_name_ports`);
     const service = site.paths?.["/"]?.service;
+    const tls = tlsOf(site.domain, site.tls);
     return {
       domain: site.domain,
       ...(site.role && { role: site.role }),
       ports: [port, ...ports],
       paths: Object.keys(site.paths ?? {}),
       ...(service && { service }),
+      tls,
+      redirect: redirectOf(tls, site.login !== undefined, site.redirect),
     };
   });
   const [port = usual[0], ...ports] = given[0]?.ports ?? usual;
@@ -57,10 +87,57 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
 /** The sites that the balancer answers for: sites.yml's, which may have none, and one for each domain of an app. */
 export const sites = (): [Site, ...Site[]] =>
   parseSites(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"), (ports) =>
-    apps().flatMap(({ name, domains: names, runs }) =>
-      names.map((domain): Site => ({ domain, ports, paths: ["/"], ...(runs && { service: name }) })),
+    apps().flatMap(({ name, domains: names, runs, entry }) =>
+      names.map((domain): Site => {
+        const tls = typeof entry.tls === "object" ? "files" : tlsOf(domain, entry.tls);
+        return { domain, ports, paths: ["/"], ...(runs && { service: name }), tls, redirect: redirectOf(tls, false) };
+      }),
     ),
   );
+
+/** HTTPS' own port, where sites.yml names none. */
+const usualTls = 443;
+
+/** The ports of https. */
+export const tlsPorts = (): number[] =>
+  parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports ?? [usualTls];
+
+/** The first of them. */
+export const tlsPort = (): number => tlsPorts()[0] ?? usualTls;
+
+/** The address of a site by https, by its own name; undefined where it has no certificate. */
+export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>
+  tls === "off" ? undefined : `https://${domain}${port === usualTls ? "" : `:${port}`}`;
+
+/** The address under which an app that names no `tls` will answer, with the usual ports. */
+export const plannedUrl = (domain: string): string => `http${tlsOf(domain) === "off" ? "" : "s"}://${domain}`;
+
+/** How a request reaches a site at a balancer's address, with the site's name as its header Host; with tls by https. */
+export type Way = { port: number; tls?: { servername: string; ca?: string; rejectUnauthorized?: boolean } };
+
+/**
+ * The way to a site: by https where its plain ports lead there, or where `secure` asks for it.
+ *
+ * @throws {UserError} where it has no certificate, or there is no CA yet to check it by
+ */
+export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = redirect): Way {
+  if (!secure) return { port };
+  if (tls === "off")
+    throw new UserError(
+      `${domain} has no certificate`,
+      "give it tls in ansible/group_vars/all/sites.yml, then: npm run up",
+    );
+  const ca = localPath("secrets", "ca", "ca.crt");
+  if (tls === "local" && !existsSync(ca)) throw new UserError("there is no local CA yet", "npm run up, which makes it");
+  return {
+    port: tlsPort(),
+    // A staging CA's, or one of a company's own CA: the request goes to the balancer's own address, and verify judges the certificate.
+    tls: {
+      servername: domain,
+      ...(tls === "local" ? { ca: readFileSync(ca, "utf8") } : { rejectUnauthorized: false }),
+    },
+  };
+}
 
 /** The site with this role, or undefined without one. */
 export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);
@@ -89,6 +166,6 @@ export const siteFor = (path: string, all: [Site, ...Site[]] = sites()): Site =>
 /** The sites' names, in their order. */
 export const domains = (): string[] => sites().map((site) => site.domain);
 
-/** A site's address, by its name or by a host's. */
-export const urlOf = ({ domain, ports: [port] }: Site, host = domain): string =>
-  `http://${host}${port === 80 ? "" : `:${port}`}`;
+/** A site's address: by https where its plain ports lead there, and else by its name or a host's. */
+export const urlOf = (site: Site, host = site.domain): string =>
+  (site.redirect && secureUrlOf(site)) || `http://${host}${site.ports[0] === 80 ? "" : `:${site.ports[0]}`}`;

@@ -27,6 +27,8 @@ export const limits = {
   leak: 32 * 2 ** 20,
   /** Share of the service's MemoryMax (AppMemory). */
   memory: 0.9,
+  /** Days until a certificate expires (CertificateExpiring). */
+  certificate: 21,
   /** Share of Redis' maxmemory: from there on it refuses writes at any moment. */
   redisMemory: 0.95,
 };

@@ -171,6 +171,8 @@ const expressions = {
   persistence: () => `min by (host) ({__name__=~"redis_aof_last_write_status|redis_aof_last_bgrewrite_status"})`,
   disk: () => `min by (host, mountpoint) (disk:free:ratio)`,
   diskSoon: () => `min by (host, mountpoint) (predict_linear(disk:free:ratio[1h], 4 * 3600))`,
+  certificate: () => `min by (site) (certificate:left:days)`,
+  certificateBound: () => `min by (site) (certificate:bound:days)`,
   timeouts: (w: string, of: Ported[]) => ofApps(`increase(edge_failed_tries_total{kind="timeout"}[${w}])`, of),
   share: (w: string, of: Ported[]) => ofApps(`rate(edge_answers_total{backend!=""}[${w}])`, of),
   heap: () =>

@@ -10,6 +10,7 @@ import { UserError } from "../lib/cli.ts";
 import { programVersion, tryCapture } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
 import { askAdvisories } from "./advisories.ts";
+import { localCertificates } from "./certificates.ts";
 import { memoryFor } from "./memory.ts";
 
 type Row = { state: "ok" | "note" | "PROBLEM"; what: string; found: string; hint?: string };
@@ -97,6 +98,26 @@ export function doctor(args: string[]) {
         : "for a browser on this machine: npm run hosts -- --write",
       "note",
     );
+    const local = localCertificates();
+    if (local) {
+      const { domain, days, stores, without } = local;
+      add(
+        days >= 0,
+        "certificates",
+        `${domain}'s, the first of the local CA's to expire, ${days < 0 ? "has expired" : `is valid for ${days} days more`}`,
+        "npm run up",
+        up === null ? "note" : "PROBLEM",
+      );
+      add(
+        without === 0,
+        "local CA",
+        without === 0
+          ? `in all ${stores} stores of this machine`
+          : `not in ${without} of ${stores} stores of this machine`,
+        "for a browser without a warning: npm run trust",
+        "note",
+      );
+    }
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     add(false, "inventory", error.message, error.hint);

@@ -1,21 +1,28 @@
 /** The balancer's own failures, and more load than everything can take. */
 
-import { findHost, viaLab } from "../cluster/hosts.ts";
+import { findHost } from "../cluster/hosts.ts";
 import { pause } from "../cluster/session.ts";
-import { counterSite, urlOf } from "../cluster/sites.ts";
+import { counterSite, secureUrlOf, urlOf } from "../cluster/sites.ts";
 import { backends, balancer, redis } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { tryCapture } from "../lib/exec.ts";
 import { shellScript } from "../lib/script.ts";
 import { isVisit, isWritten, largest, p99, type Sample } from "../loadgen/sample.ts";
+import { secureWrk, wrk } from "../loadgen/wrk.ts";
 import { cutPower, processes, tail, untilAnswered, vagrant } from "./steps.ts";
-import type { Drill, Outcome } from "./types.ts";
+import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);
 
 /** Whether a version, such as 1.26.3, is at least another. */
 export const atLeast = (version: string, least: string): boolean =>
   version.localeCompare(least, "en", { numeric: true }) >= 0;
+
+/** Judges whether a request may be lost at a reload: nginx before 1.27.4 (keepalive_min_timeout) resets a kept connection in use. */
+export async function mayBeReset(session: DrillSession): Promise<(sample: Sample) => boolean> {
+  const { output: version } = await session.on(balancer, "nginx -v 2>&1 | sed 's,.*/,,; s, .*,,'");
+  return (sample) => !atLeast(version, "1.27.4") && !sample.fresh && sample.status === 0 && sample.reused;
+}
 
 export const reload: Drill = {
   name: "reload",
@@ -39,8 +46,7 @@ export const reload: Drill = {
     if (pushed.code === 0 || before.output !== after.output) broken.push("the wrong configuration was not refused");
     if (!pushed.output.includes('"client_max_body_size" directive invalid value'))
       broken.push(`no message names the problem of the wrong configuration\n${tail(pushed.output)}`);
-    const patient = atLeast(version, "1.27.4"); // keepalive_min_timeout
-    const lost = (sample: Sample) => !patient && !sample.fresh && sample.status === 0 && sample.reused;
+    const lost = await mayBeReset(session);
     const resets = session.samples().filter((sample) => sample.error && lost(sample)).length;
     return {
       failedAt,
@@ -108,10 +114,13 @@ export const overload: Drill = {
     const hosts = [...new Set([balancer, redis, ...backends])];
     const before = await processes(session, hosts);
     const counter = counterSite();
-    const url = `${urlOf(counter, findHost(balancer).address)}/`;
+    const { address } = findHost(balancer);
+    const secureUrl = session.secure || counter.redirect ? secureUrlOf(counter) : undefined;
     const failedAt = now();
     const { output } = await session.must(
-      viaLab(["wrk", "-t1", `-c${clients}`, "-d20s", "--timeout", "10s", "-H", `Host: ${counter.domain}`, url]),
+      secureUrl
+        ? secureWrk(clients, 20, address, `${secureUrl}/`, "--timeout", "10s")
+        : wrk(clients, 20, counter.domain, `${urlOf(counter, address)}/`, "--timeout", "10s"),
     );
     const overAt = now();
     session.say(`the overload is over: ${output.match(/\d+ requests in/)?.[0]} 20 s`);

@@ -5,11 +5,12 @@ import { refuseIfAnotherRuns } from "../cluster/failsafe.ts";
 import { viaLab } from "../cluster/hosts.ts";
 import { existingProvider } from "../cluster/provider.ts";
 import { openSession } from "../cluster/session.ts";
-import { counterApp, siteOfApp } from "../cluster/sites.ts";
+import { counterApp, counterSite, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
 import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
 import { localPath } from "../lib/paths.ts";
+import { writesPath } from "../loadgen/options.ts";
 import { drills } from "./index.ts";
 import { line, type Row, table } from "./report.ts";
 import { runDrill } from "./runner.ts";
@@ -24,13 +25,21 @@ export async function drill(args: string[]) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { list: { type: "boolean" }, rate: { type: "string", default: "200" }, app: { type: "string" } },
+    options: {
+      list: { type: "boolean" },
+      rate: { type: "string", default: "200" },
+      app: { type: "string" },
+      https: { type: "boolean", default: false },
+    },
   });
   const app = values.app === undefined ? counterApp() : findApp(values.app);
   if (!app.runs) throw new UserError(`${app.name} is static: nothing of it runs`, "name an app with processes");
   if (values.list) return console.log(drills.map(({ name, what }) => `${name.padEnd(12)} ${what}`).join("\n"));
   refuseUnfit(app);
   const chosen = choose(positionals, app.name !== counterApp().name);
+  // A site without a certificate is named before anything fails.
+  const asked = app.name === counterApp().name ? [counterSite(), siteFor(writesPath)] : [siteOfApp(app)];
+  if (values.https) for (const site of asked) wayTo(site, true);
   const rate = Number(values.rate);
   if (!(rate >= 5 && rate <= 2000))
     throw new UserError(`--rate ${values.rate} is no rate`, "give requests a second, 5 to 2000");
@@ -46,7 +55,7 @@ export async function drill(args: string[]) {
   for (const drill of chosen) {
     if (interrupted.signal.aborted) break;
     console.log(`\n${elapsed()}: ${drill.name}: ${drill.what}`);
-    const row = await runDrill(drill, app, rate, slow, interrupted.signal);
+    const row = await runDrill(drill, app, rate, values.https || drill.https === true, slow, interrupted.signal);
     rows.push(row);
     console.log(line(row));
   }
@@ -66,17 +75,23 @@ function refuseUnfit(app: App): void {
     );
 }
 
+/** The thing that a drill needs and this cluster does not have; undefined where it has all. */
+function needs({ providers, https }: Drill): string | undefined {
+  if (providers && !(provider && providers.includes(provider))) return providers.join(" or ");
+  return https && counterSite().tls !== "local" ? "tls: local of the counter's site" : undefined;
+}
+
 /** @param other whether they are about another app than the counter's */
 function choose(names: string[], other: boolean): Drill[] {
   const known = drills.filter(({ anyApp }) => anyApp || !other);
-  const here = known.filter(({ providers }) => !providers || (provider && providers.includes(provider)));
+  const here = known.filter((drill) => !needs(drill));
   if (names.length === 0) return here;
   return names.map((name) => {
     const drill = here.find((each) => each.name === name);
     if (drill) return drill;
     const elsewhere = known.find((each) => each.name === name);
     throw new UserError(
-      elsewhere ? `the drill ${name} needs ${elsewhere.providers?.join(" or ")}` : `there is no drill ${name}`,
+      elsewhere ? `the drill ${name} needs ${needs(elsewhere)}` : `there is no drill ${name}`,
       `name some of ${here.map((each) => each.name).join(", ")}; npm run drill -- --list describes them`,
     );
   });

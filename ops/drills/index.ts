@@ -1,5 +1,6 @@
 import { blackhole, both, freeze, halt, power, worker } from "./backends.ts";
 import { nginx, overload, powerOfBalancer, reload } from "./balancer.ts";
+import { certificate } from "./certificate.ts";
 import { bad, controller, deploy, rollback } from "./releases.ts";
 import { disk, memory, postgresKills, redisKills } from "./stores.ts";
 import type { Drill } from "./types.ts";
@@ -19,6 +20,7 @@ export const drills: Drill[] = [
   bad,
   controller,
   reload,
+  certificate,
   nginx,
   disk,
   memory,

@@ -3,7 +3,7 @@ import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { emulated } from "../cluster/provider.ts";
 import { openSession, pause, type Session } from "../cluster/session.ts";
-import { counterApp, counterSite, type Site, siteFor, siteOfApp } from "../cluster/sites.ts";
+import { counterApp, counterSite, type Site, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -16,14 +16,20 @@ import { explain, type Row } from "./report.ts";
 import type { Drill, DrillSession, Outcome } from "./types.ts";
 
 const writesPerRead = 0.1; // a write costs a transaction
+const handshakesPerRequest = 0.25; // one takes 3 ms of a CPU; 200 a second beside Ansible were more than two cores have
 const log = "/var/log/nginx/access.log";
-const at = ({ domain, ports: [port] }: Site) => ({ host: findHost(balancer).address, domain, port });
+const at = (site: Site, secure: boolean) => ({
+  host: findHost(balancer).address,
+  domain: site.domain,
+  ...wayTo(site, secure || site.redirect),
+});
 
 /**
  * One drill from its preparation until everything is put back, whatever happens.
  *
  * @param app the counter's app, whose visits are counted, or another one: then the loads are GETs and POSTs of its health path
  * @param rate requests a second of each load
+ * @param secure whether the loads go by https
  * @param slow how many times longer than a container these hosts may take
  * @param interrupted ends it early
  */
@@ -31,6 +37,7 @@ export async function runDrill(
   drill: Drill,
   app: App,
   rate: number,
+  secure: boolean,
   slow: number,
   interrupted: AbortSignal,
 ): Promise<Row> {
@@ -43,7 +50,7 @@ export async function runDrill(
   const writes = () => writing?.samples ?? [];
   const limited = (seconds: number, ...others: AbortSignal[]): DrillSession => {
     const signal = AbortSignal.any([AbortSignal.timeout(seconds * slow * 1000), ...others]);
-    return { ...openSession(say, signal), app, samples, writes };
+    return { ...openSession(say, signal), app, secure, samples, writes };
   };
   const session = limited(drill.limit, interrupted);
   const row: Row = { drill: drill.name, seconds: 0, broken: [], notes: [] };
@@ -57,14 +64,20 @@ export async function runDrill(
     const before = counted ? await total(session) : undefined;
     if (counted)
       for (const fresh of drill.fresh ? [false, true] : [false])
-        loads.push(startLoad({ ...at(counterSite()), rate, fresh }));
+        loads.push(
+          startLoad({
+            ...at(counterSite(), secure),
+            fresh,
+            rate: fresh && secure ? rate * handshakesPerRequest : rate,
+          }),
+        );
     else {
-      const to = { ...at(siteOfApp(app)), path: app.health, agent: "halo-drill" };
+      const to = { ...at(siteOfApp(app), secure), path: app.health, agent: "halo-drill" };
       loads.push(startLoad({ ...to, rate }), startLoad({ ...to, rate: rate * writesPerRead, method: "POST" }));
     }
     if (drill.writes) {
       const prefix = `${drillRows}-${Date.now().toString(36)}`;
-      writing = startLoad({ ...at(siteFor(writesPath)), rate: rate * writesPerRead, writes: prefix });
+      writing = startLoad({ ...at(siteFor(writesPath), secure), rate: rate * writesPerRead, writes: prefix });
     }
     await pause(session, 3);
     say(`${samples().length} requests so far; now the failure`);

@@ -9,6 +9,8 @@ import type { Budget } from "./budget.ts";
 export type DrillSession = Session & {
   /** The app that the drill is about. */
   app: App;
+  /** Whether its requests go by https. */
+  secure: boolean;
   /** The requests that have ended so far, of all loads of visits. */
   samples(): Sample[];
   /** The same of the load of writes. */
@@ -45,6 +47,8 @@ export type Drill = {
   budget: Budget;
   /** With a second load beside the usual one: a new connection for each request. */
   fresh?: boolean;
+  /** Its requests go by https, with a certificate of the local CA. */
+  https?: boolean;
   /** With a load of writes beside it, each of which has to be one row in the end. */
   writes?: boolean;
   /** The alerts that it causes, of these hosts ("": of the site as a whole). They are silenced while it lasts. */

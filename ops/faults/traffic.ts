@@ -1,6 +1,7 @@
-import { get } from "node:http";
+import http from "node:http";
+import https from "node:https";
 import { findHost } from "../cluster/hosts.ts";
-import { counterSite, type Site, siteFor } from "../cluster/sites.ts";
+import { counterSite, type Site, siteFor, wayTo } from "../cluster/sites.ts";
 import { balancer } from "../cluster/topology.ts";
 import { startLoad } from "../loadgen/load.ts";
 import { writesPath } from "../loadgen/options.ts";
@@ -14,18 +15,18 @@ export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promi
   const host = findHost(balancer).address;
   const counter = counterSite();
   const workshop = siteFor(writesPath);
-  const at = ({ domain, ports: [port] }: Site) => ({ host, domain, port });
+  const at = (site: Site) => ({ host, domain: site.domain, ...wayTo(site) });
   const loads = [
     startLoad({ ...at(counter), rate: visits }),
     startLoad({ ...at(workshop), rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
   ];
-  const list = { host, port: workshop.ports[0], path: `${writesPath}?limit=20`, headers: { Host: workshop.domain } };
+  const { port, tls } = wayTo(workshop);
+  const list = { host, port, ...tls, path: `${writesPath}?limit=20`, headers: { Host: workshop.domain } };
   const ignore = () => {}; // the metrics and the logs show its result
   const read = () =>
-    get({ ...list, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume()).on(
-      "error",
-      ignore,
-    );
+    (tls ? https : http)
+      .get({ ...list, signal: AbortSignal.timeout(10_000) }, (answer) => answer.on("error", ignore).resume())
+      .on("error", ignore);
   const timer = setInterval(read, 1000 / reads);
   return async () => {
     clearInterval(timer);

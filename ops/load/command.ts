@@ -3,7 +3,7 @@ import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { openSession, type Session } from "../cluster/session.ts";
-import { siteFor, urlOf } from "../cluster/sites.ts";
+import { secureUrlOf, siteFor, urlOf, wayTo } from "../cluster/sites.ts";
 import { backends, balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
@@ -32,6 +32,7 @@ export async function load(args: string[]) {
       connections: { type: "string" },
       path: { type: "string" },
       compare: { type: "string" },
+      https: { type: "boolean", default: false },
     },
   });
   if (values.list) return console.log(list());
@@ -44,25 +45,28 @@ export async function load(args: string[]) {
 
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     process.on(signal, () => (interrupted.signal.aborted ? secondSignal : interrupted).abort());
-  const report = await runPlan(plan);
+  const report = await runPlan(plan, values.https);
   console.log(`\n${table(report)}`);
   if (other) console.log(`\n${compare(report, other)}`);
   console.log(`\nReport: ${save(report)}`);
   return rowsLeft ? 1 : report.interrupted ? 130 : 0;
 }
 
-/** One run from the first snapshot until its rows are gone again. */
-async function runPlan(plan: Plan): Promise<Report> {
+/**
+ * One run from the first snapshot until its rows are gone again.
+ *
+ * @param secure whether it goes by https, also where the site's plain ports do not lead there
+ */
+async function runPlan(plan: Plan, secure: boolean): Promise<Report> {
   const site = siteFor(plan.path);
-  const {
-    domain,
-    ports: [port],
-  } = site;
+  const { domain } = site;
+  const way = wayTo(site, secure || site.redirect);
+  const url = (way.tls && secureUrlOf(site)) || urlOf(site);
   const host = findHost(balancer).address;
   // Not the interruption's signal: a run that has begun is undone to its end.
   const session = () => openSession(console.log, AbortSignal.timeout(120_000));
-  const target = { host, port, domain, writes: `${rowPrefix}-${Date.now().toString(36)}` };
-  console.log(`${plan.scenario}: ${plan.what} (${urlOf(site)}${plan.path})`);
+  const target = { host, domain, ...way, writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  console.log(`${plan.scenario}: ${plan.what} (${url}${plan.path})`);
 
   const at = new Date().toISOString();
   if (plan.clients) await removeRows(session(), rowPrefix);
@@ -91,7 +95,7 @@ async function runPlan(plan: Plan): Promise<Report> {
       : prometheus(domain, seconds, before.counters, after.counters, samples, baselineLatency);
   return {
     scenario: plan.scenario,
-    what: plan.what,
+    what: way.tls ? `${plan.what}; by https` : plan.what,
     path: plan.path,
     at,
     seconds,

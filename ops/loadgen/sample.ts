@@ -10,6 +10,8 @@ export type Sample = {
   fresh: boolean;
   /** On a connection that had served before. */
   reused: boolean;
+  /** On a new one by https that resumed the session of an earlier one. */
+  resumed?: true;
   /** 0 when no whole answer came; `error` then says why, as it does for a 200 that is not the contract's. */
   status: number;
   error?: string;

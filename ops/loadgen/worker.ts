@@ -1,5 +1,7 @@
 /** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
-import { Agent, type IncomingMessage, request } from "node:http";
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { createSecureContext, TLSSocket } from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
 import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
@@ -10,7 +12,16 @@ const { host, port, domain, rate, fresh = false, writes, path, most = Number.POS
 const timeoutMs = 10_000; // ms for one whole request
 const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again before the load gives up
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
+const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
+/** One for all connections: to read the CA for each of them would take a quarter of its CPU time. */
+const secure = options.tls && {
+  servername: options.tls.servername,
+  rejectUnauthorized: options.tls.rejectUnauthorized ?? true,
+  secureContext: createSecureContext({ ca: options.tls.ca }),
+};
+/** For every second one of the new connections by https: it resumes the session of an earlier one. */
+const resuming = fresh && options.tls ? new Agent({ keepAlive: false }) : agent;
 const headers = {
   Host: domain,
   Accept: "application/json",
@@ -47,7 +58,16 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
     return;
   }
   inFlight++;
-  const outgoing = request({ host, port, agent, path, headers, method: options.method, ...(key && post(key)) });
+  const outgoing = request({
+    host,
+    port,
+    ...secure,
+    agent: sent % 2 === 0 ? agent : resuming,
+    path,
+    headers,
+    method: options.method,
+    ...(key && post(key)),
+  });
   const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
   outgoing.on("socket", () => {
     sample.late = now() - at;
@@ -78,6 +98,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
   };
   outgoing.on("error", lost);
   outgoing.on("response", (answer) => {
+    if (fresh && answer.socket instanceof TLSSocket && answer.socket.isSessionReused()) sample.resumed = true;
     let body = "";
     answer.on("error", lost);
     answer.on("end", () => end(read(sample, answer, body)));

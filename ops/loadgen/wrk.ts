@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { viaLab } from "../cluster/hosts.ts";
 import { step, tryCapture } from "../lib/exec.ts";
 
@@ -13,3 +14,10 @@ export async function needWrk(): Promise<void> {
  */
 export const wrk = (connections: number, seconds: number, domain: string, url: string, ...more: string[]) =>
   viaLab(["wrk", "-t1", `-c${connections}`, `-d${seconds}s`, ...more, "-H", `Host: ${domain}`, url]);
+
+/** The same by https, at an address that the name in the URL need not lead to. */
+export const secureWrk = (connections: number, seconds: number, address: string, url: string, ...more: string[]) =>
+  viaLab([
+    ...["env", `HALO_ADDRESS=${address}`, "wrk", "-t1", `-c${connections}`, `-d${seconds}s`, ...more],
+    ...["-s", fileURLToPath(new URL("at.lua", import.meta.url)), url],
+  ]);

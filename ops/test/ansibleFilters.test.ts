@@ -84,8 +84,29 @@ test.each<[string, object, string[]]>([
     { port: 80, colour: "red" },
     of(
       " has the unknown key port; ports is one",
-      " has the unknown key colour; a site's keys are domain, role, ports, any_name_ports, absent, login, paths",
+      " has the unknown key colour; a site's keys are domain, role, ports, any_name_ports, tls, certificate, key, redirect, hsts, absent, login, paths",
     ),
+  ],
+  ["an unknown tls", { tls: "yes" }, of(": tls is one of local, acme, files, off; it is yes")],
+  [
+    "hsts below .test",
+    { hsts: true },
+    of(": hsts would keep browsers away from the name below .test for a year; take it out"),
+  ],
+  ["a redirect to nowhere", { tls: false, redirect: true }, of(": redirect needs a certificate, and tls is off")],
+  ["a key without files", { key: "a.key" }, of(": key is read with tls: files alone")],
+  [
+    "files that are missing",
+    { tls: "files", certificate: "/absent.crt" },
+    of(
+      ": certificate is the path of a file on this machine; it is /absent.crt",
+      ": key is the path of a file on this machine; it is missing",
+    ),
+  ],
+  [
+    "the port of https",
+    { ports: [80, 443] },
+    of(": 443 is the port of https (tls_ports), where each site with tls answers; take it out of ports"),
   ],
   ["an unknown role", { role: "shop" }, of(": role is one of counter, workshop, metrics; it is shop")],
   [
@@ -159,10 +180,18 @@ test.each<[string, object, string[]]>([
     of(", /: files is an absolute path without a / behind, space, quotation mark, ; or brace; it is srv"),
   ],
 ])("site: %s", (_, change, problems) => {
-  const root = join(plugins, "../..");
-  expect(filter("validate", "site_problems", [counter, { ...docs, ...change }], services, groups, apps, root)).toEqual(
-    problems,
-  );
+  const args = [[counter, { ...docs, ...change }], services, groups, apps, join(plugins, "../.."), [443]];
+  expect(filter("validate", "site_problems", ...args)).toEqual(problems);
+});
+
+test("sites: where a hook answers the CA in the DNS, tls: acme needs no port 80", () => {
+  const site = { ...docs, domain: "docs.example", ports: [8080], tls: "acme" };
+  const args = [[site], services, groups, apps, "/", [443]];
+  const found = (hook: string) => filter("validate", "site_problems", ...args, hook);
+  expect(found("")).toEqual([
+    "sites.yml: docs.example: tls: acme needs port 80, where the CA asks for its challenge, or acme_dns_hook",
+  ]);
+  expect(found("~/hook")).toEqual([]);
 });
 
 test("sites: none, and a port that two would answer for any name", () => {
@@ -199,6 +228,7 @@ test("Ansible prints each problem on a line of its own", () => {
       app_plans: {},
       firewall_services: services,
       halo_root: "/",
+      tls_ports: [443],
     };
     const play = { hosts: "localhost", gather_facts: false, vars, tasks: [{ import_tasks: tasks }] };
     writeFileSync(join(folder, "play.yml"), JSON.stringify([play]));

@@ -369,6 +369,14 @@ const pairs: [string, object, object, string[]][] = [
     ["domains: main.test is a site of sites.yml already; take one of the two out"],
   ],
   [
+    "a CA that asks for its challenge where nobody answers",
+    { domains: ["a.test"], tls: "acme" },
+    {},
+    [
+      "tls: acme needs port 80, where the CA asks for its challenge; put it into ports of the first site, or set acme_dns_hook",
+    ],
+  ],
+  [
     "more memory than a host has",
     { memory: 500 },
     { memory: 300, hosts: "app1" },
@@ -425,6 +433,7 @@ test("a plan has every key, and the names that follow from the app's", () => {
     postgres: false,
     static: null,
     domains: [],
+    tls: null,
     websocket: false,
     sticky: false,
     timeout: "2s",

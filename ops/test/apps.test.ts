@@ -116,8 +116,26 @@ describe("Python and TypeScript agree", () => {
       filter("apps", "app_plans", { film: { source: "x", domains: ["film.test"] } }),
     );
     expect(parseSites(JSON.stringify({ sites: [film] }))).toEqual([
-      { domain: "film.test", ports: [80], paths: ["/"], service: "film" },
+      { domain: "film.test", ports: [80], paths: ["/"], service: "film", tls: "local", redirect: false },
     ]);
+  });
+
+  test("about the TLS of a site", () => {
+    const given = [
+      { domain: "a.test" },
+      { domain: "b.example" },
+      { domain: "c.example", tls: "acme" },
+      { domain: "d.example", tls: "files", redirect: false },
+      { domain: "e.test", login: {} },
+      { domain: "f.test", login: {}, tls: false },
+      { domain: "g.test", redirect: true },
+    ].map((site) => ({ ...site, ports: [80] }));
+    const parts = (all: Site[]) => all.map(({ domain, tls, redirect }) => [domain, tls, redirect]);
+    expect(parts(parseSites(JSON.stringify({ sites: given })))).toEqual(
+      parts(filter<Site[]>("tls", "with_tls", given, "https://staging.example")),
+    );
+    const [, , real] = filter<Site[]>("tls", "with_tls", given, "https://ca.example");
+    expect(real?.redirect).toBe(true);
   });
 });
 
@@ -160,9 +178,9 @@ test("the table of apps has the state of each on its hosts, and the sites that i
     "apps: {shop: {source: x, port: 4000, domains: [shop.test]}, film: {source: ../f, static: dist, domains: [film.test]}}",
   );
   const own: Site[] = [
-    { domain: "main.test", ports: [81], paths: ["/"], service: "shop" },
-    { domain: "shop.test", ports: [80], paths: ["/"], service: "shop" },
-    { domain: "film.test", ports: [80], paths: ["/"] },
+    { domain: "main.test", ports: [81], paths: ["/"], service: "shop", tls: "off", redirect: false },
+    { domain: "shop.test", ports: [80], paths: ["/"], service: "shop", tls: "local", redirect: false },
+    { domain: "film.test", ports: [80], paths: ["/"], tls: "off", redirect: false },
   ];
   const states = [
     ...readStates("app1", "shop r2 200 104857600 268435456\nfilm r9 - - -\n"),
@@ -174,7 +192,7 @@ test("the table of apps has the state of each on its hosts, and the sites that i
       .map((line) => line.replaceAll(/ {2,}/g, "|")),
   ).toEqual([
     "app|release|ready|memory|answers|port|source",
-    "shop|r2 (app1), r1 (app2)|1 of 2|100 of 256 MiB|http://main.test:81, http://shop.test|4000|x",
+    "shop|r2 (app1), r1 (app2)|1 of 2|100 of 256 MiB|http://main.test:81, https://shop.test|4000|x",
     "film|r9|-|-|http://film.test|static|../f",
   ]);
   expect(appTable(all, own, [])).toContain("shop  -");

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { thresholdOf } from "../../test/lib/alerts.ts";
+import { rules, thresholdOf } from "../../test/lib/alerts.ts";
 import { causes } from "../diagnose/causes/index.ts";
 import { floorGrowth } from "../diagnose/causes/leak.ts";
 import { causeNames } from "../diagnose/causes/types.ts";
@@ -736,10 +736,27 @@ test.each([
   expect(symptoms(cluster(of(1.01 * threshold)))).toHaveLength(1);
 });
 
-test("every cause has a section in the runbook, and each but four a fault", () => {
+test("a certificate that expires is named with its site and its days, one that has time is not", () => {
+  const of = (days: number): Given => ({
+    metrics: { certificate: { "shop.test": [[at, days]], "film.test": [[at, 80]] } },
+  });
+  const [bound] = rules.flatMap((rule) =>
+    "record" in rule && rule.record === "certificate:bound:days" ? rule.expr : [],
+  );
+  expect(bound).toContain(`, ${limits.certificate})`);
+  expect(found(of(limits.certificate))).toEqual([]);
+  expect(diagnose(cluster(of(20.5))).map(({ cause, evidence }) => [cause, evidence])).toEqual([
+    ["certificate", ["the certificate of shop.test is valid for 20 days more (under 21 is bad)"]],
+  ]);
+  expect(diagnose(cluster(of(-1.5)))[0]?.evidence).toEqual([
+    "the certificate of shop.test has expired 1 day ago, and browsers refuse the site",
+  ]);
+});
+
+test("every cause has a section in the runbook, and each but five a fault", () => {
   const text = readFileSync(join(root, "docs/runbook.md"), "utf8");
   const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replaceAll(" ", "-"));
   for (const name of causeNames) expect(anchors, name).toContain(causes[name].runbook);
   const without = causeNames.filter((name) => !faults.some((fault) => fault.name === name));
-  expect(without).toEqual(["redis-down", "database-down", "memory", "unhealthy"]); // npm run drill has the first two
+  expect(without).toEqual(["redis-down", "database-down", "memory", "unhealthy", "certificate"]); // npm run drill has the first two
 });

@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type RequestListener, type ServerResponse } from "node:http";
+import https from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -359,6 +362,31 @@ test("the load reports resets, wrong answers and new connections", async () => {
     );
     expect(samples.some(({ reused }) => reused)).toBe(false);
   });
+});
+
+test("every second one of the new connections by https resumes a session", async () => {
+  const place = mkdtempSync(join(tmpdir(), "halo-load-"));
+  const [key, cert] = [join(place, "a.key"), join(place, "a.crt")];
+  const made = spawnSync("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key],
+    ...["-out", cert, "-subj", "/CN=a.test", "-addext", "subjectAltName=DNS:a.test"],
+  ]);
+  expect(made.status).toBe(0);
+  const ca = readFileSync(cert, "utf8");
+  const server = https.createServer({ key: readFileSync(key), cert: ca }, (_req, res) => void res.end());
+  rmSync(place, { recursive: true });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { samples, stop } = startLoad({
+    ...{ host: "127.0.0.1", port: (server.address() as AddressInfo).port, domain: "a.test", rate: 100, path: "/" },
+    ...{ fresh: true, tls: { servername: "a.test", ca } },
+  });
+  await expect.poll(() => samples.length, { timeout: 30_000 }).toBeGreaterThan(50);
+  await stop();
+  server.close();
+  expect(samples.filter(({ status }) => status !== 200)).toEqual([]);
+  const resumed = samples.filter((sample) => sample.resumed).length / samples.length;
+  expect(resumed).toBeGreaterThan(0.3);
+  expect(resumed).toBeLessThan(0.7);
 });
 
 test("a write is sent again with its key until it is acknowledged, also after the end", async () => {

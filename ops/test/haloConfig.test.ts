@@ -224,6 +224,10 @@ test("a secret is in no output, neither the old nor the new", () => {
   expect(only.diff).toContainEqual({ prepared: `${at("secret")}: only secret parts of it differ\n` });
   expect(only.text).not.toContain("hunter2");
   expect(mode("secret")).toBe("600");
+
+  const gone = run({ folders: [{ path: at("."), owner, group, only: "secret" }] });
+  expect([gone.removed, gone.text.includes("hunter2")]).toEqual([[at("secret")], false]);
+  expect(gone.diff).toContainEqual({ prepared: `${at("secret")}: removed\n` });
 });
 
 test("a link in a file's place is replaced, and a structure for a text is refused", () => {

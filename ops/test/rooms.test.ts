@@ -8,6 +8,7 @@ const shared: Record<string, string[]> = {
   lib: [],
   loopback: ["lib"],
   web: ["lib"],
+  tls: ["lib"],
   cluster: ["lib"],
   loadgen: ["lib", "cluster"],
   build: ["lib", "cluster", "web"],

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { portOf, withPorts } from "../cluster/services.ts";
-import { counterSite, parseSites, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
+import { counterSite, parseSites, secureUrlOf, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
 
 test("a site has its name and every port, those for any name too", () => {
   const text =
     "sites: [{domain: a.test, ports: [80, 8080]}, {domain: b.test, ports: [80], any_name_ports: [80, 8085], paths: {/api/: {service: app}}}]";
   expect(parseSites(text)).toEqual([
-    { domain: "a.test", ports: [80, 8080], paths: [] },
-    { domain: "b.test", ports: [80, 8085], paths: ["/api/"] },
+    { domain: "a.test", ports: [80, 8080], paths: [], tls: "local", redirect: false },
+    { domain: "b.test", ports: [80, 8085], paths: ["/api/"], tls: "local", redirect: false },
   ]);
 });
 
@@ -21,7 +21,8 @@ test.each([
 
 test("an app's sites are on the ports that the first site has under its name, or else on HTTP's", () => {
   const portsOf = (text: string) =>
-    parseSites(text, (ports) => [{ domain: "shop.test", ports, paths: ["/"] }]).at(-1)?.ports;
+    parseSites(text, (ports) => [{ domain: "shop.test", ports, paths: ["/"], tls: "off", redirect: false }]).at(-1)
+      ?.ports;
   expect(portsOf("sites: [{domain: a.test, ports: [81], any_name_ports: [8085]}]")).toEqual([81]);
   expect(portsOf("sites: []")).toEqual([80]);
 });
@@ -41,7 +42,16 @@ describe("with other names, ports and order", () => {
   });
   test("an address has the site's first port, unless that is 80", () => {
     expect(urlOf(counterSite(all), "192.0.2.1")).toBe("http://192.0.2.1:8000");
-    expect(urlOf({ domain: "a.test", ports: [80, 81], paths: [] })).toBe("http://a.test");
+    expect(secureUrlOf({ domain: "a.test", ports: [80], paths: [], tls: "local", redirect: false }, 443)).toBe(
+      "https://a.test",
+    );
+    expect(secureUrlOf({ domain: "a.test", ports: [80], paths: [], tls: "files", redirect: true }, 8443)).toBe(
+      "https://a.test:8443",
+    );
+    expect(secureUrlOf({ domain: "a.test", ports: [80], paths: [], tls: "off", redirect: false }, 443)).toBeUndefined();
+    expect(urlOf({ domain: "a.test", ports: [80, 81], paths: [], tls: "local", redirect: false })).toBe(
+      "http://a.test",
+    );
   });
   test("without roles the first site is the counter, and no site has the metrics", () => {
     const plain = parseSites("sites: [{domain: a.test, ports: [80]}, {domain: metrics.a.test, ports: [80]}]");

@@ -1,7 +1,8 @@
 import http from "node:http";
+import https from "node:https";
 import { connect } from "node:net";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { counterSite, siteFor, sites } from "../../ops/cluster/sites.ts";
+import { counterSite, siteFor, sites, wayTo } from "../../ops/cluster/sites.ts";
 import { backends, until } from "./hosts.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
@@ -14,8 +15,10 @@ export const {
   ports: [port],
 } = counter;
 
-/** The first port of the site with this name; the counter's for any other name. */
-export const portFor = (name: unknown): number => (all.find((site) => site.domain === name) ?? counter).ports[0];
+/** The site with this name; the counter's for any other name. */
+const siteNamed = (name: unknown) => all.find((site) => site.domain === name) ?? counter;
+/** The first port of the site with this name, by http. */
+export const portFor = (name: unknown): number => siteNamed(name).ports[0];
 
 export type Answer = { status: number; headers: http.IncomingHttpHeaders; body: string; bytes: Buffer; ms: number };
 export type Visit = {
@@ -26,19 +29,35 @@ export type Visit = {
   total_visits: number | null;
 };
 
-/** One request to the balancer (or another host and port), to the site that has the path; ms is the time to the last byte. */
-export function request(path = "/", options: http.RequestOptions = {}, body?: string | Buffer): Promise<Answer> {
+/** The way by https to any name, which an app may have got since this file was read; its certificate is the local CA's. */
+const secureWay = (name: string) => wayTo({ ...counter, domain: name, tls: "local" }, true);
+
+/**
+ * One request to the balancer (or another host and port), to the site that has the path; ms is the time to the last byte.
+ *
+ * @param options with `secure` by https, to the name in the header Host
+ */
+export function request(
+  path = "/",
+  { secure = false, ...options }: http.RequestOptions & { secure?: boolean } = {},
+  body?: string | Buffer,
+): Promise<Answer> {
   const since = performance.now();
   const headers = { Host: siteFor(path, all).domain, ...options.headers };
+  // Another host or port is asked by http.
+  const own = options.port === undefined && options.host === undefined;
+  const { port, tls } = secure ? secureWay(`${headers.Host}`) : wayTo(siteNamed(headers.Host), own ? undefined : false);
   return new Promise((resolve, reject) => {
-    const outgoing = http.request(
+    const outgoing = (tls ? https : http).request(
       {
         host: balancerAddress,
-        port: portFor(headers.Host),
+        port,
+        ...tls,
         path,
         timeout: 15_000,
         agent: false,
         ...options,
+        ...(secure && { port }),
         headers,
       },
       (incoming) => {
@@ -105,10 +124,14 @@ export function knock(host: string, port: number, ms = 1500): Promise<"open" | "
   });
 }
 
-/** A WebSocket to the site of this domain: the texts that came in, a function that sends one, and its end. Rejects when it is not opened. */
+/**
+ * A WebSocket to the site of this domain, or with `secure` by https: the texts that came in, a function that sends one, and its end.
+ * Rejects when it is not opened.
+ */
 export function openSocket(
   domain: string,
   path = "/",
+  secure = false,
 ): Promise<{ words: string[]; send(text: string): void; close(): void; closed: Promise<void> }> {
   return new Promise((resolve, reject) => {
     const headers = {
@@ -118,7 +141,9 @@ export function openSocket(
       "Sec-WebSocket-Version": "13",
       "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", // RFC 6455, 1.3
     };
-    const outgoing = http.request({ host: balancerAddress, port: portFor(domain), path, headers, agent: false });
+    const { port, tls } = secure ? secureWay(domain) : { port: portFor(domain), tls: undefined };
+    const ask = { host: balancerAddress, port, ...tls, path, headers, agent: false };
+    const outgoing = (tls ? https : http).request(ask);
     outgoing.on("upgrade", (_response, socket, head) => {
       const words: string[] = [];
       let bytes: Buffer = head;

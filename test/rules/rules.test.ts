@@ -14,8 +14,8 @@ const inFolder = (file: string) => join(folder, basename(file));
 const rendered: string[] = [];
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// Another name and port than the committed ones: they are data.
-const settingsOfRules = { metrics_domain: "metrics.example", firewall_services: { grafana: { ports: [4001] } } };
+// Another name than the committed one: it is data.
+const settingsOfRules = { metrics_domain: "metrics.example" };
 
 beforeAll(async () => {
   mkdirSync(join(folder, "rules"));

@@ -154,11 +154,12 @@ test("every rule works on this cluster, and every metric in it is one that there
     rules.map((rule) => ("alert" in rule ? rule.alert : rule.record)).sort(),
   );
   expect(loaded.filter(({ health }) => health !== "ok")).toEqual([]);
-  // There only after a drain, a backup; and where the kernel and the service's cgroup count it.
+  // There only after a drain, a backup, a public CA's certificate; and where the kernel and the service's cgroup count it.
   const sometimes = [
     "halo_drained",
     "host:drained",
     "halo_backup_timestamp_seconds",
+    "certificate_life_days",
     "node_pressure_cpu_waiting_seconds_total",
     "service_cpu_throttled_seconds_total",
     "service_memory_bytes",

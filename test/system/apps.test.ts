@@ -31,13 +31,14 @@ const [first = ""] = backends;
 // Four apps more do not fit into the committed memory of a backend.
 const { env, takeBack } = await makeRoom(folder, 2048);
 
-const ask = (name: string, path = "/", options: http.RequestOptions = {}, body?: string) =>
+const ask = (name: string, path = "/", options: http.RequestOptions & { secure?: boolean } = {}, body?: string) =>
   request(
     path,
     { ...options, port, headers: { Host: domainOf(name), "Content-Type": "application/json", ...options.headers } },
     body,
   );
 let early: Result;
+let printed: string;
 const deploy = (name: string) => sh(["npm", "run", "-s", "deploy", "--", name], env);
 
 /** Runs the work while 100 requests a second, a tenth of them POST, go to plain; each has to be answered. Resolves to the releases. */
@@ -66,7 +67,7 @@ beforeAll(async () => {
   const text = readFileSync(file, "utf8").replace(/^ {2}notes:\n/m, withJob);
   // Nothing in the source of chat says that a client needs one backend.
   writeFileSync(file, text.replace(/^ {2}chat:\n/m, "$&    sticky: true\n"));
-  await must(["ops/run", "up"], env);
+  printed = await must(["ops/run", "up"], env);
   console.log(`add and up with ${names.length} apps: ${((performance.now() - since) / 1000).toFixed(0)} s`);
 }, 900_000);
 
@@ -118,17 +119,39 @@ test("a store is the app's own, every backend knows the session, and the workers
   expect(await done()).toEqual(["counted the words of 1 notes"]);
 });
 
-atNight("a WebSocket lives for a minute without a word, and a client has the same backend each time", async () => {
-  const socket = await openSocket(domainOf("chat"));
-  // The silence is what is tested: nginx ends a silent connection where the app has no key websocket.
-  await new Promise((resolve) => setTimeout(resolve, 61_000));
-  socket.send("after a minute");
-  await until("its own words come back", 10_000, async () => socket.words.includes("after a minute"));
-  socket.close();
-  const answers = await Promise.all(Array.from({ length: 6 }, () => ask("chat")));
-  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
-  expect(new Set(answers.map(({ headers }) => headers["x-served-by"])).size).toBe(1);
+test("an app learns how the visitor came: a cookie is a secure one by https alone, whatever the visitor claims", async () => {
+  const attributes = async (options: { secure?: boolean; headers?: Record<string, string> }) => {
+    const { status, headers } = await ask("notes", "/", options);
+    return [status, /; Secure(;|$)/.test(headers["set-cookie"]?.[0] ?? "")];
+  };
+  expect(await attributes({ secure: true })).toEqual([200, true]);
+  expect(await attributes({ secure: true, headers: { "X-Forwarded-Proto": "http" } })).toEqual([200, true]);
+  expect(await attributes({})).toEqual([200, false]);
+  expect(await attributes({ headers: { "X-Forwarded-Proto": "https" } })).toEqual([200, false]);
 });
+
+test("the line that up prints asks the site by https", async () => {
+  const [, line = ""] = /^ *By https: +(.*)$/m.exec(printed) ?? [];
+  expect(line).toContain(" --cacert .halo/secrets/ca/ca.crt ");
+  expect(JSON.parse(await must(["sh", "-c", line], env))).toHaveProperty("total_visits");
+});
+
+atNight(
+  "a WebSocket, also one by https, lives for a minute without a word, and a client has the same backend each time",
+  async () => {
+    const sockets = await Promise.all([false, true].map((secure) => openSocket(domainOf("chat"), "/", secure)));
+    // The silence is what is tested: nginx ends a silent connection where the app has no key websocket.
+    await new Promise((resolve) => setTimeout(resolve, 61_000));
+    for (const [i, socket] of sockets.entries()) {
+      socket.send(`after a minute ${i}`);
+      await until("its own words come back", 10_000, async () => socket.words.includes(`after a minute ${i}`));
+      socket.close();
+    }
+    const answers = await Promise.all(Array.from({ length: 6 }, () => ask("chat")));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set(answers.map(({ headers }) => headers["x-served-by"])).size).toBe(1);
+  },
+);
 
 atNight("a deploy ends a WebSocket, and the client that opens it again is served at once", async () => {
   const socket = await openSocket(domainOf("chat"));
@@ -247,6 +270,9 @@ atNight("a release that listens on a port of its own is refused with the cause, 
     2,
     expect.stringMatching(/it listens on 3999, not on PORT \d+\. Fix: let the app listen on process\.env\.PORT/),
   ]);
+  expect(await must(["npm", "run", "-s", "releases", "--", "plain"], env)).toMatch(
+    /failed on backend1: it listens on 3999, not on PORT \d+; halo-release: release \S+ did not pass as a candidate; /,
+  );
   expect((await ask("plain")).headers["x-release"]).toBe(before);
 });
 
@@ -334,7 +360,7 @@ test("npm run apps has the release, the ready backends and the memory of each", 
   const table = await must(["npm", "run", "-s", "apps"], env);
   for (const name of running)
     expect(table).toMatch(
-      new RegExp(`^${name} +\\d{8}T\\d{6}Z-\\w+ +2 of 2 +\\d+ of 256 MiB +http://${domainOf(name)}`, "m"),
+      new RegExp(`^${name} +\\d{8}T\\d{6}Z-\\w+ +2 of 2 +\\d+ of 256 MiB +https://${domainOf(name)}`, "m"),
     );
   if (wholeNight) expect(table).toMatch(/^pages +\d{8}T\d{6}Z-\w+ +- +- +http/m);
   console.log(table);

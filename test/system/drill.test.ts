@@ -4,7 +4,7 @@ import { armUndo } from "../../ops/cluster/failsafe.ts";
 import { openSession } from "../../ops/cluster/session.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { explainByJournals, must, on, sh } from "../lib/hosts.ts";
-import { wholeNight } from "../lib/night.ts";
+import { atNight, wholeNight } from "../lib/night.ts";
 
 beforeEach(explainByJournals);
 
@@ -40,4 +40,12 @@ test("a chosen set of drills: every budget holds, and a table says so", async ()
     expect(broken).toEqual([]);
     expect(tally.requests).toBeGreaterThan(6 * rate);
   }
+});
+
+atNight("by https: the usual load, overload's wrk, and the drill of certificates", { timeout: 1_200_000 }, async () => {
+  const { code, output } = await sh(["ops/run", "drill", "--https", "worker", "overload", "certificate"]);
+  console.log(output);
+  expect(code, output).toBe(0);
+  expect(output).toMatch(/wrk: [1-9]\d{3,} answers/);
+  expect(output).toMatch(/certificate: 2 renewals; \d+ of \d+ new connections resumed a session/);
 });

@@ -50,6 +50,13 @@ test("normal: the client and Prometheus have counted the same, and the report ha
   normal = `${stem(output)}.json`;
 });
 
+test("visits by https: nothing fails", async () => {
+  const { code, output } = await sh(["ops/run", "load", "visits", "--https", "--duration", "5s", "--rate", "20"]);
+  expect(code, output).toBe(0);
+  expect(output).toContain("(https://");
+  expect(read(output).client).toMatchObject({ requests: 100, rate: 20, errors: 0 });
+});
+
 test("high: nothing fails, both sides agree within a tenth, its rows are gone; compared with another run", async () => {
   const { code, output } = await sh(["ops/run", "load", "high", "--compare", normal]);
   console.log(output);

@@ -15,7 +15,18 @@ const home = `${metricsUrl}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
 const screenshots = localPath("reports", "screenshots");
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const metrics = ["requests", "p95", "errors", "database", "cpu", "memory", "disk", "network", "connections"];
+const metrics = [
+  "requests",
+  "p95",
+  "errors",
+  "database",
+  "cpu",
+  "memory",
+  "disk",
+  "network",
+  "connections",
+  "certificate",
+];
 const phone = { width: 360, height: 740 };
 const desktop = { width: 1280, height: 800 };
 const work = `uji ${Date.now()}`;
@@ -43,7 +54,13 @@ afterAll(async () => {
 
 /** Opens the page; its requests to other sites, and the errors of its policy, are in `wrong`. */
 async function open(options: BrowserContextOptions = {}, hash = ""): Promise<{ page: Page; wrong: string[] }> {
-  const page = await browser.newPage({ viewport: desktop, httpCredentials: metricsLogin(), ...options });
+  // Whether a browser trusts the certificate is tls.test.ts' question.
+  const page = await browser.newPage({
+    viewport: desktop,
+    ignoreHTTPSErrors: true,
+    httpCredentials: metricsLogin(),
+    ...options,
+  });
   page.setDefaultTimeout(20_000);
   const wrong: string[] = [];
   page.on("request", (each) => {

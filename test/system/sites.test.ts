@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { inGroup } from "../../ops/cluster/inventory.ts";
+import { inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
-import { siteOf } from "../../ops/cluster/sites.ts";
+import { sites as allSites, siteOf } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
@@ -63,14 +64,17 @@ describe("the site that answers by name and port", () => {
     },
   );
 
-  test.each(firewallServices().http?.ports ?? [])("nobody for another name on port %i", async (port) => {
-    for (const name of ["evil.test", `${workshop}.evil.test`, `${balancerAddress}.evil.test`, "localhost.evil.test"])
-      for (const path of ["/", "/api/customers"]) {
-        const answer = await ask(path, { Host: name }, port);
-        expect([name, path, answer.status]).toEqual([name, path, 421]);
-        expect(parts(answer.body)).toEqual([]);
-      }
-  });
+  test.each([...new Set(allSites().flatMap(({ ports }) => ports))])(
+    "nobody for another name on port %i",
+    async (port) => {
+      for (const name of ["evil.test", `${workshop}.evil.test`, `${balancerAddress}.evil.test`, "localhost.evil.test"])
+        for (const path of ["/", "/api/customers"]) {
+          const answer = await ask(path, { Host: name }, port);
+          expect([name, path, answer.status]).toEqual([name, path, 421]);
+          expect(parts(answer.body)).toEqual([]);
+        }
+    },
+  );
 
   test("nobody for the workshop's API under the counter's name", async () => {
     for (const path of [
@@ -268,6 +272,25 @@ describe("another site is a few lines", () => {
     expect(text).toMatch(new RegExp(`upstream tools \\{[^}]* server ${inGroup("redis")[0]?.address}:9000 max_fails=1`));
     expect(text.match(/^ +listen 8090.*$/gm)).toEqual([expect.stringContaining("default_server")]);
     expect(text.match(new RegExp(`^ +listen ${open}\\b.*$`, "gm"))).toHaveLength(1);
+  });
+
+  test("of two balancers, each answers the challenges of the other one's CA", async () => {
+    const inventory = join(tmpdir(), "halo-two-balancers.yml");
+    const address = "192.168.56.19";
+    const { all } = parse(readFileSync(inventoryFile, "utf8"));
+    Object.assign(all.children.balancers.hosts, { balancer9: { private_ip: address, memory: 768, cpus: 1 } });
+    writeFileSync(inventory, JSON.stringify({ all }));
+    try {
+      const site = { ...third, tls: "acme", ports: [open], any_name_ports: [] };
+      const asked = { ...settings, sites: [...sites, site], acme_domains: [site.domain] };
+      const { code, output } = await render(asked, inventory);
+      expect(code, output).toBe(0);
+    } finally {
+      rmSync(inventory);
+    }
+    const text = await rendered();
+    expect(text).toMatch(new RegExp(`upstream other_balancers \\{\\s+server ${address}:\\d+;\\s+\\}`));
+    expect(text).toMatch(/try_files \$uri @other_balancer;/);
   });
 
   atNight("site.yml brings it into service, and takes it out without a trace", async () => {

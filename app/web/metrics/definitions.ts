@@ -1,6 +1,6 @@
 // The metrics of the page: their lines as queries over the recording rules, their units and their limits.
 
-export type Unit = "per second" | "seconds" | "ratio" | "bytes" | "bytes per second" | "connections";
+export type Unit = "per second" | "seconds" | "ratio" | "bytes" | "bytes per second" | "connections" | "days";
 
 /** A line of a metric, or one for each host; `over` aggregates the samples between two points of a long range. */
 type Line = {
@@ -40,6 +40,7 @@ export const limits = {
   cpu: [0.6, 0.9],
   disk: [0.2, 0.1],
   connections: [0.9],
+  certificate: [21, 7],
 };
 
 const whole = (name: string, rule: string, over: Line["over"], ofApp?: string): Line => ({
@@ -167,6 +168,26 @@ export const metrics: Metric[] = [
     scale: [0, 10],
     about: "in use, of all that PostgreSQL allows",
   },
+  {
+    id: "certificate",
+    title: "Certificates",
+    unit: "days",
+    lines: [
+      {
+        name: "",
+        rule: "certificate:left:days",
+        over: "min",
+        // One that lives for days has a bound of its own, which the alerts and npm run diagnose know.
+        query: (value) =>
+          `min by (host) (label_replace(${value} and on (site) (certificate:bound:days == 21), "host", "$1", "site", "(.+)"))`,
+      },
+    ],
+    pick: "least",
+    limits: limits.certificate,
+    low: true,
+    scale: [0, 30],
+    about: "until a site's certificate expires",
+  },
 ];
 
 /**
@@ -201,6 +222,7 @@ export function formatValue(value: number | null | undefined, unit: Unit): [stri
   if (unit === "seconds") return value < 1 ? [digits(value * 1e3), "ms"] : [digits(value), "s"];
   if (unit === "ratio") return [digits(value * 100), "%"];
   if (unit === "connections") return [digits(value), ""];
+  if (unit === "days") return [digits(Math.floor(value)), "days"];
   const binary = unit === "bytes";
   const base = binary ? 1024 : 1000;
   const names = binary ? ["B", "KiB", "MiB", "GiB"] : ["B/s", "kB/s", "MB/s", "GB/s"];

@@ -20,7 +20,6 @@ const cards = metrics.map((metric) =>
   }),
 );
 byId("metrics").replaceChildren(...cards.map(({ element }) => element));
-const grafana = byId("grafana") as HTMLAnchorElement;
 
 let range = fallback;
 let app = "";
@@ -77,7 +76,7 @@ function setVerdict(text: string, state: string): void {
 }
 
 /** Shows the verdict, the alerts and the list of marks. */
-function render({ alerts, down, targets, marks, curves, grafanaPort }: State): void {
+function render({ alerts, down, targets, marks, curves, grafana }: State): void {
   const firing = alerts
     .filter(({ state }) => state === "firing")
     .sort((one, other) => rank(one.severity) - rank(other.severity) || one.since - other.since);
@@ -121,8 +120,7 @@ function render({ alerts, down, targets, marks, curves, grafanaPort }: State): v
   byId("marks").replaceChildren(
     ...(marks.length > 0 ? marks.map(entry) : [h("li", {}, h("span", {}, `none in the last ${range.over}`))]),
   );
-  grafana.hidden = grafanaPort === null;
-  grafana.href = `http://${location.hostname}:${grafanaPort}/`;
+  byId("grafana").hidden = !grafana;
 }
 
 function entry({ kind, text, from, to }: Mark): HTMLElement {

@@ -16,8 +16,8 @@ export type State = {
   down: Target[];
   /** The names of the apps that are measured. */
   apps: string[];
-  /** The port of Grafana on the site's host; null while it does not run. */
-  grafanaPort: number | null;
+  /** Whether Grafana runs. */
+  grafana: boolean;
 };
 
 type Series = { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] };
@@ -62,7 +62,7 @@ export async function loadState(range: number, app: string, stale: AbortSignal):
     ),
     get<{ result: Series[] }>(
       "query",
-      { query: `${combinedQuery(0, app)} or up or halo_event_timestamp_seconds or grafana:port` },
+      { query: `${combinedQuery(0, app)} or up or halo_event_timestamp_seconds or grafana:up` },
       signal,
     ),
     get<{ alerts: { labels: Record<string, string>; annotations: Record<string, string>; [key: string]: unknown }[] }>(
@@ -123,7 +123,7 @@ export async function loadState(range: number, app: string, stale: AbortSignal):
       .filter(({ value }) => value?.[1] === "0")
       .map(({ metric }) => ({ job: metric.job ?? "", name: metric.instance ?? metric.host ?? "" }))
       .sort((one, other) => `${one.name} ${one.job}`.localeCompare(`${other.name} ${other.job}`)),
-    grafanaPort: number(named("grafana:port")[0]?.value?.[1]),
+    grafana: named("grafana:up").length > 0,
   };
 }
 

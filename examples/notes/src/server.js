@@ -23,11 +23,15 @@ async function visitorOf(request, response) {
   const session = randomUUID();
   const visitor = randomUUID();
   await redis.set(`session:${session}`, visitor, "EX", WEEK);
-  response.cookie("session", sign(session), { httpOnly: true, sameSite: "lax", maxAge: WEEK * 1000 });
+  // By https a cookie that no plain request carries.
+  const { secure } = request;
+  response.cookie("session", sign(session), { httpOnly: true, sameSite: "lax", secure, maxAge: WEEK * 1000 });
   return visitor;
 }
 
 const app = express();
+// The balancer, whose X-Forwarded-Proto says how the visitor came, has a private address.
+app.set("trust proxy", "uniquelocal");
 app.use(express.json());
 app.get("/healthz", async (_request, response) => {
   await Promise.all([database.query("SELECT 1"), redis.ping()]);

@@ -1,4 +1,5 @@
 import { backendDown } from "./backend-down.ts";
+import { certificate } from "./certificate.ts";
 import { connections } from "./connections.ts";
 import { cpu } from "./cpu.ts";
 import { databaseDown } from "./database-down.ts";
@@ -38,4 +39,5 @@ export const causes: Record<CauseName, Cause> = {
   unhealthy,
   timeouts,
   uneven,
+  certificate,
 };

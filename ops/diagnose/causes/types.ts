@@ -20,6 +20,7 @@ export const causeNames = [
   "unhealthy",
   "timeouts",
   "uneven",
+  "certificate",
 ] as const;
 export type CauseName = (typeof causeNames)[number];
 

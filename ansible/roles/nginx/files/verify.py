@@ -1,6 +1,6 @@
 """The checks of a balancer that ask nginx; see parts/verify.sh."""
 
-import collections, http.client, json, os
+import collections, http.client, json, os, socket, ssl
 
 sites = json.loads(os.environ["SITES"])
 any_name = [port for site in sites for port in site.get("any_name_ports", [])]
@@ -10,8 +10,23 @@ first = asked["domain"]
 app = (asked["paths"].get("/") or {}).get("service")
 
 
-def ask(path, host=first, port=ports[first][0], method="GET"):
+def leads(site):
+    """Whether its plain ports lead to https: a certificate of a public CA may be missing yet."""
+    return site["redirect"] and (site["tls"] != "acme" or os.path.exists(f"/etc/letsencrypt/live/{site['domain']}/fullchain.pem"))
+
+
+led = {site["domain"] for site in sites if leads(site)}
+
+
+def ask(path, host=first, port=None, method="GET"):
+    """Status and backend of an answer; without a port by https where the site's plain ports lead there."""
+    secure = port is None and host in led
+    port = port or (int(os.environ["TLS_PORT"]) if secure else ports[host][0])
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if secure:
+        # Only the answer counts here: verify.sh judges the certificate.
+        context = ssl._create_unverified_context()
+        connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10), server_hostname=host)
     connection.request(method, path, headers={"Host": host})
     answer = connection.getresponse()
     return answer.status, answer.getheader("X-Served-By")
@@ -48,12 +63,14 @@ try:
         if "/" not in site["paths"]:
             continue
         if site["domain"] in os.environ["LOGINS"].split():
-            status = ask("/", site["domain"], ports[site["domain"]][0])[0]
+            status = ask("/", site["domain"])[0]
             say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue
         # A service of somebody else's may have no page there.
         last = 499 if "service" in site["paths"]["/"] else 399
         answers = {port: ask("/", site["domain"], port, "HEAD")[0] for port in ports[site["domain"]]}
+        if site["domain"] in led:
+            answers["https"] = ask("/", site["domain"], method="HEAD")[0]
         say(
             all(status <= last and status != 421 for status in answers.values()),
             site["domain"] + " answers (" + ", ".join(f"{port}: {status}" for port, status in answers.items()) + ")",

@@ -24,6 +24,17 @@ test.each([
   expect(limit).toBe(thresholdOf(alert));
 });
 
+test("the page's limits are the bounds of the alerts about certificates that live for 90 days", () => {
+  const exprOf = (name: string) =>
+    rules.flatMap((rule) => (("record" in rule ? rule.record : rule.alert) === name ? rule.expr : [])).join();
+  const [warning = 0, critical] = limits.certificate;
+  expect(exprOf("certificate:bound:days")).toContain(
+    `clamp_max(0.3 * min by (site) (certificate_life_days), ${warning})`,
+  );
+  expect(exprOf("CertificateExpiringSoon")).toBe("certificate:left:days < certificate:bound:days / 3");
+  expect(critical).toBe(warning / 3);
+});
+
 test("every recording rule that the page queries exists", () => {
   const recorded = new Set(rules.map((rule) => ("record" in rule ? rule.record : "")));
   const asked = metrics.flatMap(({ lines }) =>
@@ -60,6 +71,7 @@ test.each([
   [999, "bytes per second", "999 B/s"],
   [1_500_000, "bytes per second", "1.5 MB/s"],
   [12, "connections", "12 "],
+  [89.7, "days", "89 days"],
   [Number.NaN, "seconds", "– "],
   [null, "ratio", "– "],
 ] as const)("%s %s is %s", (value, unit, text) => expect(formatValue(value, unit).join(" ")).toBe(text));
