@@ -12,6 +12,7 @@ import { machinesOfUnfinished, unfinishedFile } from "./scale/work.ts";
 
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from
+const images = "/var/cache/halo-lab";
 const kept = ["backups", "reports", "secrets"]; // the parts of .halo/ that a person may still want
 const typed = ["alert_webhook", "alert_slack", "alert_deadman", "apps"]; // the secrets that a person has put there
 const trusted = ["ca", "tls"]; // browsers may know the CA, and another one of the same cluster would be a warning
@@ -42,7 +43,7 @@ await runCommand(async (args) => {
     if (left.length > 0) await step(`Destroy ${left.join(", ")}`, "vagrant", viaLab([...destroy, ...left]), inventory);
     await step("Destroy the hosts", "vagrant", viaLab(destroy));
   }
-  if (inLab || remains.some((each) => existsSync(each)))
+  if (inLab || [...remains, ...(values["keep-image"] ? [] : [images])].some((each) => existsSync(each)))
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);
   rmSync(join(root, ".vagrant"), { recursive: true, force: true });
@@ -58,10 +59,11 @@ await runCommand(async (args) => {
 }, usage);
 
 /** The files of a person's that stay in .halo/, as paths from the project's root. */
-const keptFiles = (): string[] =>
-  [...kept.filter((each) => each !== "secrets"), ...[...typed, ...trusted].map((each) => join("secrets", each))]
+function keptFiles(): string[] {
+  return [...kept.filter((each) => each !== "secrets"), ...[...typed, ...trusted].map((each) => join("secrets", each))]
     .filter((each) => existsSync(localPath(each)))
     .map((each) => relative(root, localPath(each)));
+}
 
 /** Empties a folder but for these. */
 function clear(folder: string, keep: string[]): void {

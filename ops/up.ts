@@ -9,6 +9,7 @@ import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
 import { counterSite, type Site, secureUrlOf, siteOf, sites, tlsPort, urlOf } from "./cluster/sites.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
+import { withExtraVars } from "./lib/extraVars.ts";
 import { localPath, root } from "./lib/paths.ts";
 
 const usage = {
@@ -39,8 +40,9 @@ await runCommand(async (args) => {
 
   const boot = ["vagrant", "up", `--provider=${choice.provider}`];
   await step("Boot the hosts", "vagrant", choice.lab ? viaLab(boot) : boot);
-  const vars = JSON.stringify({ first_built: await built });
-  const recap = await step("Configure the hosts", "ansible", playbook("site.yml", "--extra-vars", vars));
+  const recap = await withExtraVars({ first_built: JSON.stringify(await built) }, (extra) =>
+    step("Configure the hosts", "ansible", playbook("site.yml", ...extra)),
+  );
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
   nextSteps(choice);
 }, usage);

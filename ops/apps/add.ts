@@ -103,6 +103,13 @@ export function report(
   const part = (title: string, lines: string[]) =>
     lines.length > 0 ? [title, ...lines.map((line) => `  ${printable(line)}`), ""] : [];
   const value = (each: unknown) => (typeof each === "string" ? each : JSON.stringify(each));
+  const under = (entry.domains ?? []).map((domain) => `, under http://${domain}`).join("");
+  const next = [
+    ["npm run up", `its first release${under}`],
+    ["npm run hosts -- --write", "as root: its name for the programs of this machine"],
+    [`npm run deploy -- ${name}`, "each later release"],
+  ] as const;
+  const width = Math.max(26, ...next.map(([command]) => command.length));
   return [
     `${name}: ${printable(from)}`,
     "",
@@ -120,10 +127,6 @@ export function report(
       .map((line) => `  ${line}`),
     "",
     "Check these lines, then:",
-    ...[
-      ["npm run up", `its first release${entry.domains?.map((each) => `, under http://${each}`).join("") ?? ""}`],
-      ["npm run hosts -- --write", "as root: its name for the programs of this machine"],
-      [`npm run deploy -- ${name}`, "each later release"],
-    ].map(([command, use]) => `  ${command?.padEnd(26 + Math.max(0, name.length - 8))} # ${use}`),
+    ...next.map(([command, use]) => `  ${command.padEnd(width)} # ${use}`),
   ].join("\n");
 }

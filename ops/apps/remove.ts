@@ -35,17 +35,21 @@ export async function remove(args: string[]): Promise<number> {
   const status = anywhere
     ? await withExtraVars(vars, (extra) => runPlays(playbook("site.yml", ...extra), "ansible"))
     : 0;
-  if (status === 0)
-    for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])
-      for (const name of names) rmSync(localPath(folder, name), { recursive: true, force: true });
+  if (status !== 0) {
+    console.log(
+      `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
+    );
+    return status;
+  }
+  for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])
+    for (const name of names) rmSync(localPath(folder, name), { recursive: true, force: true });
+  const stay = values.purge ? "" : " Stores and secrets stay; --purge removes them.";
   console.log(
-    status === 0
-      ? anywhere
-        ? `${all}: off the hosts, in ${elapsed()}.${values.purge ? "" : " Stores and secrets stay; --purge removes them."} npm run hosts -- --write takes the name out of /etc/hosts`
-        : "No hosts are up, so nothing else had to be removed"
-      : `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
+    anywhere
+      ? `${all}: off the hosts, in ${elapsed()}.${stay} npm run hosts -- --write takes the name out of /etc/hosts`
+      : "No hosts are up, so nothing else had to be removed",
   );
-  return status;
+  return 0;
 }
 
 /** Throws a UserError for an unknown app, and for one that a site of sites.yml leads to. */

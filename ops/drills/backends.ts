@@ -18,17 +18,18 @@ const causes = { alerts: away, hosts: [backend] };
 
 type Failing = [fail: () => Promise<{ at: number }>, seconds: number, undo?: () => Promise<unknown>];
 
-/** The first backend fails, is put right after some seconds, and comes back into rotation. */
+/** The first backend fails (between failedAt and deadAt), is put right after some seconds, and comes back into rotation. */
 async function backendFails(
   session: DrillSession,
   ...[fail, seconds, undo = async () => {}]: Failing
-): Promise<Outcome> {
+): Promise<Outcome & { deadAt: number }> {
   const { at: failedAt } = await fail();
+  const deadAt = now();
   session.say(`${backend} has failed`);
   await pause(session, seconds);
   const [ready] = await Promise.all([readyAt(session, backend), undo()]);
   session.say(`${backend} is ready again`);
-  return { failedAt, backend, readyAt: ready, overAt: await untilAnswered(session, ready, backend) };
+  return { failedAt, deadAt, backend, readyAt: ready, overAt: await untilAnswered(session, ready, backend) };
 }
 
 /**
@@ -36,17 +37,7 @@ async function backendFails(
  * first timeout, 2 s.
  */
 async function backendDies(session: DrillSession, ...how: Failing): Promise<Outcome> {
-  const [fail, ...rest] = how;
-  let deadAt = Number.POSITIVE_INFINITY;
-  const outcome = await backendFails(
-    session,
-    async () => {
-      const failed = await fail();
-      deadAt = now();
-      return failed;
-    },
-    ...rest,
-  );
+  const { deadAt, ...outcome } = await backendFails(session, ...how);
   const mayLose = ({ post, at, ms }: Sample) => post === true && at + ms >= outcome.failedAt && at < deadAt + 2500;
   const lost = session.samples().filter((sample) => mayLose(sample) && !isVisit(sample)).length;
   return { ...outcome, mayLose, notes: lost > 0 ? [`${lost} POSTs on their way to ${backend} were lost`] : [] };

@@ -435,7 +435,7 @@ describe("another site is a few lines", () => {
       );
       expect(code).toBe(2);
       expect(output).toContain(words);
-      expect(output).toMatch(/sites\.yml: [\s\S]*Fix: correct .* of group_vars\/all/);
+      expect(output).toMatch(/sites\.yml: [\s\S]*Fix: correct the named file of ansible\/group_vars\/all/);
       expect(output).not.toContain("Read the facts of the hosts");
     },
   );
