@@ -5,7 +5,7 @@ import { parseArgs } from "node:util";
 import { appsFile, appsText, defaultPort, type Entry, parseApps, writeAppsText } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
-import { counterSite, sites } from "../cluster/sites.ts";
+import { counterSite, plannedUrl, sites } from "../cluster/sites.ts";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { type Detected, detect, keysOf } from "./detect.ts";
@@ -103,7 +103,7 @@ export function report(
   const part = (title: string, lines: string[]) =>
     lines.length > 0 ? [title, ...lines.map((line) => `  ${printable(line)}`), ""] : [];
   const value = (each: unknown) => (typeof each === "string" ? each : JSON.stringify(each));
-  const under = (entry.domains ?? []).map((domain) => `, under http://${domain}`).join("");
+  const under = (entry.domains ?? []).map((domain) => `, under ${plannedUrl(domain)}`).join("");
   const next = [
     ["npm run up", `its first release${under}`],
     ["npm run hosts -- --write", "as root: its name for the programs of this machine"],

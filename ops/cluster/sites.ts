@@ -31,7 +31,13 @@ const tlsOf = (domain: string, given?: Tls | false): Tls =>
 
 /** As ansible/filter_plugins/tls.py has it. */
 const redirectOf = (tls: Tls, login: boolean, given?: boolean): boolean =>
-  given ?? (tls === "acme" || tls === "files" || (tls !== "off" && login));
+  given ?? ((tls === "acme" && !stagingCa()) || tls === "files" || (tls !== "off" && login));
+
+/** Whether the CA of sites with tls: acme is one for attempts, which no browser trusts; it is the default. */
+const stagingCa = (): boolean =>
+  /staging/.test(
+    parse(readFileSync(join(root, "ansible/group_vars/all/main.yml"), "utf8"))?.acme_directory ?? "staging",
+  );
 
 /** The ports of the apps' sites where there is no other one: HTTP's own. */
 const usual: Site["ports"] = [80];
@@ -113,8 +119,11 @@ export const tlsPort = (): number => tlsPorts()[0] ?? usualTls;
 export const secureUrlOf = ({ domain, tls }: Site, port = tlsPort()): string | undefined =>
   tls === "off" ? undefined : `https://${domain}${port === usualTls ? "" : `:${port}`}`;
 
+/** The address under which an app that names no `tls` will answer, with the usual ports. */
+export const plannedUrl = (domain: string): string => `http${tlsOf(domain) === "off" ? "" : "s"}://${domain}`;
+
 /** How a request reaches a site at a balancer's address, with the site's name as its header Host; with tls by https. */
-export type Way = { port: number; tls?: { servername: string; ca?: string } };
+export type Way = { port: number; tls?: { servername: string; ca?: string; rejectUnauthorized?: boolean } };
 
 /**
  * The way to a site: by https where its plain ports lead there, or where `secure` asks for it.
@@ -132,7 +141,11 @@ export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = r
   if (tls === "local" && !existsSync(ca)) throw new UserError("there is no local CA yet", "npm run up, which makes it");
   return {
     port: tlsPort(),
-    tls: { servername: domain, ...(tls === "local" && { ca: readFileSync(ca, "utf8") }) },
+    // A staging CA's, or one of a company's own CA: the request goes to the balancer's own address, and verify judges the certificate.
+    tls: {
+      servername: domain,
+      ...(tls === "local" ? { ca: readFileSync(ca, "utf8") } : { rejectUnauthorized: false }),
+    },
   };
 }
 

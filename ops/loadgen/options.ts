@@ -1,3 +1,5 @@
+import type { Way } from "../cluster/sites.ts";
+
 /**
  * The requests, and how often they are sent: a new connection for each request, or kept ones. With `writes` each request makes a
  * customer instead of a visit: its key begins so, and it is sent again until it is acknowledged.
@@ -6,8 +8,8 @@ export type LoadOptions = {
   host: string;
   port: number;
   domain: string;
-  /** By https, to this name, checked by this CA or else by Node's own. */
-  tls?: { servername: string; ca?: string };
+  /** By https, to this name, checked by this CA, by Node's own or not at all. */
+  tls?: Way["tls"];
   /** The header of a site with a login. */
   authorization?: string;
   /** Requests a second, each sent when it is due. */

@@ -1,7 +1,7 @@
 /** The thread behind startLoad: sends each request when it is due, whatever the result of the ones before it. */
 import http, { type IncomingMessage } from "node:http";
 import https from "node:https";
-import { TLSSocket } from "node:tls";
+import { createSecureContext, TLSSocket } from "node:tls";
 import { parentPort, workerData } from "node:worker_threads";
 import { now } from "../lib/clock.ts";
 import { type LoadOptions, retryDelay, writesPath } from "./options.ts";
@@ -14,6 +14,12 @@ const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again be
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
+/** One for all connections: to read the CA for each of them would take a quarter of its CPU time. */
+const secure = options.tls && {
+  servername: options.tls.servername,
+  rejectUnauthorized: options.tls.rejectUnauthorized ?? true,
+  secureContext: createSecureContext({ ca: options.tls.ca }),
+};
 /** For every second one of the new connections by https: it resumes the session of an earlier one. */
 const resuming = fresh && options.tls ? new Agent({ keepAlive: false }) : agent;
 const headers = {
@@ -56,7 +62,7 @@ function send(at: number, key = path ? undefined : nextKey(), next?: () => void,
   const outgoing = request({
     host,
     port,
-    ...options.tls,
+    ...secure,
     agent: sent % 2 === 0 ? agent : resuming,
     path,
     headers,

@@ -132,8 +132,10 @@ describe("Python and TypeScript agree", () => {
     ].map((site) => ({ ...site, ports: [80] }));
     const parts = (all: Site[]) => all.map(({ domain, tls, redirect }) => [domain, tls, redirect]);
     expect(parts(parseSites(JSON.stringify({ sites: given })))).toEqual(
-      parts(filter<Site[]>("tls", "with_tls", given)),
+      parts(filter<Site[]>("tls", "with_tls", given, "https://staging.example")),
     );
+    const [, , real] = filter<Site[]>("tls", "with_tls", given, "https://ca.example");
+    expect(real?.redirect).toBe(true);
   });
 });
 

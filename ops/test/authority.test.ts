@@ -1,10 +1,22 @@
 import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { authority, caFile, leafOf } from "../tls/authority.ts";
+import { folderStore } from "../tls/stores.ts";
+import { change } from "../tls/trust.ts";
 
 const { place } = vi.hoisted(() => ({ place: { folder: "" } }));
 vi.mock(import("../lib/paths.ts"), async (original) => {
@@ -103,4 +115,30 @@ test("a site whose domain is not below .test is covered by a new CA, and others 
   const verified = (domain: string) =>
     openssl("verify", "-CAfile", ca.certificate, leafOf(domain, ca).certificate).status === 0;
   expect([verified("shop.internal"), verified("film.internal"), verified("main.test")]).toEqual([true, false, true]);
+});
+
+test("a machine's store has the CA when its folder and its bundle have it; either of them is enough for a removal", () => {
+  const ca = make("main.test").certificate;
+  const [folder, bundle] = [join(place.folder, "anchors"), join(place.folder, "bundle.crt")];
+  mkdirSync(folder);
+  const store = folderStore(folder, bundle, ["true"], ["true"]);
+  const name = basename(store.add(ca)[0]?.at(-1) ?? "");
+  const state = () => [store.has(ca), store.ours()];
+  expect(state()).toEqual([false, []]);
+  copyFileSync(ca, join(folder, name));
+  expect(state()).toEqual([false, [name]]);
+  writeFileSync(bundle, `# others\n${rootCertificates[0]}\n${readFileSync(ca, "utf8")}`);
+  expect(state()).toEqual([true, [name]]);
+  rmSync(join(folder, name));
+  expect(state()).toEqual([false, [name]]);
+});
+
+test("a store that fails holds up no other one", async () => {
+  const file = join(place.folder, "changed");
+  const changes = [
+    { title: "a", commands: [["sh", "-c", "echo locked >&2; exit 1"]] },
+    { title: "b", commands: [["touch", file]] },
+  ];
+  expect(await change(changes, "Add to", true, "")).toEqual([expect.stringMatching(/^a: .*locked/)]);
+  expect(existsSync(file)).toBe(true);
 });

@@ -1,5 +1,6 @@
 /** The stores of trusted certificates on this machine, and the commands that put a CA into one or take it out. */
 import { spawnSync } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { homedir, platform } from "node:os";
 import { basename, join } from "node:path";
@@ -8,8 +9,10 @@ import { caName, fingerprint } from "./authority.ts";
 /** A store, as a person reads it, with the CAs of Halo's that it has (by fingerprint or nickname) and its commands. */
 export type Store = {
   title: string;
-  /** Why its commands cannot run here, with the fix; undefined where they can. */
+  /** Why its commands cannot run here, with the fix, so that nobody knows its CAs; undefined where they can. */
   lacks?: string;
+  /** Whether it exists; a new one of NSS is made for the CA. */
+  present: boolean;
   has(ca: string): boolean;
   /** Everything of Halo's in it, by the store's own name for it. */
   ours(): string[];
@@ -22,17 +25,35 @@ const output = (argv: string[]): string => {
   const [file = "", ...args] = argv;
   return spawnSync(file, args, { encoding: "utf8" }).stdout ?? "";
 };
-const installed = (program: string) => spawnSync("sh", ["-c", 'command -v "$1"', "sh", program]).status === 0;
-const idOf = (ca: string) => fingerprint(readFileSync(ca, "utf8")).slice(0, 12);
+// sudo finds more programs than the PATH of most users has.
+const installed = (program: string) =>
+  spawnSync("sh", ["-c", 'PATH=$PATH:/usr/sbin:/sbin command -v "$1"', "sh", program]).status === 0;
+const idOf = (pem: string) => fingerprint(pem).slice(0, 12);
+const nameOf = (pem: string) => `halo-local-ca-${idOf(pem)}.crt`;
 
-/** A distribution's folder of CAs, and the program that reads it: after an addition, and after a removal. */
-function folderStore(folder: string, update: string[], forget: string[]): Store {
-  const file = (ca: string) => join(folder, `halo-local-ca-${idOf(ca)}.crt`);
+/** The local CAs in a bundle, by the names that their files would have. */
+const bundled = (bundle: string): string[] =>
+  (existsSync(bundle) ? readFileSync(bundle, "utf8") : "")
+    .split(/(?=-----BEGIN CERTIFICATE-----)/)
+    .filter((pem) => pem.startsWith("-----BEGIN") && new X509Certificate(pem).subject.includes(caName))
+    .map(nameOf);
+
+/**
+ * A distribution's folder of CAs, the bundle that a program makes of them, and that program: after an addition, and after a removal. Both
+ * count, because the program may have failed.
+ */
+export function folderStore(folder: string, bundle: string, update: string[], forget: string[]): Store {
+  const files = () =>
+    existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("halo-local-ca-")) : [];
   return {
+    present: true,
     title: `this machine's store, ${folder} (curl, Node with --use-system-ca)`,
-    has: (ca) => existsSync(file(ca)),
-    ours: () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("halo-local-ca-")) : []),
-    add: (ca) => [asRoot(["install", "-m", "0644", ca, file(ca)]), asRoot(update)],
+    has: (ca) => [files(), bundled(bundle)].every((names) => names.includes(nameOf(readFileSync(ca, "utf8")))),
+    ours: () => [...new Set([...files(), ...bundled(bundle)])],
+    add: (ca) => [
+      asRoot(["install", "-m", "0644", ca, join(folder, nameOf(readFileSync(ca, "utf8")))]),
+      asRoot(update),
+    ],
     remove: (name) => [asRoot(["rm", "-f", join(folder, name)]), asRoot(forget)],
   };
 }
@@ -41,7 +62,8 @@ function folderStore(folder: string, update: string[], forget: string[]): Store 
 function nssStore(folder: string, title: string): Store {
   const database = `sql:${folder}`;
   const certutil = (...args: string[]) => ["certutil", "-d", database, ...args];
-  const nickname = (ca: string) => `${caName} ${idOf(ca)}`;
+  const nickname = (ca: string) => `${caName} ${idOf(readFileSync(ca, "utf8"))}`;
+  const present = existsSync(join(folder, "cert9.db"));
   const names = () =>
     existsSync(join(folder, "cert9.db"))
       ? output(certutil("-L"))
@@ -50,6 +72,7 @@ function nssStore(folder: string, title: string): Store {
           .filter((name) => name.startsWith(caName))
       : [];
   return {
+    present,
     title: `${title}, ${folder}`,
     ...(installed("certutil")
       ? {}
@@ -60,7 +83,7 @@ function nssStore(folder: string, title: string): Store {
     has: (ca) => names().includes(nickname(ca)),
     ours: names,
     add: (ca) => [
-      ...(existsSync(join(folder, "cert9.db")) ? [] : [["mkdir", "-p", folder], certutil("-N", "--empty-password")]),
+      ...(present ? [] : [["mkdir", "-p", folder], certutil("-N", "--empty-password")]),
       certutil("-A", "-t", "C,,", "-n", nickname(ca), "-i", ca),
     ],
     remove: (name) => [certutil("-D", "-n", name)],
@@ -74,6 +97,7 @@ function keychainStore(): Store {
   const found = (name: string) => output(["security", "find-certificate", "-a", "-Z", "-c", name, keychain]);
   const sha256 = (ca: string) => fingerprint(readFileSync(ca, "utf8")).toUpperCase();
   return {
+    present: true,
     title: `the login keychain, ${keychain}`,
     has: (ca) => found(caName).includes(sha256(ca)),
     ours: () => digits(found(caName)),
@@ -82,14 +106,18 @@ function keychainStore(): Store {
   };
 }
 
-/** The stores of Chromium: since version 146 it begins with the second one, and goes on with the first where that exists. */
+/** The stores of Chromium: since version 146 it begins with the second one, and goes on with the first where that exists. A snap has its own. */
 function chromiumStores(): Store[] {
   const folders = [
     join(homedir(), ".pki/nssdb"),
     join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "pki/nssdb"),
   ];
   const present = folders.filter((folder) => existsSync(join(folder, "cert9.db")));
-  return (present.length > 0 ? present : folders.slice(0, 1)).map((folder) => nssStore(folder, "Chromium's store"));
+  const snap = join(homedir(), "snap/chromium/current");
+  return [
+    ...(present.length > 0 ? present : folders.slice(0, 1)),
+    ...(existsSync(snap) ? [join(snap, ".pki/nssdb")] : []),
+  ].map((folder) => nssStore(folder, "Chromium's store"));
 }
 
 /** The folders of Firefox' profiles, of its packages for Linux and of macOS. */
@@ -104,7 +132,7 @@ const firefoxProfiles = (): string[] =>
     .flatMap((pattern) => globSync(pattern, { cwd: homedir() }))
     .map((file) => join(homedir(), file, ".."));
 
-/** The stores of this machine. */
+/** The stores of this machine; the one that needs root is the last. */
 export function trustStores(): Store[] {
   const firefox = firefoxProfiles().map((folder) => nssStore(folder, `Firefox' profile ${basename(folder)}`));
   if (platform() === "darwin") return [keychainStore(), ...firefox];
@@ -112,12 +140,25 @@ export function trustStores(): Store[] {
     // Debian; without --fresh its links in /etc/ssl/certs stay behind.
     {
       folder: "/usr/local/share/ca-certificates",
+      bundle: "/etc/ssl/certs/ca-certificates.crt",
       update: ["update-ca-certificates"],
       forget: ["update-ca-certificates", "--fresh"],
     },
-    { folder: "/etc/pki/ca-trust/source/anchors", update: ["update-ca-trust"] }, // Fedora
-    { folder: "/etc/ca-certificates/trust-source/anchors", update: ["trust", "extract-compat"] }, // Arch
-  ].find(({ update: [program = ""] }) => installed(program));
-  const machine = system ? [folderStore(system.folder, system.update, system.forget ?? system.update)] : [];
-  return [...machine, ...chromiumStores(), ...firefox];
+    // Fedora
+    {
+      folder: "/etc/pki/ca-trust/source/anchors",
+      bundle: "/etc/pki/tls/certs/ca-bundle.crt",
+      update: ["update-ca-trust"],
+    },
+    // Arch
+    {
+      folder: "/etc/ca-certificates/trust-source/anchors",
+      bundle: "/etc/ssl/certs/ca-certificates.crt",
+      update: ["trust", "extract-compat"],
+    },
+  ].find(({ folder, update: [program = ""] }) => existsSync(folder) && installed(program));
+  const machine = system
+    ? [folderStore(system.folder, system.bundle, system.update, system.forget ?? system.update)]
+    : [];
+  return [...chromiumStores(), ...firefox, ...machine];
 }

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { parseArgs } from "node:util";
-import { UserError } from "../lib/cli.ts";
+import { firstLine, UserError } from "../lib/cli.ts";
 import { capture } from "../lib/exec.ts";
+import { quote } from "../lib/script.ts";
 import { confirmed } from "../lib/terminal.ts";
-import { caFile } from "./authority.ts";
+import { caFile, caName } from "./authority.ts";
 import { trustStores } from "./stores.ts";
 
 const options = { yes: { type: "boolean", default: false } } as const;
@@ -20,37 +21,56 @@ export async function trust(args: string[]): Promise<void> {
   const changes = without
     .filter(({ lacks }) => lacks === undefined)
     .map((store): Change => ({ title: store.title, commands: store.add(ca) }));
-  const done = await change(changes, "Add the local CA to", values.yes, "npm run trust -- --yes");
+  const failed = await change(changes, "Add the local CA to", values.yes, "npm run trust -- --yes");
   for (const { title, lacks } of without) if (lacks) console.log(`Not in ${title}: ${lacks}`);
+  const now = stores.filter((store) => store.has(ca)).length;
   console.log(
-    done === 0 && without.length === 0
+    without.length === 0
       ? "The local CA is trusted already; nothing to change"
-      : `The local CA is in ${stores.length - without.length + done} of ${stores.length} stores. Start the browser again; npm run untrust undoes it`,
+      : `The local CA is in ${now} of ${stores.length} stores. Start the browser again; npm run untrust undoes it`,
   );
   if (/microsoft/i.test(release()))
-    console.log(`For the browsers of Windows: certutil.exe -user -addstore Root $(wslpath -w ${ca})`);
+    console.log(`For the browsers of Windows: certutil.exe -user -addstore Root "$(wslpath -w ${quote(ca)})"`);
+  refuse(failed, "npm run trust");
 }
 
 /** Takes every local CA out of the stores of this machine, also of clones that are gone. */
 export async function untrust(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options });
-  const found = trustStores().flatMap((store) => store.ours().map((name) => ({ store, name })));
+  const stores = trustStores();
+  const found = stores.flatMap((store) => store.ours().map((name) => ({ store, name })));
   const changes = found.map(
     ({ store, name }): Change => ({ title: `${store.title}: ${name}`, commands: store.remove(name) }),
   );
-  await change(changes, "Remove from", values.yes, "npm run untrust -- --yes");
+  const failed = await change(changes, "Remove from", values.yes, "npm run untrust -- --yes");
+  if (/microsoft/i.test(release()))
+    console.log(`For the browsers of Windows: certutil.exe -user -delstore Root ${quote(caName)}`);
+  const unread = stores.flatMap(({ title, lacks, present }) => (lacks && present ? [`${title}: ${lacks}`] : []));
+  refuse([...failed, ...unread], "npm run untrust");
   console.log(found.length === 0 ? "No store has a local CA; nothing to change" : "No store has a local CA any more");
 }
 
-/** Says what it changes, asks, and changes it; resolves with the number of changes. */
-async function change(changes: Change[], verb: string, yes: boolean, instead: string): Promise<number> {
+/** Says what it changes, asks, and changes it, one store after the other; resolves with the stores that failed, each with its cause. */
+export async function change(changes: Change[], verb: string, yes: boolean, instead: string): Promise<string[]> {
   for (const { title, commands } of changes) {
     console.log(`${verb} ${title}`);
-    for (const command of commands) console.log(`  ${command.join(" ")}`);
+    for (const command of commands)
+      console.log(`  ${command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quote(word))).join(" ")}`);
   }
-  if (changes.length === 0) return 0;
+  if (changes.length === 0) return [];
   if (!yes && !(await confirmed("Do it?", instead)))
     throw new UserError("nothing was changed", `answer yes, or: ${instead}`);
-  for (const { commands } of changes) for (const command of commands) await capture(command);
-  return changes.length;
+  const failed: string[] = [];
+  for (const { title, commands } of changes)
+    try {
+      for (const command of commands) await capture(command);
+    } catch (error) {
+      failed.push(`${title}: ${firstLine(error)}`);
+    }
+  return failed;
+}
+
+/** Ends the command with the stores that it could not change. */
+function refuse(stores: string[], command: string): void {
+  if (stores.length > 0) throw new UserError(stores.join("\n"), `correct that cause, then: ${command}`);
 }

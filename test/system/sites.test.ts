@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { inGroup } from "../../ops/cluster/inventory.ts";
+import { inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
 import { sites as allSites, siteOf, urlOf } from "../../ops/cluster/sites.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
@@ -370,6 +371,25 @@ describe("another site is a few lines", () => {
       if (others.includes(name)) expect(text).toMatch(own);
       else expect(text).not.toMatch(own);
     }
+  });
+
+  test("of two balancers, each answers the challenges of the other one's CA", async () => {
+    const inventory = join(tmpdir(), "halo-two-balancers.yml");
+    const address = "192.168.56.19";
+    const { all } = parse(readFileSync(inventoryFile, "utf8"));
+    Object.assign(all.children.balancers.hosts, { balancer9: { private_ip: address, memory: 768, cpus: 1 } });
+    writeFileSync(inventory, JSON.stringify({ all }));
+    try {
+      const site = { ...third, tls: "acme", ports: [open], any_name_ports: [] };
+      const asked = { ...settings, sites: [...sites, site], acme_domains: [site.domain] };
+      const { code, output } = await render(asked, inventory);
+      expect(code, output).toBe(0);
+    } finally {
+      rmSync(inventory);
+    }
+    const text = await rendered();
+    expect(text).toMatch(new RegExp(`upstream other_balancers \\{\\s+server ${address}:\\d+;\\s+\\}`));
+    expect(text).toMatch(/try_files \$uri @other_balancer;/);
   });
 
   atNight("site.yml brings it into service, and takes it out without a trace", async () => {

@@ -110,6 +110,23 @@ describe("each site by https", () => {
     );
   });
 
+  test.each([
+    [domain, "unknown.invalid", 421],
+    [domain, metricsSite, 401],
+    [metricsSite, domain, 200],
+  ])(
+    "a client that names %s in its handshake and asks for %s gets the answer of the latter: %i",
+    async (servername, host, status) => {
+      const answered = await new Promise<number | undefined>((resolve, reject) => {
+        const way = { host: balancerAddress, port: tlsPort(), servername, ca: ca(), agent: false };
+        https
+          .get({ ...way, headers: { Host: host } }, (answer) => resolve(answer.resume().statusCode))
+          .on("error", reject);
+      });
+      expect(answered).toBe(status);
+    },
+  );
+
   test("a page with a login leads there from its plain ports, with path and query", async () => {
     const site = siteOf("metrics");
     for (const port of site?.ports ?? []) {
@@ -118,10 +135,12 @@ describe("each site by https", () => {
         port,
         headers: { Host: metricsSite },
       });
-      expect([port, answer.status, answer.headers.location]).toEqual([
+      const { location, "cache-control": cache } = answer.headers;
+      expect([port, answer.status, location, cache]).toEqual([
         port,
         308,
         `https://${metricsSite}/prometheus/api/v1/query?query=up`,
+        "no-store",
       ]);
     }
   });

@@ -1,33 +1,34 @@
 #!/bin/sh
-# Requests the certificates that are missing or of another CA or profile, and gives up the ones that no site needs any more:
-# request.sh SECONDS DIRECTORY PROFILE DOMAIN ... Prints a line for each change. certbot takes all other settings from its cli.ini.
+# Requests the certificates that are missing, have expired or were requested by other settings, and gives up the ones that no site needs any more:
+# request.sh SECONDS SETTINGS DOMAIN ... Prints a line for each change. certbot's own form of the settings is /etc/halo/certbot/certbot.ini.
 set -eu
 export LC_ALL=C.UTF-8 LANGUAGE=
-wait=$1 directory=$2 profile=$3
-shift 3
-# A file for each certificate of Halo's, with its CA and profile: certbot 4.0 notes no profile. Others were made by hand.
+wait=$1 settings=$2
+shift 2
+# A file for each certificate of Halo's, with its settings. Others were made by hand.
 ours=/etc/halo/acme
-# The node exporter reads this folder.
-metrics=/var/lib/prometheus/node-exporter
+# There while nginx may not have read a change: a run that was cut short leaves it to the next one.
+unread=/etc/halo/certbot-unread
 
 # request DOMAIN: a busy CA may refuse the nonce that it has just given, and certbot tries again once only.
 request() {
   for _ in 1 2 3; do
-    if words=$(timeout "$wait" certbot certonly --force-renewal --no-directory-hooks --cert-name "$1" --domain "$1" 2>&1); then return 0; fi
+    if words=$(timeout "$wait" certbot certonly --config /etc/halo/certbot/certbot.ini --force-renewal --no-directory-hooks --cert-name "$1" --domain "$1" 2>&1); then return 0; fi
     case $words in *nonce*) ;; *) return 1 ;; esac
   done
   return 1
 }
 
-changed='' failed=''
+failed=''
 for domain in "$@"; do
-  if [ -e "/etc/letsencrypt/live/$domain/fullchain.pem" ] && [ "$(cat "$ours/$domain" 2>/dev/null)" = "$directory $profile" ]; then
+  if [ "$(cat "$ours/$domain" 2>/dev/null)" = "$settings" ] &&
+    openssl x509 -in "/etc/letsencrypt/live/$domain/fullchain.pem" -noout -checkend 0 >/dev/null 2>&1; then
     continue
   fi
+  touch "$unread"
   if request "$domain"; then
-    echo "$directory $profile" >"$ours/$domain"
+    echo "$settings" >"$ours/$domain"
     echo "new certificate: $domain"
-    changed=1
   else
     # The CA's own words are among certbot's.
     cause=$(printf '%s\n' "$words" | sed -n -e 's/^ *Detail: //p' -e '/^An unexpected error occurred:/{n;p;}' | head -n 3)
@@ -41,14 +42,14 @@ for file in "$ours"/*; do
   [ -e "$file" ] || continue
   domain=$(basename "$file")
   case " $* " in *" $domain "*) continue ;; esac
+  touch "$unread"
   [ ! -e "/etc/letsencrypt/renewal/$domain.conf" ] || certbot delete --quiet --cert-name "$domain"
   rm "$file"
   echo "given up: $domain"
-  changed=1
 done
 
-# The exporters may be newer than the certificates, whose lives the alerts need.
-if [ -n "$changed" ] || { [ -d "$metrics" ] && [ ! -e "$metrics/halo-certificates.prom" ]; }; then
+if [ -e "$unread" ]; then
   /etc/letsencrypt/renewal-hooks/post/halo
+  rm "$unread"
 fi
 [ -z "$failed" ]

@@ -14,6 +14,10 @@ for domain in "$@"; do
     problem="is no certificate"
   elif ! openssl x509 -in "$file" -noout -checkend 0 >/dev/null; then
     problem="has expired: $(openssl x509 -in "$file" -noout -enddate | cut -d = -f 2)"
+  elif [ "$(date -d "$(openssl x509 -in "$file" -noout -startdate | cut -d = -f 2)" +%s)" -gt "$(date +%s)" ]; then
+    problem="begins later: $(openssl x509 -in "$file" -noout -startdate | cut -d = -f 2)"
+  elif ! openssl x509 -in "$file" -noout -ext subjectAltName 2>/dev/null | grep -q DNS:; then
+    problem="has no subjectAltName, which browsers want"
   elif ! openssl x509 -in "$file" -noout -checkhost "$domain" | grep -q 'does match'; then
     problem="is for another name: $(openssl x509 -in "$file" -noout -ext subjectAltName | tail -n 1 | xargs)"
   fi
