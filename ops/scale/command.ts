@@ -10,8 +10,8 @@ import { elapsed, step } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
 import { root } from "../lib/paths.ts";
 import { confirmed } from "../lib/terminal.ts";
-import { backendsOf, type Plan, refuseForApps, resize } from "./plan.ts";
-import { forgetUnfinished, keepUnfinished, unfinished, unfinishedFile, type Work, workOf } from "./work.ts";
+import { backendsOf, refuseForApps, resize } from "./plan.ts";
+import { forgetUnfinished, keepUnfinished, unfinished, unfinishedFile, workOf } from "./work.ts";
 
 const options = { yes: { type: "boolean", default: false } } as const;
 
@@ -39,7 +39,8 @@ export async function scale(args: string[]): Promise<void> {
     if (!(await confirmed(question, instead))) throw new UserError("nothing was changed", instead);
   }
   keepUnfinished(work.unfinished);
-  await drain(plan, work);
+  // Without these hosts: they may be down, and the balancers need nothing of them.
+  if (work.draining.length > 0) await rotate("drain", work.draining, ...without([...work.coming, ...work.leaving]));
   if (plan.text !== text) {
     writeInventoryText(plan.text);
     console.log(`${relative(root, inventoryFile)} names ${names.join(", ")}`);
@@ -47,7 +48,7 @@ export async function scale(args: string[]): Promise<void> {
   const boot = ["vagrant", "up", `--provider=${provider}`, ...work.coming];
   if (work.coming.length > 0) await step(`Boot ${work.coming.join(", ")}`, "vagrant", viaLab(boot));
   await step("Configure the hosts", "ansible", playbook("site.yml"));
-  for (const name of work.returning) await rotate("undrain", name);
+  if (work.returning.length > 0) await rotate("undrain", work.returning);
   if (work.leaving.length > 0) {
     const all = work.leaving.join(", ");
     // The inventory in use names them no longer.
@@ -85,14 +86,14 @@ function refuseWithoutMemory(added: Host[], provider: Provider): void {
     );
 }
 
-/** Drains the backends that go, while the inventory still names them. */
-async function drain({ removed }: Plan, { coming, leaving }: Work): Promise<void> {
-  // Without these hosts: they may be down, and the balancers need nothing of them.
-  const limit = ["all", "localhost", ...[...coming, ...leaving].map((name) => `!${name}`)].join(",");
-  for (const { name } of removed) await rotate("drain", name, "--limit", limit);
-}
+/** The arguments by which a playbook leaves out these hosts. */
+const without = (names: string[]): string[] => [
+  "--limit",
+  ["all", "localhost", ...names.map((name) => `!${name}`)].join(","),
+];
 
-const rotate = (change: "drain" | "undrain", name: string, ...args: string[]): Promise<string> =>
-  withExtraVars({ [change]: name }, (extra) =>
-    step(`${change === "drain" ? "Drain" : "Undrain"} ${name}`, "ansible", playbook("drain.yml", ...extra, ...args)),
-  );
+const rotate = (change: "drain" | "undrain", names: string[], ...args: string[]): Promise<string> =>
+  withExtraVars({ [change]: names }, (extra) => {
+    const title = `${change === "drain" ? "Drain" : "Undrain"} ${names.join(", ")}`;
+    return step(title, "ansible", playbook("drain.yml", ...extra, ...args));
+  });
