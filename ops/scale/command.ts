@@ -5,13 +5,14 @@ import { playbook, viaLab } from "../cluster/hosts.ts";
 import { type Host, inventoryFile, inventoryText, writeInventoryText } from "../cluster/inventory.ts";
 import { freeMemory, memoryFor } from "../cluster/memory.ts";
 import { existingProvider, type Provider } from "../cluster/provider.ts";
+import { forgetUnfinished, keepUnfinished, unfinished, unfinishedFile } from "../cluster/unfinished.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, step } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
 import { root } from "../lib/paths.ts";
 import { confirmed } from "../lib/terminal.ts";
 import { backendsOf, refuseForApps, resize } from "./plan.ts";
-import { forgetUnfinished, keepUnfinished, unfinished, unfinishedFile, workOf } from "./work.ts";
+import { workOf } from "./work.ts";
 
 const options = { yes: { type: "boolean", default: false } } as const;
 

@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { parseApps } from "../cluster/apps.ts";
 import { inventoryFile } from "../cluster/inventory.ts";
+import type { Unfinished } from "../cluster/unfinished.ts";
 import { root } from "../lib/paths.ts";
 import { backendsOf, refuseForApps, resize } from "../scale/plan.ts";
-import { type Unfinished, workOf } from "../scale/work.ts";
+import { workOf } from "../scale/work.ts";
 
 const committed = readFileSync(join(root, "ansible/inventory/hosts.yml"), "utf8");
 
