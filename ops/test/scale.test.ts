@@ -3,12 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseApps } from "../cluster/apps.ts";
-import { inventoryFile } from "../cluster/inventory.ts";
+import { type Host, inventoryFile, parseInventory } from "../cluster/inventory.ts";
+import type { Session } from "../cluster/session.ts";
 import type { Unfinished } from "../cluster/unfinished.ts";
 import { root } from "../lib/paths.ts";
 import { backendsOf, refuseForApps, resize } from "../scale/plan.ts";
+import { faultyOf, leftOut } from "../scale/staying.ts";
 import { workOf } from "../scale/work.ts";
 
 const committed = readFileSync(join(root, "ansible/inventory/hosts.yml"), "utf8");
@@ -193,6 +195,73 @@ describe("a run that was cut short is finished by the next one", () => {
     const third = workOf(resize(resize(committed, 3).text, 3), second.unfinished);
     expect([third.coming, third.leaving, third.returning]).toEqual([["backend3"], ["backend4"], ["backend3"]]);
   });
+});
+
+describe("the hosts that stay are asked before the first change", () => {
+  // As inside a lab: no host has to be up.
+  beforeAll(() => void vi.stubEnv("HALO_LAB", "1"));
+  afterAll(() => void vi.unstubAllEnvs());
+  const [balancer, backend1, backend2] = parseInventory(committed) as [Host, Host, Host];
+  const apps = parseApps(
+    "apps:\n  demo: {source: .}\n  shop: {source: x, hosts: [backend2]}\n  docs: {source: x, static: web}\n",
+  );
+  const gone = { code: 255, output: "ssh: connect to host 192.168.56.12 port 22: No route to host" };
+  const unready = { code: 1, output: 'shop did not become ready: 503. Fix: see its log\n{"level":30}' };
+  const ask = async (answers: Record<string, { code: number; output: string }>) => {
+    const asked: Record<string, string> = {};
+    const sh: Session["sh"] = async (argv) => {
+      const name = [balancer, backend1, backend2].find(({ address }) => argv.join(" ").includes(address))?.name ?? "";
+      asked[name] = argv.at(-1) ?? "";
+      return { code: 0, output: "", at: 0, ...answers[name] };
+    };
+    return { asked, faulty: await faultyOf([balancer, backend1, backend2], apps, { sh }) };
+  };
+
+  test("for each of their apps", async () => {
+    expect(await ask({})).toEqual({
+      asked: {
+        balancer: "'true'",
+        backend1: "'halo-release demo check'",
+        backend2: "'halo-release demo check && halo-release shop check'",
+      },
+      faulty: [],
+    });
+  });
+
+  test.each<[string, Parameters<typeof ask>[0], string[], string[] | RegExp]>([
+    ["all are well", {}, ["backend3"], []],
+    ["a backend that is down: others can be added", { backend2: gone }, [], ["backend2"]],
+    ["a backend that is not ready: site.yml may repair it", { backend2: unready }, [], []],
+    [
+      "no backend goes while one is down",
+      { backend2: gone },
+      ["backend3"],
+      /^backend2: .*No route to host\nnothing was/,
+    ],
+    ["nor while one is not ready", { backend2: unready }, ["backend3"], /^backend2: shop did not become ready: 503\n/],
+    ["the balancer is needed", { balancer: gone }, [], /^balancer: .*No route to host\nnothing was changed$/],
+  ])("%s", async (_, answers, leaving, expected) => {
+    const { faulty } = await ask(answers);
+    if (Array.isArray(expected)) expect(leftOut(faulty, leaving)).toEqual(expected);
+    else
+      expect(() => leftOut(faulty, leaving)).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(expected),
+          hint: expect.stringMatching(/^npm run diagnose/),
+        }),
+      );
+  });
+});
+
+test("more backends than PostgreSQL's memory has room for are refused without a host", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-scale-"));
+  const file = join(folder, "hosts.yml");
+  writeFileSync(file, resize(committed, 9).text);
+  const env = { ...process.env, ANSIBLE_CONFIG: join(root, "ansible/ansible.cfg") };
+  const argv = ["--inventory", file, join(root, "ansible/check.yml")];
+  const done = spawnSync("ansible-playbook", argv, { encoding: "utf8", env });
+  rmSync(folder, { recursive: true });
+  expect([done.status, done.stdout]).toEqual([2, expect.stringMatching(/PostgreSQL may take 1176 MiB .*\n +Fix: /)]);
 });
 
 describe("npm run scale", () => {
