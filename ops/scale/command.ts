@@ -76,7 +76,7 @@ function wantedOf(given: string[]): number {
   if (digits === undefined)
     throw new UserError(
       given.length === 0 ? "no number of backends was given" : `${given.join(" ")} is no number of backends`,
-      "npm run scale -- backends=3",
+      "npm run scale -- backends=N, with the number of backends to have",
     );
   if (Number(digits) === 0)
     throw new UserError("without a backend nobody answers", "ask for 1 or more; npm run down halts all hosts");

@@ -280,7 +280,7 @@ describe("npm run scale", () => {
   };
 
   test.each<[string[], RegExp]>([
-    [[], /no number of backends was given\nFix: npm run scale -- backends=3/],
+    [[], /no number of backends was given\nFix: npm run scale -- backends=N,/],
     [["3"], /3 is no number of backends\nFix: /],
     [["backends=two"], /backends=two is no number of backends\nFix: /],
     [["backends=0"], /without a backend nobody answers\nFix: .*npm run down/],
