@@ -20,6 +20,7 @@ import { bySecond, clientMetrics, counters, disagree, p95Like, prometheusMetrics
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
 import { findKnee, judge, knee, runLoad, type Step } from "../load/run.ts";
 import { bounds, list, makePlan, type Plan } from "../load/scenarios.ts";
+import { removeRows } from "../loadgen/rows.ts";
 import type { Sample } from "../loadgen/sample.ts";
 
 const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
@@ -451,6 +452,15 @@ describe("a desk", () => {
     expect(deskNotes(rounds.map(({ cpu: _, ...each }) => each))[1]).toMatch(/^PostgreSQL's CPU is not known/);
     expect(deskNotes(rounds.slice(0, 1))).toEqual(["no pair of rounds was finished"]);
   });
+});
+
+test.each([
+  ["3", 1],
+  ["0", 0],
+])("%s removed rows renew the lists %i times", async (output, times) => {
+  const renew = vi.fn(async () => {});
+  expect(await removeRows({ on: async () => ({ code: 0, output, at: 0 }) }, "halo-load", renew)).toBe(Number(output));
+  expect(renew).toHaveBeenCalledTimes(times);
 });
 
 describe("a run", () => {
