@@ -401,10 +401,15 @@ describe("a desk", () => {
     ]);
   });
 
-  test("its rounds ask for no cache and for the cache in turn, after a first one that does not count", async () => {
+  /** Runs four rounds of a desk, which an interruption ends at a request of this number. */
+  async function run(last = Number.POSITIVE_INFINITY) {
+    const interrupted = new AbortController();
+    let asked = 0;
     const server = createServer((req, res) => {
       const list = req.method === "GET" && req.url?.includes("?");
       const cache = req.headers["x-halo-cache"] === "off" ? "off" : "hit";
+      asked += 1;
+      if (asked >= last) interrupted.abort();
       req.resume().on("end", () => {
         res.writeHead(req.method === "POST" ? 201 : 200, list ? { "X-Cache": cache } : {}).end(made);
       });
@@ -419,10 +424,15 @@ describe("a desk", () => {
       return used;
     };
     const plan = { seconds: 0.3, connections: 4, desk: { rate: 100, rounds: 4 } };
-    const { samples, rounds } = await runDesk(plan, target, cpu, new AbortController().signal);
+    const done = await runDesk(plan, target, cpu, interrupted.signal);
     said.mockRestore();
     server.close();
     server.closeAllConnections();
+    return done;
+  }
+
+  test("its rounds ask for no cache and for the cache in turn, after a first one that does not count", async () => {
+    const { samples, rounds } = await run();
     expect(samples.map(({ status, error }) => [status < 300, error])).toEqual(Array(150).fill([true, undefined]));
     expect(rounds.map(({ cached, requests, cpu }) => [cached, requests, cpu])).toEqual([
       [false, 30, 0.5],
@@ -434,6 +444,12 @@ describe("a desk", () => {
       expect(lists).toBeGreaterThan(25);
       expect(hits).toBe(cached ? lists : 0);
     }
+  });
+
+  test("a round that an interruption cuts short does not count", async () => {
+    const { samples, rounds } = await run(65);
+    expect(samples.length).toBeLessThan(90);
+    expect(rounds.map(({ cached, requests }) => [cached, requests])).toEqual([[false, 30]]);
   });
 
   test("its result is the hits with the cache, and PostgreSQL's CPU of the whole pairs of rounds", () => {
