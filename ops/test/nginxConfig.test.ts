@@ -1,0 +1,63 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { root } from "../lib/paths.ts";
+
+type Site = { domain: string; role?: string; [key: string]: unknown };
+const { sites }: { sites: Site[] } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+/** The workshop under a name of its owner's, with every key about https, and a site of an index alone. */
+const given = [
+  ...sites.map((site) =>
+    site.role === "workshop" ? { ...site, domain: "desk.example", tls: "acme", hsts: true } : site,
+  ),
+  { domain: "all.example", ports: [80], paths: { "/": { index: "all" } } },
+  { domain: "api.example", ports: [80], paths: { "/api/": { service: "demo" } } },
+];
+const text = render({
+  sites: given,
+  __nginx_secure_sites: ["desk.example"],
+  backends_drained: ["backend2"],
+  host_facts: { nginx: "1.26.3" },
+  metrics_password: "unused",
+});
+
+/** Renders nginx.conf with these variables, as the balancer of the committed inventory; the tests of the whole system have nginx judge it. */
+function render(vars: object): string {
+  const folder = mkdtempSync(join(tmpdir(), "halo-nginx-"));
+  const role = join(root, "ansible/roles/nginx");
+  const file = join(folder, "nginx.conf");
+  const argv = [
+    ...["balancer", "--connection", "local", "--inventory", join(root, "ansible/inventory/hosts.yml")],
+    ...["--playbook-dir", join(root, "ansible")],
+    ...["--extra-vars", `@${role}/defaults/main.yml`, "--extra-vars", `@${role}/vars/main.yml`],
+    ...["--extra-vars", JSON.stringify(vars), "--module-name", "ansible.builtin.template"],
+    ...["--args", `src=${root}/nginx/nginx.conf.j2 dest=${file} mode=0600`],
+  ];
+  try {
+    const env = { ...process.env, ANSIBLE_CONFIG: join(root, "ansible/ansible.cfg") };
+    const { status, stdout, stderr } = spawnSync("ansible", argv, { encoding: "utf8", env });
+    expect(status, `${stdout}${stderr}`).toBe(0);
+    return readFileSync(file, "utf8");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** The configuration of a site, the one that answers its pages. */
+const server = (domain: string) =>
+  text.split(/^ {4}server \{$/m).findLast((each) => each.includes(`server_name ${domain};`)) ?? "";
+/** A location's lines, of the site with this name. */
+const location = (domain: string, head: string) =>
+  server(domain).split(`        location ${head} {\n`)[1]?.split("\n        }\n")[0];
+
+test("a subrequest for a host's state has nothing of the client's, and a drained host is asked by none", () => {
+  const own = location("halo.test", "= /assets/backends.json/backend1");
+  expect(own).toMatch(
+    /internal;[\s\S]*proxy_pass_request_headers off;\n +proxy_pass_request_body off;\n +proxy_pass http/,
+  );
+  expect(location("halo.test", "= /assets/backends.json/backend2")).toBeUndefined();
+  expect(location("halo.test", "@states1")).toContain('"backend2":"drained"');
+});
