@@ -61,3 +61,11 @@ test("a subrequest for a host's state has nothing of the client's, and a drained
   expect(location("halo.test", "= /assets/backends.json/backend2")).toBeUndefined();
   expect(location("halo.test", "@states1")).toContain('"backend2":"drained"');
 });
+
+test("documents of nginx's own refuse every method but GET and HEAD", () => {
+  for (const path of ["/-/state.json", "/assets/backends.json"])
+    expect(location("halo.test", `= ${path}`)).toMatch(
+      /^ +if \(\$request_method !~ \^\(GET\|HEAD\)\$\) \{\n +rewrite \^ \/-\/read-only last;/,
+    );
+  expect(location("halo.test", "= /-/read-only")).toMatch(/internal;\n +try_files \/- =405;/);
+});

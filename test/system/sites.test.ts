@@ -132,8 +132,14 @@ describe("the index of the sites", () => {
     await expect.poll(complete, { timeout: 60_000, interval: 1000 }).toBe(2);
     const metrics = async (query?: string) => (await counts(query)).map(({ metric }) => metric);
     expect(await metrics("?query=up")).toEqual(await metrics());
-    expect((await request("/-/state.json", { method: "POST" }, "query=up")).status).toBe(403);
-    expect((await request("/-/state.json", { headers: { "Accept-Encoding": "gzip" } })).status).toBe(200);
+    for (const path of ["/-/state.json", "/assets/backends.json"]) {
+      const { status, headers } = await request(path, { method: "POST" }, "query=up");
+      expect([path, status, headers.allow]).toEqual([path, 405, "GET, HEAD"]);
+      // The answers of other hosts in it are not compressed, whatever the client accepts.
+      const packed = await request(path, { headers: { "Accept-Encoding": "gzip" } });
+      const text = packed.headers["content-encoding"] === "gzip" ? gunzipSync(packed.bytes) : packed.body;
+      expect([path, packed.status, JSON.parse(String(text))]).toEqual([path, 200, expect.any(Object)]);
+    }
   });
 
   test("is where /-/ of Halo's other sites leads, without a login", async () => {
