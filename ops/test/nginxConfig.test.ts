@@ -69,3 +69,9 @@ test("documents of nginx's own refuse every method but GET and HEAD", () => {
     );
   expect(location("halo.test", "= /-/read-only")).toMatch(/internal;\n +try_files \/- =405;/);
 });
+
+test("one client cannot take all questions to Prometheus", () => {
+  expect(text).toContain("limit_req_zone $limited_client zone=state_of_client:1m rate=2r/s;");
+  for (const zone of ["state", "state_of_client"])
+    expect(location("halo.test", "= /-/state.json")).toContain(`limit_req zone=${zone} `);
+});
