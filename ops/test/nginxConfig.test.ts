@@ -75,3 +75,9 @@ test("one client cannot take all questions to Prometheus", () => {
   for (const zone of ["state", "state_of_client"])
     expect(location("halo.test", "= /-/state.json")).toContain(`limit_req zone=${zone} `);
 });
+
+test("a site without a service for all its paths answers the others by 404, not by the files of nginx's package", () => {
+  for (const domain of ["all.example", "api.example"])
+    expect(location(domain, "/")).toMatch(/^ +try_files \/- =404;$/m);
+  expect(server("halo.test").match(/location \/ \{/g)).toHaveLength(1);
+});
