@@ -81,3 +81,9 @@ test("a site without a service for all its paths answers the others by 404, not 
     expect(location(domain, "/")).toMatch(/^ +try_files \/- =404;$/m);
   expect(server("halo.test").match(/location \/ \{/g)).toHaveLength(1);
 });
+
+test("every answer by https of a site with hsts says so, also a redirect and an error", () => {
+  const header = "add_header Strict-Transport-Security $hsts always;";
+  for (const head of ["@index", "/", "/api/", "= /-/error/json", "= /-/error/html"])
+    expect([head, location("desk.example", head)]).toEqual([head, expect.stringContaining(header)]);
+});
