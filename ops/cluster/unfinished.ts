@@ -38,6 +38,22 @@ export function unfinished(): Unfinished | undefined {
 /** The machines that a run which was cut short has made, or has still to destroy. */
 export const machinesOfUnfinished = (): string[] => Object.keys(read()?.all.children.backends.hosts ?? {});
 
+/** The problem and its fix, where a run was cut short. */
+export function unfinishedProblem(): { found: string; hint: string } | undefined {
+  const machines = machinesOfUnfinished();
+  if (machines.length === 0) return;
+  return {
+    found: `npm run scale was cut short while it worked on ${machines.join(", ")}`,
+    hint: "npm run scale -- backends=N, with the number of backends to have, finishes it",
+  };
+}
+
+/** Prints it. */
+export function sayUnfinished(): void {
+  const problem = unfinishedProblem();
+  if (problem) console.log(`Note: ${problem.found}. Fix: ${problem.hint}`);
+}
+
 /** Keeps it by one rename, because this run may be cut short here as well. */
 export function keepUnfinished(work: Unfinished): void {
   mkdirSync(localPath(), { recursive: true });
