@@ -16,11 +16,12 @@ const given = [
   { domain: "all.example", ports: [80], paths: { "/": { index: "all" } } },
   { domain: "api.example", ports: [80], paths: { "/api/": { service: "demo" } } },
 ];
+const brotli = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so";
 const text = render({
   sites: given,
   __nginx_secure_sites: ["desk.example"],
   backends_drained: ["backend2"],
-  host_facts: { nginx: "1.26.3" },
+  host_facts: { nginx: "1.26.3", [brotli]: "present" },
   metrics_password: "unused",
 });
 
@@ -86,4 +87,16 @@ test("every answer by https of a site with hsts says so, also a redirect and an 
   const header = "add_header Strict-Transport-Security $hsts always;";
   for (const head of ["@index", "/", "/api/", "= /-/error/json", "= /-/error/html"])
     expect([head, location("desk.example", head)]).toEqual([head, expect.stringContaining(header)]);
+});
+
+test("built files come in both compressed forms, where nginx has the module", () => {
+  expect(text).toMatch(new RegExp(`^load_module ${brotli};$`, "m"));
+  for (const [domain, head] of [
+    ["halo.test", "/assets/"],
+    ["desk.example", "/"],
+    ["desk.example", "/a/"],
+    ["metrics.halo.test", "/a/"],
+  ] as const)
+    expect(location(domain, head)).toMatch(/^ {12}gzip_static on;\n {12}brotli_static on;$/m);
+  expect(render({ sites, host_facts: { nginx: "1.26.3" }, metrics_password: "unused" })).not.toContain("brotli");
 });
