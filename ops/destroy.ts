@@ -4,11 +4,11 @@ import { parseArgs } from "node:util";
 import { viaLab } from "./cluster/hosts.ts";
 import { rememberLab, remembersLab } from "./cluster/labMarker.ts";
 import { existingProvider } from "./cluster/provider.ts";
+import { machinesOfUnfinished, unfinishedFile } from "./cluster/unfinished.ts";
 import { hasLines, hostsFile } from "./hosts/hostsFile.ts";
 import { runCommand } from "./lib/cli.ts";
 import { step, tryCapture } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
-import { machinesOfUnfinished, unfinishedFile } from "./scale/work.ts";
 
 const lab = join(root, "lab/lab");
 const remains = ["/run/halo-lab", "/var/lib/halo-lab"]; // of a lab that was killed, whichever clone it was made from

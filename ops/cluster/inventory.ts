@@ -1,9 +1,10 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
+import { replaceText } from "../lib/replace.ts";
 
 /** The inventory in use: HALO_INVENTORY, seen from the project's root, or the committed one. */
 export const inventoryFile = resolve(root, process.env.HALO_INVENTORY ?? "ansible/inventory/hosts.yml");
@@ -84,11 +85,7 @@ export function inventoryText(): string {
   }
 }
 
-/** Replaces the inventory by one rename, so that a reader sees the old one or the new one. */
-export function writeInventoryText(text: string): void {
-  writeFileSync(`${inventoryFile}.new`, text);
-  renameSync(`${inventoryFile}.new`, inventoryFile);
-}
+export const writeInventoryText = (text: string): void => replaceText(inventoryFile, text);
 
 /** The hosts of the inventory in use; throws a UserError when it is missing or wrong. */
 export const hosts = (): Host[] => parseInventory(inventoryText());

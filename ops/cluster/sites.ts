@@ -57,16 +57,20 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
     any_name_ports?: number[];
     tls?: Tls | false;
     redirect?: boolean;
-    login?: { people?: string[]; user?: string; password?: string };
+    login?: unknown;
     paths?: Record<string, { service?: string } | null> | null;
   }[];
+  let logins: ({ login?: Login } | undefined)[];
   try {
     given = parse(text).sites ?? [];
+    // As they are written: a password or a name may be digits alone.
+    logins = parse(text, { schema: "failsafe" }).sites ?? [];
   } catch (error) {
     throw wrong(`cannot be read: ${firstLine(error)}`);
   }
   if (!Array.isArray(given)) throw wrong("it has no site");
   const listed = given.map((site, i): Site => {
+    const login = logins[i]?.login;
     if (typeof site?.domain !== "string") throw wrong(`site ${i + 1} needs domain`);
     const [port, ...ports] = new Set([site.ports ?? [], site.any_name_ports ?? []].flat());
     if (port === undefined) throw wrong(`${site.domain} needs ports or any_name_ports`);
@@ -80,8 +84,8 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
       ...(service && { service }),
       tls,
       redirect: redirectOf(tls, site.login !== undefined, site.redirect),
-      ...(site.login?.people && { people: site.login.people }),
-      ...userOf(site.login),
+      ...(login?.people && { people: login.people }),
+      ...userOf(login),
     };
   });
   const [port = usual[0], ...ports] = given[0]?.ports ?? usual;
@@ -90,8 +94,10 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
   return [first, ...others];
 }
 
+type Login = { people?: string[]; user?: string; password?: string };
+
 /** A login's one user; none where Ansible makes the password, as that of the metrics. */
-const userOf = ({ user, password }: { user?: string; password?: string } = {}): Pick<Site, "user"> =>
+const userOf = ({ user, password }: Login = {}): Pick<Site, "user"> =>
   user === undefined || !password || password.includes("{{") ? {} : { user: { name: user, password } };
 
 /** The sites that the balancer answers for: sites.yml's, which may have none, and one for each domain of an app. */

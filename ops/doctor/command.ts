@@ -7,6 +7,7 @@ import { hosts, inGroup } from "../cluster/inventory.ts";
 import { freeMemory, memoryFor } from "../cluster/memory.ts";
 import { type Choice, choose, inspectMachine } from "../cluster/provider.ts";
 import { domains } from "../cluster/sites.ts";
+import { unfinishedProblem } from "../cluster/unfinished.ts";
 import { UserError } from "../lib/cli.ts";
 import { programVersion, tryCapture } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
@@ -122,6 +123,8 @@ export function doctor(args: string[]) {
     if (!(error instanceof UserError)) throw error;
     add(false, "inventory", error.message, error.hint);
   }
+  const unfinished = unfinishedProblem();
+  if (unfinished) rows.push({ state: "note", what: "scale", ...unfinished });
   const free = freeMemory();
   const { needed, hint } = memoryFor(choice?.provider, wanted);
   add(up !== null || free > needed, "memory", `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`, hint);

@@ -220,7 +220,7 @@ export async function runDesk(
     took += (now() - start) / 1000;
     const after = await databaseCpu();
     for (const sample of ended) samples.push(sample);
-    if (n === 0) continue;
+    if (n === 0 || ended.length < count) continue;
     const lists = ended.filter(({ cache }) => cache !== undefined);
     const round: Round = {
       cached,
@@ -256,6 +256,6 @@ export function deskNotes(rounds: Round[]): string[] {
     `lists from the service's memory, with the cache: ${share(hits, lists)} (${hits} of ${lists})`,
     known
       ? `PostgreSQL's CPU: ${off.toFixed(2)} s without the cache, ${on.toFixed(2)} s with it, ${share(off - on, off)} less (by pair of rounds: ${each.join("; ")})`
-      : "PostgreSQL's CPU is not known: its host has no control group of it",
+      : "PostgreSQL's CPU is not known: its host did not answer each time, or does not count it",
   ];
 }

@@ -20,6 +20,7 @@ import { bySecond, clientMetrics, counters, disagree, p95Like, prometheusMetrics
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
 import { findKnee, judge, knee, runLoad, type Step } from "../load/run.ts";
 import { bounds, list, makePlan, type Plan } from "../load/scenarios.ts";
+import { removeRows } from "../loadgen/rows.ts";
 import type { Sample } from "../loadgen/sample.ts";
 
 const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
@@ -400,10 +401,15 @@ describe("a desk", () => {
     ]);
   });
 
-  test("its rounds ask for no cache and for the cache in turn, after a first one that does not count", async () => {
+  /** Runs four rounds of a desk, which an interruption ends at a request of this number. */
+  async function run(last = Number.POSITIVE_INFINITY) {
+    const interrupted = new AbortController();
+    let asked = 0;
     const server = createServer((req, res) => {
       const list = req.method === "GET" && req.url?.includes("?");
       const cache = req.headers["x-halo-cache"] === "off" ? "off" : "hit";
+      asked += 1;
+      if (asked >= last) interrupted.abort();
       req.resume().on("end", () => {
         res.writeHead(req.method === "POST" ? 201 : 200, list ? { "X-Cache": cache } : {}).end(made);
       });
@@ -418,10 +424,15 @@ describe("a desk", () => {
       return used;
     };
     const plan = { seconds: 0.3, connections: 4, desk: { rate: 100, rounds: 4 } };
-    const { samples, rounds } = await runDesk(plan, target, cpu, new AbortController().signal);
+    const done = await runDesk(plan, target, cpu, interrupted.signal);
     said.mockRestore();
     server.close();
     server.closeAllConnections();
+    return done;
+  }
+
+  test("its rounds ask for no cache and for the cache in turn, after a first one that does not count", async () => {
+    const { samples, rounds } = await run();
     expect(samples.map(({ status, error }) => [status < 300, error])).toEqual(Array(150).fill([true, undefined]));
     expect(rounds.map(({ cached, requests, cpu }) => [cached, requests, cpu])).toEqual([
       [false, 30, 0.5],
@@ -433,6 +444,12 @@ describe("a desk", () => {
       expect(lists).toBeGreaterThan(25);
       expect(hits).toBe(cached ? lists : 0);
     }
+  });
+
+  test("a round that an interruption cuts short does not count", async () => {
+    const { samples, rounds } = await run(65);
+    expect(samples.length).toBeLessThan(90);
+    expect(rounds.map(({ cached, requests }) => [cached, requests])).toEqual([[false, 30]]);
   });
 
   test("its result is the hits with the cache, and PostgreSQL's CPU of the whole pairs of rounds", () => {
@@ -451,6 +468,15 @@ describe("a desk", () => {
     expect(deskNotes(rounds.map(({ cpu: _, ...each }) => each))[1]).toMatch(/^PostgreSQL's CPU is not known/);
     expect(deskNotes(rounds.slice(0, 1))).toEqual(["no pair of rounds was finished"]);
   });
+});
+
+test.each([
+  ["3", 1],
+  ["0", 0],
+])("%s removed rows renew the lists %i times", async (output, times) => {
+  const renew = vi.fn(async () => {});
+  expect(await removeRows({ on: async () => ({ code: 0, output, at: 0 }) }, "halo-load", renew)).toBe(Number(output));
+  expect(renew).toHaveBeenCalledTimes(times);
 });
 
 describe("a run", () => {

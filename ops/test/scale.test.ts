@@ -3,12 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parseApps } from "../cluster/apps.ts";
-import { inventoryFile } from "../cluster/inventory.ts";
+import { type Host, inventoryFile, parseInventory } from "../cluster/inventory.ts";
+import type { Session } from "../cluster/session.ts";
+import type { Unfinished } from "../cluster/unfinished.ts";
 import { root } from "../lib/paths.ts";
 import { backendsOf, refuseForApps, resize } from "../scale/plan.ts";
-import { type Unfinished, workOf } from "../scale/work.ts";
+import { faultyOf, leftOut } from "../scale/staying.ts";
+import { workOf } from "../scale/work.ts";
 
 const committed = readFileSync(join(root, "ansible/inventory/hosts.yml"), "utf8");
 
@@ -160,25 +163,31 @@ describe("a run that was cut short is finished by the next one", () => {
   const cut = { more: workOf(plans.more).unfinished, fewer: workOf(plans.fewer).unfinished };
   const four = plans.more.text;
 
-  test.each<[string, string, number, Unfinished, string[], string[], string[]]>([
-    ["more, before the inventory was written", committed, 4, cut.more, ["backend3", "backend4"], [], []],
-    ["more, behind it", four, 4, cut.more, ["backend3", "backend4"], [], []],
-    ["more, then fewer", four, 3, cut.more, ["backend3"], ["backend4"], []],
-    ["more, then as before", four, 2, cut.more, [], ["backend4", "backend3"], []],
-    ["more, and the inventory was put back by hand", committed, 2, cut.more, [], ["backend3", "backend4"], []],
-    ["fewer, while they were drained", four, 2, cut.fewer, [], ["backend4", "backend3"], []],
-    ["fewer, while they were drained, then as before", four, 4, cut.fewer, [], [], ["backend4", "backend3"]],
-    ["fewer, behind the inventory", committed, 2, cut.fewer, [], ["backend4", "backend3"], []],
-    ["fewer, then one more", committed, 3, cut.fewer, ["backend3"], ["backend4"], ["backend3"]],
-  ])("%s", (_, text, wanted, before, coming, leaving, returning) => {
-    const work = workOf(resize(text, wanted), before);
-    expect([work.coming, work.leaving.toSorted(), work.returning]).toEqual([coming, leaving.toSorted(), returning]);
+  // All that are drained are so at once: nginx sends no request to a backend that has not served, or is to go.
+  const none = { draining: [], coming: [], leaving: [], returning: [] };
+  test.each<[string, string, number, Unfinished, Partial<Record<keyof typeof none, number[]>>]>([
+    ["more, before the inventory was written", committed, 4, cut.more, { coming: [3, 4] }],
+    ["more, behind it", four, 4, cut.more, { coming: [3, 4] }],
+    ["more, then fewer", four, 3, cut.more, { draining: [3, 4], coming: [3], leaving: [4], returning: [3] }],
+    ["more, then as before", four, 2, cut.more, { draining: [3, 4], leaving: [3, 4] }],
+    ["more, and the inventory was put back by hand", committed, 2, cut.more, { leaving: [3, 4] }],
+    ["fewer, while they were drained", four, 2, cut.fewer, { draining: [3, 4], leaving: [3, 4] }],
+    ["fewer, while they were drained, then as before", four, 4, cut.fewer, { returning: [3, 4] }],
+    ["fewer, behind the inventory", committed, 2, cut.fewer, { leaving: [3, 4] }],
+    ["fewer, then one more", committed, 3, cut.fewer, { coming: [3], leaving: [4], returning: [3] }],
+  ])("%s", (_, text, wanted, before, expected) => {
+    const { unfinished, ...work } = workOf(resize(text, wanted), before);
+    const numbers = (names: string[]) => names.map((name) => Number(name.replace("backend", ""))).sort();
+    expect(Object.fromEntries(Object.entries(work).map(([key, names]) => [key, numbers(names)]))).toEqual({
+      ...none,
+      ...expected,
+    });
     // Vagrant finds each machine by this file, and needs these keys of it.
-    const { balancers, backends } = work.unfinished.all.children;
+    const { balancers, backends } = unfinished.all.children;
     expect(Object.keys(balancers.hosts)).toEqual(["balancer"]);
-    for (const name of leaving)
+    for (const name of work.leaving)
       expect(backends.hosts[name]).toEqual({ private_ip: `192.168.56.1${name.at(-1)}`, memory: 768, cpus: 1 });
-    expect(work.unfinished.inventory).toBe(inventoryFile);
+    expect(unfinished.inventory).toBe(inventoryFile);
   });
 
   test("and again, if that one is cut short as well", () => {
@@ -186,6 +195,80 @@ describe("a run that was cut short is finished by the next one", () => {
     const third = workOf(resize(resize(committed, 3).text, 3), second.unfinished);
     expect([third.coming, third.leaving, third.returning]).toEqual([["backend3"], ["backend4"], ["backend3"]]);
   });
+});
+
+describe("the hosts that stay are asked before the first change", () => {
+  // As inside a lab: no host has to be up.
+  beforeAll(() => void vi.stubEnv("HALO_LAB", "1"));
+  afterAll(() => void vi.unstubAllEnvs());
+  const [balancer, backend1, backend2] = parseInventory(committed) as [Host, Host, Host];
+  const apps = parseApps(
+    "apps:\n  demo: {source: .}\n  shop: {source: x, hosts: [backend2]}\n  docs: {source: x, static: web}\n",
+  );
+  const gone = { code: 255, output: "ssh: connect to host 192.168.56.12 port 22: No route to host" };
+  const unready = { code: 1, output: 'shop did not become ready: 503. Fix: see its log\n{"level":30}' };
+  const ask = async (answers: Record<string, { code: number; output: string }>) => {
+    const asked: Record<string, string> = {};
+    const sh: Session["sh"] = async (argv) => {
+      const name = [balancer, backend1, backend2].find(({ address }) => argv.join(" ").includes(address))?.name ?? "";
+      asked[name] = argv.at(-1) ?? "";
+      return { code: 0, output: "", at: 0, ...answers[name] };
+    };
+    return { asked, faulty: await faultyOf([balancer, backend1, backend2], apps, { sh }) };
+  };
+
+  test("for each of their apps", async () => {
+    expect(await ask({})).toEqual({
+      asked: {
+        balancer: "'true'",
+        backend1: "'halo-release demo check'",
+        backend2: "'halo-release demo check && halo-release shop check'",
+      },
+      faulty: [],
+    });
+  });
+
+  test.each<[string, Parameters<typeof ask>[0], string[], string[] | RegExp]>([
+    ["all are well", {}, ["backend3"], []],
+    ["a backend that is down: others can be added", { backend2: gone }, [], ["backend2"]],
+    ["a backend that is not ready: site.yml may repair it", { backend2: unready }, [], []],
+    [
+      "no backend goes while one is down",
+      { backend2: gone },
+      ["backend3"],
+      /^backend2: .*No route to host\nnothing was/,
+    ],
+    ["nor while one is not ready", { backend2: unready }, ["backend3"], /^backend2: shop did not become ready: 503\n/],
+    ["the balancer is needed", { balancer: gone }, [], /^balancer: .*No route to host\nnothing was changed$/],
+  ])("%s", async (_, answers, leaving, expected) => {
+    const { faulty } = await ask(answers);
+    if (Array.isArray(expected)) expect(leftOut(faulty, leaving)).toEqual(expected);
+    else
+      expect(() => leftOut(faulty, leaving)).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(expected),
+          hint: expect.stringMatching(/^npm run diagnose/),
+        }),
+      );
+  });
+});
+
+test("more backends than PostgreSQL's memory has room for are refused without a host", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-scale-"));
+  const file = join(folder, "hosts.yml");
+  writeFileSync(file, resize(committed, 9).text);
+  const env = { ...process.env, ANSIBLE_CONFIG: join(root, "ansible/ansible.cfg") };
+  // Else it makes a password in .halo.
+  const argv = [
+    "--inventory",
+    file,
+    "--extra-vars",
+    "metrics_password=unused-in-this-test",
+    join(root, "ansible/check.yml"),
+  ];
+  const done = spawnSync("ansible-playbook", argv, { encoding: "utf8", env });
+  rmSync(folder, { recursive: true });
+  expect([done.status, done.stdout]).toEqual([2, expect.stringMatching(/PostgreSQL may take 1176 MiB .*\n +Fix: /)]);
 });
 
 describe("npm run scale", () => {
@@ -204,7 +287,7 @@ describe("npm run scale", () => {
   };
 
   test.each<[string[], RegExp]>([
-    [[], /no number of backends was given\nFix: npm run scale -- backends=3/],
+    [[], /no number of backends was given\nFix: npm run scale -- backends=N,/],
     [["3"], /3 is no number of backends\nFix: /],
     [["backends=two"], /backends=two is no number of backends\nFix: /],
     [["backends=0"], /without a backend nobody answers\nFix: .*npm run down/],

@@ -26,6 +26,13 @@ test("a site with one user is asked as that one, unless Ansible makes the passwo
   expect(login("{{ metrics_password }}")).toEqual({});
 });
 
+test("a login of digits is the text that is written", () => {
+  const [first] = parseSites("sites: [{domain: one.test, ports: [80], login: {user: 12, password: 081234567890}}]");
+  expect(loginOf(first)).toEqual({ authorization: `Basic ${btoa("12:081234567890")}` });
+  const [people] = parseSites("sites: [{domain: people.test, ports: [80], login: {people: [7]}}]");
+  expect(() => loginOf(people)).toThrow("people.test has no password for 7 yet");
+});
+
 test.each([
   ["sites: [", /cannot be read/],
   ["{}", /it has no site/],

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { alerts } from "../../test/lib/alerts.ts";
 import { root } from "../lib/paths.ts";
@@ -67,13 +67,13 @@ async function built(name: string, files: Record<string, string>): Promise<Recor
   return Object.fromEntries(paths.sort().map((path) => [path, readFileSync(join(to, path))]));
 }
 
-test("a site is its pages, the files that they name under a/ with a hash, and a .gz beside each; a folder without a page has its bundles and files under their own names; all have the icons", async () => {
+test("a site is its pages, and the files that they name under a/ with a hash; a folder without a page has its bundles and files under their own names; each text has a .gz and a .br, and all have the icons", async () => {
   const files = await built("one", source);
   const hashed = Object.keys(files).filter((path) => path.startsWith("desk/a/"));
   expect(hashed.map((path) => path.replace(/\.[0-9A-Z]{8}\./, ".HASH.")).sort()).toEqual(
     ["css", "js", "svg"].flatMap((kind) => {
       const path = `desk/a/${kind === "svg" ? "icon" : "desk"}.HASH.${kind}`;
-      return [path, `${path}.gz`];
+      return [path, `${path}.br`, `${path}.gz`];
     }),
   );
   expect(Object.keys(files).filter((path) => !hashed.includes(path))).toEqual([
@@ -81,22 +81,30 @@ test("a site is its pages, the files that they name under a/ with a hash, and a 
     "assets/icon.svg",
     "assets/note.txt",
     "assets/page.css",
+    "assets/page.css.br",
+    "assets/page.css.gz",
     "assets/page.js",
+    "assets/page.js.br",
+    "assets/page.js.gz",
     "desk/favicon.ico",
     "desk/icon.svg",
     "desk/index.html",
+    "desk/index.html.br",
     "desk/index.html.gz",
     "desk/manual.html",
+    "desk/manual.html.br",
     "desk/manual.html.gz",
   ]);
   expect(String(files["assets/page.css"])).toMatch(/#00f.*red/s);
   expect(String(files["assets/page.js"])).toContain("Bengkel");
-  for (const [path, bytes] of Object.entries(files))
+  for (const [path, bytes] of Object.entries(files)) {
     if (path.endsWith(".gz")) expect(gunzipSync(bytes)).toEqual(files[path.slice(0, -3)]);
+    if (path.endsWith(".br")) expect(brotliDecompressSync(bytes)).toEqual(files[path.slice(0, -3)]);
+  }
 
   const page = String(files["desk/index.html"]);
   const named = [...page.matchAll(/(?:href|src)="(a\/[^"]+)"/g)].map((match) => `desk/${match[1]}`);
-  expect(named.sort()).toEqual(hashed.filter((path) => !path.endsWith(".gz")));
+  expect(named.sort()).toEqual(hashed.filter((path) => !/\.(gz|br)$/.test(path)));
   for (const kept of ['href="#/today"', 'href="/api/"', 'href="https://x.test/y"']) expect(page).toContain(kept);
   const script = named.find((path) => path.endsWith(".js")) ?? "";
   expect(String(files[script])).toContain("Bengkel");
@@ -132,7 +140,7 @@ test("the same source gives the same bytes; a change in an imported file gives t
   expect(await built("two", source)).toEqual(one);
   const other = await built("three", { ...source, "desk/words/id.ts": 'export const word = "Workshop";' });
   const changed = Object.keys(other).filter((path) => !(path in one));
-  expect(changed).toEqual([expect.stringMatching(/desk\.\w+\.js$/), expect.stringMatching(/desk\.\w+\.js\.gz$/)]);
+  expect(changed).toEqual(["", "\\.br", "\\.gz"].map((end) => expect.stringMatching(`desk\\.\\w+\\.js${end}$`)));
   expect(other["desk/index.html"]).not.toEqual(one["desk/index.html"]);
 });
 

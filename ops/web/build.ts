@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { constants, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { type BuildFailure, type BuildOptions, build, type Metafile } from "esbuild";
 import { UserError } from "../lib/cli.ts";
 import { copyFiles, sourceFiles } from "../lib/source.ts";
@@ -28,6 +28,7 @@ export async function buildWeb(project: string, from: string, to: string): Promi
     if (!entry.isDirectory() || name === SHARED) continue;
     if (existsSync(join(from, name, "index.html"))) await buildSite(project, join(from, name), join(to, name));
     else await buildAssets(join(from, name), join(to, name), sourceFiles(project, join(from, name)));
+    compress(join(to, name));
     const icons = ICONS.filter((icon) => existsSync(join(from, SHARED, icon)));
     copyFiles(join(from, SHARED), join(to, name), icons);
   }
@@ -71,8 +72,7 @@ async function bundle(from: string, entryPoints: string[], options: BuildOptions
 
 /**
  * Builds a site into `to`: its pages, the files of their href="..." and src="..." as a/NAME.HASH.EXT (scripts with all
- * that they import), and a .gz beside each text. A comment "document: PATH" is replaced by that document of the project. The same
- * source gives the same bytes.
+ * that they import). A comment "document: PATH" is replaced by that document of the project. The same source gives the same bytes.
  */
 export async function buildSite(project: string, from: string, to: string): Promise<void> {
   const pages = readdirSync(from)
@@ -103,9 +103,15 @@ export async function buildSite(project: string, from: string, to: string): Prom
         .replace(reference, (_, before, file) => before + built.get(file))
         .replace(inclusion, (_, path) => renderDocument(readFileSync(join(project, path), "utf8"))),
     );
-  for (const name of readdirSync(to, { recursive: true, encoding: "utf8" }).filter((each) => text.test(each))) {
-    const file = join(to, name);
-    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: constants.Z_BEST_COMPRESSION }));
+}
+
+/** Puts a .gz and a .br beside each text of a folder. */
+function compress(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((each) => text.test(each))) {
+    const file = join(folder, name);
+    const bytes = readFileSync(file);
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }));
+    writeFileSync(`${file}.br`, brotliCompressSync(bytes)); // the highest quality is its default
   }
 }
 

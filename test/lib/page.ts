@@ -53,8 +53,12 @@ export const measure = (page: Page): Promise<unknown> =>
 
 /** Every layout shift since the navigation, with the elements that moved. */
 export const moved = (page: Page): Promise<string[]> => page.evaluate("found.moved");
-/** The time of the largest contentful paint, in ms from the navigation on. */
-export const painted = (page: Page): Promise<number> => page.evaluate("found.painted");
+/** The time of the largest contentful paint, in ms from the navigation on; throws where the browser has reported none. */
+export async function painted(page: Pick<Page, "evaluate">): Promise<number> {
+  const time = await page.evaluate<number>("found.painted");
+  if (!(time > 0)) throw new Error("the browser has reported no largest paint");
+  return time;
+}
 
 /** Counts the bytes that a page's requests bring from now on, with their headers; gives a function that reads the sum. */
 export async function transferred(page: Page): Promise<() => number> {

@@ -89,6 +89,13 @@ describe("requests a second", () => {
     expect(sum(kinds, status) + sum(kinds, 429)).toBe(1500);
   });
 
+  test("one address cannot use up the questions of all about the sites' states", async () => {
+    const ask = `curl -s -o /dev/null -w '%{http_code} ' -H 'Host: ${domain}' http://${balancerAddress}:${portFor(domain)}/-/state.json`;
+    const statuses = (host: string, count: number) => on(host, `for i in $(seq ${count}); do ${ask}; done`);
+    expect(await statuses(first, 60)).toMatch(/^(200 ){10}.*429/);
+    expect(await statuses(second, 3)).toBe("200 200 200");
+  });
+
   atNight(
     "refusals that nginx does not count do not fill the log, and a client's search texts are not in it",
     async () => {

@@ -80,7 +80,10 @@ test("desk: the hits and PostgreSQL's CPU of each round, without the cache and w
   expect(rounds.map(({ cached, hits }) => [cached, hits > 0])).toEqual(
     Array.from({ length: 6 }, (_, i) => [i % 2 === 1, i % 2 === 1]),
   );
-  for (const { cpu } of rounds) expect(cpu).toBeGreaterThan(0);
+  for (const { cached, lists, hits, cpu } of rounds) {
+    expect(cpu).toBeGreaterThan(0);
+    if (cached) expect(hits / lists).toBeGreaterThan(0.8);
+  }
   expect(await rows()).toBe(0);
 });
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
@@ -133,8 +133,14 @@ describe("the index of the sites", () => {
     await expect.poll(complete, { timeout: 60_000, interval: 1000 }).toBe(2);
     const metrics = async (query?: string) => (await counts(query)).map(({ metric }) => metric);
     expect(await metrics("?query=up")).toEqual(await metrics());
-    expect((await request("/-/state.json", { method: "POST" }, "query=up")).status).toBe(403);
-    expect((await request("/-/state.json", { headers: { "Accept-Encoding": "gzip" } })).status).toBe(200);
+    for (const path of ["/-/state.json", "/assets/backends.json"]) {
+      const { status, headers } = await request(path, { method: "POST" }, "query=up");
+      expect([path, status, headers.allow]).toEqual([path, 405, "GET, HEAD"]);
+      // The answers of other hosts in it are not compressed, whatever the client accepts.
+      const packed = await request(path, { headers: { "Accept-Encoding": "gzip" } });
+      const text = packed.headers["content-encoding"] === "gzip" ? gunzipSync(packed.bytes) : packed.body;
+      expect([path, packed.status, JSON.parse(String(text))]).toEqual([path, 200, expect.any(Object)]);
+    }
   });
 
   test("is where /-/ of Halo's other sites leads, without a login", async () => {
@@ -198,33 +204,40 @@ describe("the workshop's files", () => {
     expect([again.status, again.body]).toEqual([304, ""]);
   });
 
-  test("the files that it names are cached for ever and come compressed as on the disk", async () => {
-    const page = await ask("/");
-    const packed = await ask("/", { "Accept-Encoding": "gzip" });
-    expect(gunzipSync(packed.bytes)).toEqual(page.bytes);
-    let transferred = packed.bytes.length;
-    for (const path of parts(page.body)) {
-      expect(path).toMatch(/^\/a\/[\w-]+\.[0-9A-Z]{8}\.(js|css|svg)$/);
-      const plain = await ask(path);
-      const zipped = await ask(path, { "Accept-Encoding": "gzip" });
-      for (const each of [plain, zipped])
-        expect([path, each.status, each.headers["cache-control"], each.headers["x-content-type-options"]]).toEqual([
+  test.each([
+    ["gzip", "gzip", gunzipSync],
+    ["gzip, deflate, br, zstd", "br", brotliDecompressSync],
+  ])(
+    "the files that it names are cached for ever and come compressed as on the disk (%s: %s)",
+    async (accepted, encoding, unpack) => {
+      const page = await ask("/");
+      const packed = await ask("/", { "Accept-Encoding": accepted });
+      expect([packed.headers["content-encoding"], packed.headers.vary]).toEqual([encoding, "Accept-Encoding"]);
+      expect(unpack(packed.bytes)).toEqual(page.bytes);
+      let transferred = packed.bytes.length;
+      for (const path of parts(page.body)) {
+        expect(path).toMatch(/^\/a\/[\w-]+\.[0-9A-Z]{8}\.(js|css|svg)$/);
+        const plain = await ask(path);
+        const zipped = await ask(path, { "Accept-Encoding": accepted });
+        for (const each of [plain, zipped])
+          expect([path, each.status, each.headers["cache-control"], each.headers["x-content-type-options"]]).toEqual([
+            path,
+            200,
+            "public, max-age=31536000, immutable",
+            "nosniff",
+          ]);
+        expect([path, zipped.headers["content-encoding"], zipped.headers["content-length"]]).toEqual([
           path,
-          200,
-          "public, max-age=31536000, immutable",
-          "nosniff",
+          encoding,
+          String(zipped.bytes.length), // known beforehand: it was not compressed for this answer
         ]);
-      expect([path, zipped.headers["content-encoding"], zipped.headers["content-length"]]).toEqual([
-        path,
-        "gzip",
-        String(zipped.bytes.length), // known beforehand: it was not compressed for this answer
-      ]);
-      expect(gunzipSync(zipped.bytes)).toEqual(plain.bytes);
-      transferred += zipped.bytes.length;
-    }
-    console.log(`the workshop's first page: ${transferred} bytes, compressed`);
-    expect(transferred).toBeLessThan(100 * 1024);
-  });
+        expect(unpack(zipped.bytes)).toEqual(plain.bytes);
+        transferred += zipped.bytes.length;
+      }
+      console.log(`the workshop's first page: ${transferred} bytes, compressed (${encoding})`);
+      expect(transferred).toBeLessThan(100 * 1024);
+    },
+  );
 
   test("a missing path is a problem, or a page for a browser, and nobody keeps it", async () => {
     for (const path of ["/nowhere", "/a/lost.00000000.js"]) {
@@ -247,12 +260,14 @@ describe("a release's pages", () => {
       const style = readdirSync(join(site, "a")).find((each) => each.endsWith(".css")) ?? "";
       const text = `${readFileSync(join(site, "a", style))}/* ${name} */`;
       const named = `${name}.00000000.css`;
-      for (const end of ["", ".gz"]) renameSync(join(site, "a", style + end), join(site, "a", named + end));
-      writeFileSync(join(site, "a", named), text);
-      writeFileSync(join(site, "a", `${named}.gz`), gzipSync(text));
-      const page = readFileSync(join(site, "index.html"), "utf8").replace(style, named);
-      writeFileSync(join(site, "index.html"), page);
-      writeFileSync(join(site, "index.html.gz"), gzipSync(page));
+      const write = (file: string, content: string) => {
+        writeFileSync(file, content);
+        writeFileSync(`${file}.gz`, gzipSync(content));
+        writeFileSync(`${file}.br`, brotliCompressSync(content));
+      };
+      for (const end of ["", ".gz", ".br"]) renameSync(join(site, "a", style + end), join(site, "a", named + end));
+      write(join(site, "a", named), text);
+      write(join(site, "index.html"), readFileSync(join(site, "index.html"), "utf8").replace(style, named));
       change(folder);
     });
   const page = async () => (await ask("/")).body;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -108,6 +108,7 @@ test("npm run scale adds a backend, also where it was cut short, and takes it aw
   const scale = (count: number) => sh(["ops/run", "scale", `backends=${count}`, "--yes"], env);
   const state = localPath("scale.json");
   const log = localPath("logs", "ansible.log");
+  const machines = () => globSync(".vagrant/machines/backend3/*/id", { cwd: root });
   try {
     expect(await scale(2)).toEqual({ code: 0, output: expect.stringContaining("nothing was changed") });
 
@@ -129,12 +130,23 @@ test("npm run scale adds a backend, also where it was cut short, and takes it aw
 
     expect(await scale(3)).toEqual({ code: 0, output: expect.stringContaining("cut short") });
     await until("three backends answer", 20_000, async () => (await seen()).length === 3);
+    expect(machines()).toHaveLength(1);
+
+    // The ones that stay will answer all requests.
+    const [first = ""] = backends;
+    await on(first, `systemctl stop ${app.unit}`);
+    try {
+      const refused = expect.stringMatching(/nothing was changed\nFix: npm run diagnose/);
+      expect(await scale(2)).toEqual({ code: 1, output: refused });
+    } finally {
+      await on(first, `systemctl start ${app.unit}`);
+    }
 
     expect(await scale(2)).toEqual({ code: 0, output: expect.stringMatching(/Drain backend3.*Destroy backend3/s) });
     expect(readFileSync(file, "utf8")).toBe(committed);
     expect(await seen()).toEqual(backends);
     expect(existsSync(state)).toBe(false);
-    expect(existsSync(join(root, ".vagrant/machines/backend3/docker/id"))).toBe(false);
+    expect(machines()).toEqual([]);
     for (const host of ["balancer", ...backends])
       expect(await on(host, "grep -rlE '192[.]168[.]56[.]13' /etc || true")).toBe("");
     // A later backend of its name gets requests, and its alerts fire.
