@@ -93,7 +93,9 @@ describe("certificates of an ACME server", () => {
       return Math.abs((bound?.value ?? 0) - 1.8) < 0.01;
     }));
 
-  test("ten renewals under load lose no request of 20,000 on new connections, half of which resume a session", { timeout: 600_000 }, async () => {
+  test("ten renewals under load lose no request of 20,000 on new connections, half of which resume a session", {
+    timeout: 600_000,
+  }, async () => {
     const ca = await on(
       "balancer",
       "curl -sf --cacert /etc/halo/certbot/directory.crt https://127.0.0.1:15000/roots/0",
