@@ -74,7 +74,7 @@ const service = {
   status: z.enum(["scheduled", "in_progress", "done", "cancelled"]),
   price: rupiah.meta({
     description:
-      "Rupiah, an exact decimal; responses have two digits after the point. The price of a job with lines is their total, whatever is sent.",
+      "Rupiah, an exact decimal; responses have two digits after the point. The price of a job with lines is their total; a price that is sent for it counts after its last line is gone.",
   }),
   scheduled_at: instant,
   completed_at: instant

@@ -47,13 +47,24 @@ it("the price of a job is the exact total of its lines; without lines it is what
 
   expect((await change("/lines/1", { quantity: "4" })).body).toMatchObject({ version: 2, total: "340001.32" });
   expect((await job()).price).toBe("390001.32");
-  expect((await change("/services/1", { price: "1", notes: "x" })).body).toMatchObject({
-    price: "390001.32",
+  const { kind, vehicle_id, scheduled_at } = await job();
+  const same = { kind, vehicle_id, scheduled_at, price: "390001.32" };
+  expect((await ask("PUT", "/services/1", same, { "if-match": "*" })).body.price).toBe("390001.32");
+  for (const id of [1, 2]) await ask("DELETE", `/lines/${id}`, undefined, { "if-match": "*" });
+  expect(await job()).toMatchObject({ price: "75000.00", line_count: 0 });
+  expect((await change("/services/1", { price: "60000" })).body.price).toBe("60000.00");
+});
+
+it("a price that is sent for a job with lines is the job's price after the last of them", async () => {
+  const { body } = await ask("POST", "/lines", aLine(1, { quantity: "1", unit_price: "90000" }));
+  expect((await change("/services/1", { price: "80000", notes: "x" })).body).toMatchObject({
+    price: "90000.00",
     notes: "x",
   });
-  for (const id of [1, 2]) await ask("DELETE", `/lines/${id}`, undefined, { "if-match": "*" });
-  expect(await job()).toMatchObject({ price: "50000.00", line_count: 0 });
-  expect((await change("/services/1", { price: "60000" })).body.price).toBe("60000.00");
+  await ask("DELETE", `/lines/${body.id}`, undefined, { "if-match": "*" });
+  expect(await job()).toMatchObject({ price: "80000.00", line_count: 0 });
+  await ask("POST", "/lines", aLine(1));
+  expect((await job()).price).toBe("340000.00");
 });
 
 it("a list has the lines of one job, in the order in which they were written", async () => {
