@@ -180,7 +180,7 @@ function operations(resource: Resource): Record<string, Record<string, Operation
           ...problems(400, 404),
         },
       },
-      put: change(`Replace a ${singular}`, `${type}Input`),
+      put: change(`Replace a ${singular}`, `${type}${resource.replacement ? "Replacement" : "Input"}`),
       patch: change(`Change fields of a ${singular}`, `${type}Patch`),
       delete: {
         summary: `Delete a ${singular}`,
@@ -233,6 +233,9 @@ export function openApi(nested: readonly Nested[], release: string) {
       all.flatMap((resource) => [
         [capital(resource.singular), plain(resource.output, "output")],
         [`${capital(resource.singular)}Input`, plain(resource.input, "input")],
+        ...(resource.replacement
+          ? [[`${capital(resource.singular)}Replacement`, plain(resource.replacement, "input")]]
+          : []),
         [`${capital(resource.singular)}Patch`, plain(resource.patch, "input")],
         [`${capital(resource.singular)}Page`, pageOf(resource)],
       ]),

@@ -33,6 +33,8 @@ export interface Resource extends Listed {
   readonly name: "customers" | "vehicles" | "services" | "lines";
   readonly singular: "customer" | "vehicle" | "service" | "line";
   readonly input: z.ZodObject;
+  /** The body of a PUT, where it is not that of a POST. */
+  readonly replacement?: z.ZodObject;
   readonly patch: z.ZodObject;
   /** Whether its output has fields of other rows: its version does not change with them. */
   readonly embeds: boolean;
@@ -115,6 +117,7 @@ const services: Resource = {
   name: "services",
   singular: "service",
   input: schema.ServiceInput,
+  replacement: schema.ServiceReplacement,
   patch: schema.ServicePatch,
   output: schema.Service,
   embeds: true,
@@ -166,6 +169,7 @@ const lines: Resource = {
   name: "lines",
   singular: "line",
   input: schema.LineInput,
+  replacement: schema.LineReplacement,
   patch: schema.LinePatch,
   output: schema.Line,
   embeds: false,

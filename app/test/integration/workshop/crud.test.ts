@@ -119,6 +119,18 @@ describe("vehicles and services", () => {
     });
   });
 
+  it("a job that a client of the first contract replaces keeps the fields that this client does not know", async () => {
+    await customer();
+    await vehicle(1);
+    const at = "2026-11-21T03:00:00.000Z";
+    const newer = { paid_at: at, mechanic: "Wayan", odometer: 45_000, remind_at: at };
+    await job(1, { ...newer, notes: "x" });
+    const first = { vehicle_id: 1, kind: "Rem", price: "150000", scheduled_at: at };
+    const replace = async (body: object) => (await ask("PUT", "/services/1", body, { "if-match": "*" })).body;
+    expect(await replace(first)).toMatchObject({ ...newer, kind: "Rem", notes: null });
+    expect(await replace({ ...first, mechanic: null })).toMatchObject({ ...newer, mechanic: null });
+  });
+
   it("a job is completed when it is done, and not completed otherwise", async () => {
     await customer();
     await vehicle(1);

@@ -45,7 +45,9 @@ it("the price of a job is the exact total of its lines; without lines it is what
   });
   expect(await job()).toMatchObject({ price: "347501.16", line_count: 2, version: 3 });
 
-  expect((await change("/lines/1", { quantity: "4" })).body).toMatchObject({ version: 2, total: "340001.32" });
+  const { service_id: _, ...more } = aLine(1, { quantity: "4", unit_price: "85000.33" });
+  const replaced = await ask("PUT", "/lines/1", more, { "if-match": "*" });
+  expect(replaced.body).toMatchObject({ version: 2, total: "340001.32", service_id: 1 });
   expect((await job()).price).toBe("390001.32");
   const { kind, vehicle_id, scheduled_at } = await job();
   const same = { kind, vehicle_id, scheduled_at, price: "390001.32" };
@@ -97,10 +99,14 @@ it("refuses lines with the place and the reason", async () => {
   // Each line fits; their total does not.
   expect((await ask("POST", "/lines", aLine(1, { unit_price: "999999999999", quantity: "1" }))).status).toBe(201);
   expect(await ask("POST", "/lines", aLine(1))).toMatchObject({ status: 422, body: { errors: [{ code: "range" }] } });
-  expect(await change("/lines/1", { service_id: 2 })).toMatchObject({
-    status: 422,
-    body: { errors: [{ code: "unknown_field" }] },
-  });
+  for (const [method, body] of [
+    ["PATCH", { service_id: 1 }],
+    ["PUT", aLine(2)],
+  ] as const)
+    expect(await ask(method, "/lines/1", body, { "if-match": "*" })).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: "/service_id", code: "unknown_field" }] },
+    });
   expect(await (await service.get("/metrics")).text()).toContain('postgres_errors_total{kind="other"} 0');
 });
 
