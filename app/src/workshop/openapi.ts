@@ -38,7 +38,7 @@ const Problem = z
           parameter: z.string().optional().meta({ description: "The parameter in the query." }),
           code: z.string().meta({
             description:
-              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken; in a query: format, repeated, unknown_parameter.",
+              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken, paid; in a query: format, repeated, unknown_parameter.",
           }),
           detail: z.string(),
         }),
@@ -57,7 +57,7 @@ const Problem = z
 const about: Record<number, string> = {
   400: "The request is malformed.",
   404: "The resource does not exist.",
-  409: "The request conflicts with existing rows.",
+  409: "The request conflicts with existing rows, or the job is paid.",
   412: "The row has another version now; the ETag has it.",
   413: "The body is larger than 64 KiB.",
   415: "The body is not application/json in UTF-8.",
@@ -127,7 +127,7 @@ function queryParameters(resource: Listed, without?: string): Parameter[] {
     },
     after: { description: "The cursor `next` of the previous page, in the same order." },
     q: {
-      description: `A row matches that has every word of the text, in any order. ${resource.searchHelp} A word without three letters or digits in a row has to be the beginning of one; a text without any letter or digit matches no row. If no row matches, words of 4 to 15 letters match with one letter wrong, missing, too many, or exchanged with the next.`,
+      description: `A row matches that has every word of the text, in any order. ${resource.searchHelp} A plate can be spaced in any way, and a text such as IS 350 is a plate or a model. A word without three letters or digits in a row has to be the beginning of one; a text without any letter or digit matches no row. If no row matches, words of 4 to 15 letters match with one letter wrong, missing, too many, or exchanged with the next.`,
     },
   };
   return Object.entries(listParameters(resource))
@@ -180,7 +180,7 @@ function operations(resource: Resource): Record<string, Record<string, Operation
           ...problems(400, 404),
         },
       },
-      put: change(`Replace a ${singular}`, `${type}Input`),
+      put: change(`Replace a ${singular}`, `${type}${resource.replacement ? "Replacement" : "Input"}`),
       patch: change(`Change fields of a ${singular}`, `${type}Patch`),
       delete: {
         summary: `Delete a ${singular}`,
@@ -233,6 +233,9 @@ export function openApi(nested: readonly Nested[], release: string) {
       all.flatMap((resource) => [
         [capital(resource.singular), plain(resource.output, "output")],
         [`${capital(resource.singular)}Input`, plain(resource.input, "input")],
+        ...(resource.replacement
+          ? [[`${capital(resource.singular)}Replacement`, plain(resource.replacement, "input")]]
+          : []),
         [`${capital(resource.singular)}Patch`, plain(resource.patch, "input")],
         [`${capital(resource.singular)}Page`, pageOf(resource)],
       ]),

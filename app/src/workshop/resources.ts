@@ -33,11 +33,15 @@ export interface Resource extends Listed {
   readonly name: "customers" | "vehicles" | "services" | "lines";
   readonly singular: "customer" | "vehicle" | "service" | "line";
   readonly input: z.ZodObject;
+  /** The body of a PUT, where it is not that of a POST. */
+  readonly replacement?: z.ZodObject;
   readonly patch: z.ZodObject;
   /** Whether its output has fields of other rows: its version does not change with them. */
   readonly embeds: boolean;
   /** Further values to write, derived from the given ones. */
   readonly derive?: (given: Values, current: "insert" | "update") => Derived;
+  /** A condition on a change besides the version: a paid job keeps its price and its lines, and is not cancelled. */
+  readonly unpaid?: (given: Values, change: "insert" | "update" | "delete") => Condition | undefined;
   /** Fields whose values are no personal data: the list of changes has them. */
   readonly openFields?: readonly string[];
   /** Fields by the constraint that they can violate: a value that another row has (409), a row that does not exist (422). */
@@ -81,7 +85,7 @@ const customers: Resource = {
   defaultSort: "name",
   filters: {},
   searchHelp:
-    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles.",
+    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles. A text of one word without a digit or sign finds an e-mail address only if nothing else has the word; `similar` is then true.",
   search: searchCustomers,
   similar: similarCustomers,
   uniqueConstraints: {},
@@ -115,6 +119,7 @@ const services: Resource = {
   name: "services",
   singular: "service",
   input: schema.ServiceInput,
+  replacement: schema.ServiceReplacement,
   patch: schema.ServicePatch,
   output: schema.Service,
   embeds: true,
@@ -128,6 +133,15 @@ const services: Resource = {
       column in given || current === "insert" ? sql`${given[column]}::${sql.raw(type)}` : sql.ref(column);
     const completed = sql`coalesce(${kept("completed_at", "timestamptz")}, now())`;
     return { completed_at: sql`case when ${kept("status", "text")} = 'done' then ${completed} end` };
+  },
+  // Not by a trigger: the release before, which knows no payment, would get its refusal as a failure.
+  unpaid(given, change) {
+    if (change !== "update" || given.paid_at === null) return undefined;
+    const kept = [
+      "price" in given && sql`price = ${given.price}`,
+      given.status === "cancelled" && sql`status = 'cancelled'`,
+    ];
+    return sql`(paid_at is null or ${sql.join([sql`true`, ...kept.filter((each) => each !== false)], sql` and `)})`;
   },
   sorts: { id, scheduled_at: { column: "scheduled_at", value: schema.instant }, created_at: createdAt },
   defaultSort: "-scheduled_at",
@@ -166,11 +180,15 @@ const lines: Resource = {
   name: "lines",
   singular: "line",
   input: schema.LineInput,
+  replacement: schema.LineReplacement,
   patch: schema.LinePatch,
   output: schema.Line,
   embeds: false,
   columns: sql`t.id, t.version, t.service_id, t.type, t.name, t.quantity, t.unit_price, t.total, t.created_at, t.updated_at`,
   joins: sql``,
+  // Locked: the job could be paid between the condition and the trigger that changes its price.
+  unpaid: (given, change) => sql`exists (select from services
+    where id = ${change === "insert" ? given.service_id : sql`service_id`} and paid_at is null for no key update)`,
   sorts: { id },
   defaultSort: "id",
   filters: { service_id: references("t.service_id") },

@@ -77,7 +77,7 @@ export function workshopRoutes(stores: Stores, release: string, login: boolean):
         if (!resource.embeds && ifNoneMatch(req, row.version)) sendEmpty(res, 304, { ETag: etag(row) });
         else show(res, row);
       },
-      put: (req, res) => change(stores, resource, resource.input, req, res),
+      put: (req, res) => change(stores, resource, resource.replacement ?? resource.input, req, res),
       patch: (req, res) => change(stores, resource, resource.patch, req, res),
       delete: async (req, res) => {
         const id = idOf(req, resource);

@@ -74,7 +74,7 @@ const service = {
   status: z.enum(["scheduled", "in_progress", "done", "cancelled"]),
   price: rupiah.meta({
     description:
-      "Rupiah, an exact decimal; responses have two digits after the point. The price of a job with lines is their total, whatever is sent.",
+      "Rupiah, an exact decimal; responses have two digits after the point. The price of a job with lines is their total; a price that is sent for it counts after its last line is gone.",
   }),
   scheduled_at: instant,
   completed_at: instant
@@ -136,6 +136,13 @@ export const ServiceInput = z.strictObject({
   odometer: service.odometer.default(null),
   remind_at: service.remind_at.default(null),
 });
+/** A client of the first contract does not send these fields: they stay as they are. */
+export const ServiceReplacement = ServiceInput.extend({
+  paid_at: service.paid_at.optional(),
+  mechanic: service.mechanic.optional(),
+  odometer: service.odometer.optional(),
+  remind_at: service.remind_at.optional(),
+});
 
 export const Line = z.strictObject({
   ...kept,
@@ -146,6 +153,8 @@ export const Line = z.strictObject({
 });
 export const LinePatch = z.strictObject(line).partial();
 export const LineInput = z.strictObject({ service_id: id, ...line });
+/** A line stays with its job. */
+export const LineReplacement = z.strictObject(line);
 
 export const Change = z.strictObject({
   id,

@@ -8,6 +8,7 @@ import {
   LineInput,
   ServiceInput,
   ServicePatch,
+  ServiceReplacement,
   VehicleInput,
 } from "../../../src/workshop/schema.ts";
 import { fieldErrors, invalidFields } from "../../../src/workshop/validation.ts";
@@ -28,6 +29,11 @@ describe("fields", () => {
       address: null,
     });
     expect(codes(ServicePatch, { status: "done" })).toEqual({ status: "done" });
+  });
+
+  it("of a PUT have no default where the first contract did not know them", () => {
+    const first = ["completed_at", "description", "notes", "status"];
+    expect(Object.keys(ServiceReplacement.parse(service)).sort()).toEqual([...Object.keys(service), ...first].sort());
   });
 
   it("are counted in code points", () => {

@@ -1,7 +1,4 @@
--- The older indexes stay for one release: the one before this one still uses them.
-create index customers_search on customers using gin (search_key public.gin_trgm_ops) with (fastupdate = off);
 -- Plate, make and model of a vehicle, as search_key has them.
 create index vehicles_search on vehicles using gin ((model_key || ' ' || lower(plate_key) || ' ') public.gin_trgm_ops)
   with (fastupdate = off);
-analyze customers;
 analyze vehicles;

@@ -1,5 +1,6 @@
 -- The parts and the labour of a job. A release that does not know them still shows the right price, because triggers keep it: the price of
--- a job with lines is their total, whatever a release writes.
+-- a job with lines is their total. The price that a release has sent stands in price_without_lines meanwhile, and is the job's again after its
+-- last line.
 create table lines (
   id bigint generated always as identity primary key,
   version integer not null default 1,
@@ -14,11 +15,16 @@ create table lines (
 );
 create index lines_by_service on lines (service_id, id);
 
-alter table services add column line_count integer not null default 0, add column paid_at timestamptz(3);
+alter table services add column line_count integer not null default 0, add column price_without_lines numeric(14, 2),
+  add column paid_at timestamptz(3);
 
 create function keep_price() returns trigger language plpgsql set search_path from current as $$
+declare
+  -- A client that replaces a job sends the total that it has read; that is no other price.
+  sent numeric := case when new.price <> old.price then new.price else coalesce(old.price_without_lines, old.price) end;
 begin
-  select count(*), coalesce(sum(total), new.price) into new.line_count, new.price from lines where service_id = new.id;
+  select count(*), coalesce(sum(total), sent) into new.line_count, new.price from lines where service_id = new.id;
+  new.price_without_lines := case when new.line_count > 0 then sent end;
   return new;
 end $$;
 create trigger keep_price before update of price on services for each row execute function keep_price();

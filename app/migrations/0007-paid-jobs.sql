@@ -1,2 +1,0 @@
--- Until now a job that was done counted as earned. By itself, because 0006 locks the table against every reader until its end.
-update services set paid_at = completed_at where status = 'done';
