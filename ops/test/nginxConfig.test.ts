@@ -6,15 +6,20 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { root } from "../lib/paths.ts";
 
-type Site = { domain: string; role?: string; [key: string]: unknown };
+type Site = { domain: string; role?: string; ports: number[]; [key: string]: unknown };
 const { sites }: { sites: Site[] } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+const [counter, metrics] = ["counter", "metrics"].map((name) => sites.find(({ role }) => role === name)) as [
+  Site,
+  Site,
+];
+const { ports } = counter;
 /** The workshop under a name of its owner's, with every key about https, and a site of an index alone. */
 const given = [
   ...sites.map((site) =>
     site.role === "workshop" ? { ...site, domain: "desk.example", tls: "acme", hsts: true } : site,
   ),
-  { domain: "all.example", ports: [80], paths: { "/": { index: "all" } } },
-  { domain: "api.example", ports: [80], paths: { "/api/": { service: "demo" } } },
+  { domain: "all.example", ports, paths: { "/": { index: "all" } } },
+  { domain: "api.example", ports, paths: { "/api/": { service: "demo" } } },
 ];
 const brotli = "/usr/lib/nginx/modules/ngx_http_brotli_static_module.so";
 const text = render({
@@ -55,32 +60,32 @@ const location = (domain: string, head: string) =>
   server(domain).split(`        location ${head} {\n`)[1]?.split("\n        }\n")[0];
 
 test("a subrequest for a host's state has nothing of the client's, and a drained host is asked by none", () => {
-  const own = location("halo.test", "= /assets/backends.json/backend1");
+  const own = location(counter.domain, "= /assets/backends.json/backend1");
   expect(own).toMatch(
     /internal;[\s\S]*proxy_pass_request_headers off;\n +proxy_pass_request_body off;\n +proxy_pass http/,
   );
-  expect(location("halo.test", "= /assets/backends.json/backend2")).toBeUndefined();
-  expect(location("halo.test", "@states1")).toContain('"backend2":"drained"');
+  expect(location(counter.domain, "= /assets/backends.json/backend2")).toBeUndefined();
+  expect(location(counter.domain, "@states1")).toContain('"backend2":"drained"');
 });
 
 test("documents of nginx's own refuse every method but GET and HEAD", () => {
   for (const path of ["/-/state.json", "/assets/backends.json"])
-    expect(location("halo.test", `= ${path}`)).toMatch(
+    expect(location(counter.domain, `= ${path}`)).toMatch(
       /^ +if \(\$request_method !~ \^\(GET\|HEAD\)\$\) \{\n +rewrite \^ \/-\/read-only last;/,
     );
-  expect(location("halo.test", "= /-/read-only")).toMatch(/internal;\n +try_files \/- =405;/);
+  expect(location(counter.domain, "= /-/read-only")).toMatch(/internal;\n +try_files \/- =405;/);
 });
 
 test("one client cannot take all questions to Prometheus", () => {
   expect(text).toContain("limit_req_zone $limited_client zone=state_of_client:1m rate=2r/s;");
   for (const zone of ["state", "state_of_client"])
-    expect(location("halo.test", "= /-/state.json")).toContain(`limit_req zone=${zone} `);
+    expect(location(counter.domain, "= /-/state.json")).toContain(`limit_req zone=${zone} `);
 });
 
 test("a site without a service for all its paths answers the others by 404, not by the files of nginx's package", () => {
   for (const domain of ["all.example", "api.example"])
     expect(location(domain, "/")).toMatch(/^ +try_files \/- =404;$/m);
-  expect(server("halo.test").match(/location \/ \{/g)).toHaveLength(1);
+  expect(server(counter.domain).match(/location \/ \{/g)).toHaveLength(1);
 });
 
 test("every answer by https of a site with hsts says so, also a redirect and an error", () => {
@@ -92,10 +97,10 @@ test("every answer by https of a site with hsts says so, also a redirect and an 
 test("built files come in both compressed forms, where nginx has the module", () => {
   expect(text).toMatch(new RegExp(`^load_module ${brotli};$`, "m"));
   for (const [domain, head] of [
-    ["halo.test", "/assets/"],
+    [counter.domain, "/assets/"],
     ["desk.example", "/"],
     ["desk.example", "/a/"],
-    ["metrics.halo.test", "/a/"],
+    [metrics.domain, "/a/"],
   ] as const)
     expect(location(domain, head)).toMatch(/^ {12}gzip_static on;\n {12}brotli_static on;$/m);
   expect(render({ sites, host_facts: { nginx: "1.26.3" }, metrics_password: "unused" })).not.toContain("brotli");

@@ -205,7 +205,7 @@ describe("the hosts that stay are asked before the first change", () => {
   const apps = parseApps(
     "apps:\n  demo: {source: .}\n  shop: {source: x, hosts: [backend2]}\n  docs: {source: x, static: web}\n",
   );
-  const gone = { code: 255, output: "ssh: connect to host 192.168.56.12 port 22: No route to host" };
+  const gone = { code: 255, output: "ssh: connect to host 192.168.56.12: No route to host" };
   const unready = { code: 1, output: 'shop did not become ready: 503. Fix: see its log\n{"level":30}' };
   const ask = async (answers: Record<string, { code: number; output: string }>) => {
     const asked: Record<string, string> = {};
