@@ -38,7 +38,7 @@ const Problem = z
           parameter: z.string().optional().meta({ description: "The parameter in the query." }),
           code: z.string().meta({
             description:
-              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken; in a query: format, repeated, unknown_parameter.",
+              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken, paid; in a query: format, repeated, unknown_parameter.",
           }),
           detail: z.string(),
         }),
@@ -57,7 +57,7 @@ const Problem = z
 const about: Record<number, string> = {
   400: "The request is malformed.",
   404: "The resource does not exist.",
-  409: "The request conflicts with existing rows.",
+  409: "The request conflicts with existing rows, or the job is paid.",
   412: "The row has another version now; the ETag has it.",
   413: "The body is larger than 64 KiB.",
   415: "The body is not application/json in UTF-8.",

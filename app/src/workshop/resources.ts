@@ -40,6 +40,8 @@ export interface Resource extends Listed {
   readonly embeds: boolean;
   /** Further values to write, derived from the given ones. */
   readonly derive?: (given: Values, current: "insert" | "update") => Derived;
+  /** A condition on a change besides the version: a paid job keeps its price and its lines, and is not cancelled. */
+  readonly unpaid?: (given: Values, change: "insert" | "update" | "delete") => Condition | undefined;
   /** Fields whose values are no personal data: the list of changes has them. */
   readonly openFields?: readonly string[];
   /** Fields by the constraint that they can violate: a value that another row has (409), a row that does not exist (422). */
@@ -132,6 +134,15 @@ const services: Resource = {
     const completed = sql`coalesce(${kept("completed_at", "timestamptz")}, now())`;
     return { completed_at: sql`case when ${kept("status", "text")} = 'done' then ${completed} end` };
   },
+  // Not by a trigger: the release before, which knows no payment, would get its refusal as a failure.
+  unpaid(given, change) {
+    if (change !== "update" || given.paid_at === null) return undefined;
+    const kept = [
+      "price" in given && sql`price = ${given.price}`,
+      given.status === "cancelled" && sql`status = 'cancelled'`,
+    ];
+    return sql`(paid_at is null or ${sql.join([sql`true`, ...kept.filter((each) => each !== false)], sql` and `)})`;
+  },
   sorts: { id, scheduled_at: { column: "scheduled_at", value: schema.instant }, created_at: createdAt },
   defaultSort: "-scheduled_at",
   filters: {
@@ -175,6 +186,9 @@ const lines: Resource = {
   embeds: false,
   columns: sql`t.id, t.version, t.service_id, t.type, t.name, t.quantity, t.unit_price, t.total, t.created_at, t.updated_at`,
   joins: sql``,
+  // Locked: the job could be paid between the condition and the trigger that changes its price.
+  unpaid: (given, change) => sql`exists (select from services
+    where id = ${change === "insert" ? given.service_id : sql`service_id`} and paid_at is null for no key update)`,
   sorts: { id },
   defaultSort: "id",
   filters: { service_id: references("t.service_id") },

@@ -57,8 +57,12 @@ export async function insertRow(
 ): Promise<Values> {
   const all = expressions(values, resource.derive?.(values, "insert"));
   const columns = sql.join(Object.keys(all).map((column) => sql.ref(column)));
-  const change = sql`insert into ${table(resource)} (${columns}) values (${sql.join(Object.values(all))})`;
-  return (await changed(db, resource, change, logged(resource, "created", person), prefix)) as Values;
+  const condition = resource.unpaid?.(values, "insert") ?? sql`true`;
+  const change = sql`insert into ${table(resource)} (${columns}) select ${sql.join(Object.values(all))} where ${condition}`;
+  const row = await changed(db, resource, change, logged(resource, "created", person), prefix);
+  if (row) return row;
+  if (await exists(db, resources.services, Number(values.service_id))) throw paidProblem();
+  throw invalidFields([missingReference(`${prefix}/service_id`)]);
 }
 
 /** @throws {HttpProblem} 404, 412, 409 or 422 */
@@ -76,10 +80,10 @@ export async function updateRow(
     updated_at: sql`now()`,
   };
   const sets = Object.entries(all).map(([column, value]) => sql`${sql.ref(column)} = ${value}`);
-  const where = sql`id = ${id} and ${isVersion(versions)}`;
+  const where = sql`id = ${id} and ${isVersion(versions)} and ${resource.unpaid?.(values, "update") ?? sql`true`}`;
   const change = sql`update ${table(resource)} set ${sql.join(sets)} where ${where}`;
   const row = await changed(db, resource, change, logged(resource, "changed", person, values));
-  return row ?? throwConflict(db, resource, id);
+  return row ?? throwConflict(db, resource, id, versions);
 }
 
 /** @throws {HttpProblem} 404, 412, or 409 with the number of rows that refer to this one */
@@ -90,12 +94,12 @@ export async function deleteRow(
   versions: Versions,
   person: Person,
 ): Promise<void> {
-  const where = sql`id = ${id} and ${isVersion(versions)}`;
+  const where = sql`id = ${id} and ${isVersion(versions)} and ${resource.unpaid?.({}, "delete") ?? sql`true`}`;
   try {
     const removal = sql`delete from ${table(resource)} where ${where} returning *`;
     const log = logged(resource, "deleted", person);
     const { rows } = await (person ? sql`with t as (${removal})${log} select t.id from t` : removal).execute(db);
-    if (rows.length === 0) await throwConflict(db, resource, id);
+    if (rows.length === 0) await throwConflict(db, resource, id, versions);
   } catch (error) {
     const [by, column] = resource.referencedBy ?? [];
     if (!(error instanceof pg.DatabaseError) || error.code !== "23503" || !by || !column) throw error;
@@ -144,13 +148,20 @@ async function changed(
 export const missingReference = (pointer: string) =>
   ({ pointer, code: "not_found", detail: "No row has this id." }) as const;
 
-/** After a change that matched no row: throws 404 if the row does not exist, 412 if it has another version. */
-async function throwConflict(db: Connection, resource: Resource, id: number): Promise<never> {
+/** After a change that matched no row: throws 404 if the row does not exist, 412 if it has another version, 409 if its job is paid. */
+async function throwConflict(db: Connection, resource: Resource, id: number, versions: Versions): Promise<never> {
   const found = sql<{ version: number }>`select version from ${table(resource)} where id = ${id}`;
   const [row] = (await found.execute(db)).rows;
   if (!row) throw notFoundProblem(resource, id);
+  if (resource.unpaid && (versions?.includes(row.version) ?? true)) throw paidProblem();
   const detail = `Another request has changed this ${resource.singular}. Read it again, then repeat the change on that version.`;
   throw new HttpProblem(412, detail, { headers: { ETag: etag(row) } });
+}
+
+function paidProblem(): HttpProblem {
+  const detail =
+    "This job is paid: its price and its lines stay, and it is not cancelled. Fix: take the payment back first (paid_at: null).";
+  return new HttpProblem(409, detail, { errors: [{ code: "paid", detail }] });
 }
 
 export const notFoundProblem = (resource: Resource, id: string | number): HttpProblem =>

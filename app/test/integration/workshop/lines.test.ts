@@ -148,6 +148,53 @@ it("a job is paid at a time, or not yet", async () => {
   });
 });
 
+it("a paid job keeps its price and its lines, and is not cancelled, until the payment is taken back", async () => {
+  await ask("POST", "/lines", aLine(1));
+  const paid_at = "2026-11-21T03:00:00.000Z";
+  await change("/services/1", { paid_at });
+  const before = await job();
+  const { service_id: _, ...line } = aLine(1, { quantity: "9" });
+  const any = { "if-match": "*" };
+  const refused = { status: 409, body: { detail: expect.stringContaining("Fix: "), errors: [{ code: "paid" }] } };
+  const writes: [method: string, path: string, body?: object][] = [
+    ["POST", "/lines", aLine(1)],
+    ["PATCH", "/lines/1", { quantity: "9" }],
+    ["PUT", "/lines/1", line],
+    ["DELETE", "/lines/1"],
+    ["PATCH", "/services/1", { price: "1" }],
+    ["PATCH", "/services/1", { price: "1", paid_at: "2026-11-22T03:00:00Z" }],
+    ["PATCH", "/services/1", { status: "cancelled" }],
+  ];
+  for (const [method, path, body] of writes)
+    expect([method, path, await ask(method, path, body, any)]).toMatchObject([method, path, refused]);
+  expect(await job()).toEqual(before);
+  // The other version is the reason that a client can do something about.
+  expect((await ask("DELETE", "/lines/1", undefined, { "if-match": '"9"' })).status).toBe(412);
+  expect(await change("/services/1", { status: "done", notes: "x", price: before.price })).toMatchObject({
+    status: 200,
+  });
+
+  expect(await change("/services/1", { paid_at: null, status: "cancelled" })).toMatchObject({ status: 200 });
+  for (const [method, path, body] of writes.filter(([, path]) => path === "/lines/1"))
+    expect((await ask(method, path, body, any)).status).toBeLessThan(300);
+});
+
+it("a job is never paid with another price than the one that its last line made", async () => {
+  for (let round = 0; round < 20; round++) {
+    const { version, price } = await job();
+    const [payment, line] = await Promise.all([
+      ask("PATCH", "/services/1", { paid_at: "2026-11-21T03:00:00Z" }, { "if-match": `"${version}"` }),
+      ask("POST", "/lines", aLine(1)),
+    ]);
+    expect([
+      [200, 409],
+      [412, 201],
+    ]).toContainEqual([payment.status, line.status]);
+    if (payment.status === 200) expect(await job()).toMatchObject({ price });
+    await change("/services/1", { paid_at: null });
+  }
+});
+
 it("the release before, which knows no lines, keeps working on the same rows", async () => {
   await ask("POST", "/lines", aLine(1, { quantity: "2", unit_price: "40000" }));
   const old = (statement: string) => postgres.rows(`SET ROLE halo; ${statement}`).then(() => job());
@@ -157,6 +204,11 @@ it("the release before, which knows no lines, keeps working on the same rows", a
   await old(textOf(new URL("releaseBefore.sql", import.meta.url)));
   expect((await ask("GET", "/services/2")).body).toMatchObject({ price: "5000.00", line_count: 0, paid_at: null });
   expect((await ask("GET", "/customers?q=brio%20ayu")).body.items).toHaveLength(1);
+  await change("/services/1", { paid_at: "2026-11-21T03:00:00Z" });
+  expect(await old("UPDATE services SET price = 1, status = 'cancelled' WHERE id = 1")).toMatchObject({
+    price: "80000.00",
+    status: "cancelled",
+  });
   await old("DELETE FROM services WHERE id = 1");
   expect((await ask("GET", "/lines")).body.items).toEqual([]);
 });

@@ -86,11 +86,11 @@ describe("with a login", () => {
     await ask("POST", "/lines", aLine(1, { name: "Oli" }), "budi");
     await ask("PATCH", "/lines/1", { quantity: "2" }, "budi", any);
     await ask("PATCH", "/services/1", { status: "done", notes: "rahasia" }, "ayu", any);
-    await ask("PATCH", "/services/1", { paid_at: "2026-11-21T03:00:00Z" }, "citra", any);
     await ask("DELETE", "/lines/1", undefined, "ayu", any);
+    await ask("PATCH", "/services/1", { paid_at: "2026-11-21T03:00:00Z" }, "citra", any);
     expect(await changes("/services/1")).toEqual([
-      ["ayu", "changed", { line_deleted: "Oli" }],
       ["citra", "changed", { paid_at: "2026-11-21T03:00:00.000Z" }],
+      ["ayu", "changed", { line_deleted: "Oli" }],
       ["ayu", "changed", { status: "done", notes: true }],
       ["budi", "changed", { line_changed: "Oli" }],
       ["budi", "changed", { line_created: "Oli" }],
