@@ -59,11 +59,15 @@ function show<K extends Kind>(
   let present = record;
   const fields = group(kind);
   if (present) fields.write(present);
-  if (present && "line_count" in present && present.line_count > 0)
-    fields.named.get("price")?.lock(() => t("fromLines"));
-  const before = JSON.stringify(fields.typed());
+  const fixed =
+    present && "line_count" in present && (present.line_count > 0 ? "fromLines" : present.paid_at && "paid");
+  if (fixed) fields.named.get("price")?.lock(() => t(fixed));
+  let written = fields.typed();
   const ending = new AbortController();
-  const dirty = () => JSON.stringify(fields.typed()) !== before;
+  /** The fields with another text than the record's. A text can be less exact than its value: a time is shown without its seconds. */
+  const retyped = () =>
+    Object.entries(fields.typed()).flatMap(([name, text]) => (text === written[name] ? [] : [name]));
+  const dirty = () => retyped().length > 0;
   const mayClose = async () =>
     !dirty() ||
     (await confirmed(
@@ -119,7 +123,7 @@ function show<K extends Kind>(
           }
           const original: Values = present;
           const changes = Object.fromEntries(
-            [...fields.named.keys()]
+            retyped()
               .filter((each) => differs(each, values[each], original[each]))
               .map((each) => [each, values[each] ?? null]),
           );
@@ -146,6 +150,7 @@ function show<K extends Kind>(
               const newest = await get<Records[K]>(`${PATHS[kind]}/${shown.id}`, ending.signal);
               present = newest;
               fields.write(newest);
+              written = fields.typed();
             }
             throw error;
           }
