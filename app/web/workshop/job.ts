@@ -2,6 +2,7 @@
 import { get, getAll, Refused } from "./api.ts";
 import { h, icon } from "./dom.ts";
 import { editDialog } from "./edit.ts";
+import { showErrors } from "./errors.ts";
 import type { FieldName } from "./fields.ts";
 import { money, t } from "./language.ts";
 import { toast } from "./notice.ts";
@@ -38,13 +39,14 @@ export const lateness = (job: Job): number =>
 export const moveJob = (job: Job, status: Status, completedAt?: string | null): Promise<Job | undefined> =>
   change(job, completedAt ? { status, completed_at: completedAt } : { status });
 
-async function change(job: Job, changes: Values): Promise<Job | undefined> {
+/** Without a view's signal: a step that was made is saved, whatever view the person goes to. */
+async function change(job: Job, changes: Values, seen: readonly string[] = []): Promise<Job | undefined> {
   try {
-    return await saveChanges("service", job, changes, { oneClick: true });
+    return await saveChanges("service", job, changes, { oneClick: true, seen });
   } catch (error) {
     const refused = error instanceof Refused ? error : undefined;
     if (refused?.status === 404) toast(() => t("gone"));
-    else toast(() => refused?.problem.detail ?? t("notSaved"));
+    else toast(refused ? showErrors({}, refused) : () => t("notSaved"));
     return get<Job>(`/services/${job.id}`).catch(() => undefined);
   }
 }
@@ -71,12 +73,15 @@ export const priceLink = (job: Job) =>
     icon("right"),
   );
 
-/** Marks a job as paid now, or as not paid. Resolves as {@link moveJob} does. */
-export function payJob(job: Job, paid: boolean): Promise<Job | undefined> {
-  // To the minute, as the form shows it.
-  const at = new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
-  return change(job, { paid_at: paid ? at : null });
-}
+/** The present time to the minute, as the form shows it. */
+export const thisMinute = (): string => new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString();
+
+/** Marks a job as paid at a time, unless it has another price by now, or as not paid. Resolves as {@link moveJob} does. */
+export const payJob = (job: Job, at: string | null): Promise<Job | undefined> =>
+  change(job, { paid_at: at }, at ? ["price"] : []);
+
+/** Sets the time at which a job's customer is reminded, or none. Resolves as {@link moveJob} does. */
+export const remindJob = (job: Job, at: string | null): Promise<Job | undefined> => change(job, { remind_at: at });
 
 /** A value with its icon; a screen reader reads the field's name instead of the icon. */
 export const entry = (name: FieldName, picture: string, value: HTMLElement) =>

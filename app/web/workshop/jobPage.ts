@@ -3,7 +3,7 @@ import { changesOf } from "./changes.ts";
 import { dayHash } from "./days.ts";
 import { h, icon, keepFocus } from "./dom.ts";
 import { editDialog } from "./edit.ts";
-import { editJob, entry, MOVES, type Move, moveJob, payJob, plate, readJob } from "./job.ts";
+import { editJob, entry, MOVES, type Move, moveJob, payJob, plate, readJob, thisMinute } from "./job.ts";
 import { dateTime, day, money, quantity, t } from "./language.ts";
 import { hideToast, toast } from "./notice.ts";
 import type { Job, Line, Status } from "./records.ts";
@@ -42,29 +42,28 @@ export const jobPage: View = async (main, { id, signal, fail }) => {
   async function move(job: Job, to: Status) {
     hideToast();
     const now = await moveJob(job, to);
-    if (signal.aborted) return;
     await refresh().catch(fail);
     // Without another version moveJob has shown the reason.
     if (now && now.version !== job.version)
       toast(() => t(now.status === to ? "moved" : "movedElsewhere", job.vehicle.plate, t(now.status)));
   }
 
-  async function pay(job: Job, paid: boolean) {
+  async function pay(job: Job, at: string | null) {
     hideToast();
-    const now = await payJob(job, paid);
-    if (signal.aborted) return;
+    const now = await payJob(job, at);
     await refresh().catch(fail);
-    if (now && now.version !== job.version)
-      toast(() => t(now.paid_at ? "paidNow" : "unpaidNow", money(now.price)), {
-        word: () => t("undo"),
-        run: () => pay(now, !paid),
-      });
+    if (!now || now.version === job.version) return;
+    const text = () => t(now.paid_at ? "paidNow" : at ? "priceChanged" : "unpaidNow", money(now.price));
+    toast(text, now.paid_at === at && { word: () => t("undo"), run: () => pay(now, job.paid_at) });
   }
 
   type Word = Move[0] | "edit" | "addLine" | "pay" | "unpay";
   const pill = (key: string, word: Word, picture: string, run: () => unknown, style = "") =>
-    h("button", { type: "button", class: `pill ${style}`, "data-key": key, onclick: run }, icon(picture), () =>
-      t(word),
+    h(
+      "button",
+      { type: "button", class: `pill ${style}`, "data-key": key, "data-step": true, onclick: run },
+      icon(picture),
+      () => t(word),
     );
 
   const details = (job: Job) => [
@@ -92,28 +91,30 @@ export const jobPage: View = async (main, { id, signal, fail }) => {
     job.notes && entry("notes", "edit", h("span", { class: "long" }, job.notes)),
   ];
 
-  const row = (line: Line) =>
-    h(
+  const row = (line: Line, paid: boolean) => {
+    const content = [
+      h("b", {}, line.name),
+      h("span", { class: "soft" }, () => `${t(line.type)} · ${quantity(line.quantity)} × ${money(line.unit_price)}`),
+      h("span", { class: "price" }, () => money(line.total)),
+    ];
+    const button = { type: "button", "data-key": `line-${line.id}`, onclick: () => editLine(line) };
+    return h(
       "li",
       {},
-      h(
-        "button",
-        { type: "button", class: "row bill", "data-key": `line-${line.id}`, onclick: () => editLine(line) },
-        h("b", {}, line.name),
-        h("span", { class: "soft" }, () => `${t(line.type)} · ${quantity(line.quantity)} × ${money(line.unit_price)}`),
-        h("span", { class: "price" }, () => money(line.total)),
-      ),
+      paid ? h("div", { class: "row bill" }, ...content) : h("button", { class: "row bill", ...button }, ...content),
     );
+  };
 
   const bill = (job: Job, lines: Line[]) => [
     h(
       "header",
       { class: "head" },
       h("h2", {}, () => t("lines")),
-      pill("add-line", "addLine", "plus", () => editLine(null)),
+      !job.paid_at && pill("add-line", "addLine", "plus", () => editLine(null)),
     ),
+    job.paid_at && h("p", { class: "none" }, () => t("error.paid")),
     lines.length === 0 && h("p", { class: "none" }, () => t("noLines")),
-    h("ul", { class: "rows" }, ...lines.map(row)),
+    h("ul", { class: "rows" }, ...lines.map((line) => row(line, job.paid_at !== null))),
     h(
       "p",
       { class: "total" },
@@ -127,8 +128,8 @@ export const jobPage: View = async (main, { id, signal, fail }) => {
         ? h("span", { class: "paid" }, () => `${t("paid")} · ${dateTime(job.paid_at ?? "")}`)
         : h("span", { class: "unpaid" }, () => t("unpaid")),
       job.paid_at
-        ? pill("pay", "unpay", "undo", () => pay(job, false))
-        : pill("pay", "pay", "check", () => pay(job, true), "primary"),
+        ? pill("pay", "unpay", "undo", () => pay(job, null))
+        : pill("pay", "pay", "check", () => pay(job, thisMinute()), "primary"),
     ),
   ];
 

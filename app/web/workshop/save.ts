@@ -89,7 +89,8 @@ export const PATHS: Record<Kind, string> = {
 
 /**
  * Saves changes to a record. After a concurrent change the person chooses; a `oneClick` change asks only if the other one
- * changed the same fields. Resolves with the record as the API has it, or undefined when the person cancelled.
+ * changed the same fields. `seen` has the fields on whose values the person has decided: where one of them is another meanwhile,
+ * nothing is saved. Resolves with the record as the API has it, or undefined when the person cancelled.
  *
  * @throws {Refused} on every refusal other than a conflict
  */
@@ -101,7 +102,8 @@ export async function saveChanges<K extends Kind>(
     signal,
     fields = group(kind).named,
     oneClick = false,
-  }: { signal?: AbortSignal; fields?: Map<string, Field>; oneClick?: boolean } = {},
+    seen = [],
+  }: { signal?: AbortSignal; fields?: Map<string, Field>; oneClick?: boolean; seen?: readonly string[] } = {},
 ): Promise<Records[K] | undefined> {
   const path = `${PATHS[kind]}/${base.id}`;
   const original: Values = base;
@@ -119,7 +121,8 @@ export async function saveChanges<K extends Kind>(
     const conflicts = (values: Values) =>
       Object.keys(wanted).some((name) => fields.has(name) && differs(name, (theirs as Values)[name], values[name]));
     // No choice: the API has these values already, perhaps from this very request, whose response was lost.
-    if (!conflicts(wanted)) return theirs;
+    if (!conflicts(wanted) || seen.some((name) => differs(name, (theirs as Values)[name], original[name])))
+      return theirs;
     const choice: Values | "theirs" | undefined =
       oneClick && !conflicts(from) ? wanted : await conflictDialog(fields, base, { ...shown, ...wanted }, theirs);
     if (choice === undefined) return undefined;
