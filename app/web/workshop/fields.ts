@@ -80,7 +80,7 @@ const CONVERT: Partial<Record<NonNullable<FieldSpec["type"]>, Conversion>> = {
     show: dateTime,
   },
   quantity: {
-    out: parseQuantity,
+    out: (text) => parseQuantity(text),
     in: (value) => (/^\d+(\.\d+)?$/.test(value) ? quantity(value) : value),
     show: quantity,
   },
@@ -152,10 +152,11 @@ function field(kind: Kind, { name, max, needed = false, type, options = [], hint
     input.setAttribute("aria-invalid", String(Boolean(text)));
     setText(error, text);
   };
-  // A number gets the usual notation when the field is left.
+  // A number gets the usual notation when the field is left; a text that the API will refuse stays as it was typed.
   if (type === "money" || type === "quantity")
     input.addEventListener("change", () => {
-      input.value = into(String(out(input.value.trim())));
+      const value = String(out(input.value.trim()));
+      if (/^\d+(\.\d{1,3})?$/.test(value)) input.value = into(value);
     });
   input.addEventListener("input", () => setError(null));
   return {

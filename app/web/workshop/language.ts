@@ -64,8 +64,16 @@ export const money = (amount: string): string =>
   formats[/\.0*[1-9]/.test(amount) ? "exact" : "whole"].format(amount as `${number}`);
 /** A quantity of the API ("2.500") without its last zeros: 2,5. */
 export const quantity = (amount: string): string => formats.quantity.format(amount as `${number}`);
-/** Converts a quantity as typed ("2,5") for the API; returns any other text unchanged. */
-export const parseQuantity = (typed: string): string => typed.replace(/^(\d*),(\d+)$/, "$1.$2").replace(/^\./, "0.");
+/**
+ * Converts a quantity as typed ("2,5") for the API; returns any other text unchanged. "1.500" is 1500 as an Indonesian price is written, and 1.5
+ * for the API: such a text becomes one that the API refuses.
+ */
+export function parseQuantity(typed: string, spoken = language): string {
+  const [, whole = "", sign, digits = ""] = /^(\d*)([.,])(\d+)$/.exec(typed) ?? [];
+  if (!sign) return typed;
+  const ofThousands = sign === (spoken === "id" ? "." : ",") && /^[1-9]\d{0,2}$/.test(whole) && digits.length === 3;
+  return ofThousands ? `${whole}${digits} or ${whole}.${digits}` : `${whole || 0}.${digits}`;
+}
 export const plainNumber = (amount: string): string => formats.plain.format(amount as `${number}`);
 
 /** The exact sum of amounts, in the API's format. */

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { CustomerPatch, LineInput, ServicePatch, VehiclePatch } from "../../../src/workshop/schema.ts";
 import { money, parseMoney, parseQuantity, quantity, sum } from "../../../web/workshop/language.ts";
 import { words } from "../../../web/workshop/words.ts";
 
@@ -22,6 +23,11 @@ test("each text that the pages use exists, and each existing one is used", () =>
     (key) => !text.includes(`"${key}"`) && !begun.some((each) => key.startsWith(each)),
   );
   expect(unused).toEqual([]);
+});
+
+test("each field that can stand in the list of changes has a name", () => {
+  const fields = [CustomerPatch, VehiclePatch, ServicePatch].flatMap((schema) => Object.keys(schema.shape));
+  expect(fields.filter((name) => !(`field.${name}` in words.id))).toEqual([]);
 });
 
 test.each([
@@ -52,14 +58,25 @@ test.each([
 ])("an amount typed as %s is %s", (typed, amount) => expect(parseMoney(typed)).toBe(amount));
 
 test.each([
-  ["2", "2"],
-  ["0,5", "0.5"],
-  ["1.25", "1.25"],
-  [",5", "0.5"],
-  [".5", "0.5"],
-  ["dua", "dua"],
-  ["1,2,3", "1,2,3"],
-])("a quantity typed as %s is %s", (typed, amount) => expect(parseQuantity(typed)).toBe(amount));
+  ["id", "2", "2"],
+  ["id", "0,5", "0.5"],
+  ["id", "1.25", "1.25"],
+  ["id", ",5", "0.5"],
+  ["id", ".5", "0.5"],
+  ["id", "2,125", "2.125"],
+  ["id", "0.125", "0.125"],
+  ["id", "1.500", "1500 or 1.500"],
+  ["id", "1.500,5", "1.500,5"],
+  ["en", "1.500", "1.500"],
+  ["en", "1,5", "1.5"],
+  ["en", "1,500", "1500 or 1.500"],
+  ["id", "dua", "dua"],
+  ["id", "1,2,3", "1,2,3"],
+] as const)("in %s a quantity typed as %s is %s", (language, typed, amount) => {
+  expect(parseQuantity(typed, language)).toBe(amount);
+  const refused = !LineInput.shape.quantity.safeParse(amount).success;
+  expect(refused).toBe(!/^\d+(\.\d+)?$/.test(amount));
+});
 
 test("quantities are shown without their last zeros, and amounts are added exactly", () => {
   expect(["2.000", "2.500", "0.125", "12345.000"].map(quantity)).toEqual(["2", "2,5", "0,125", "12345"]);
