@@ -174,6 +174,7 @@ export const board: View = async (main, { date, signal, fail }) => {
               type: "button",
               class: `move is-${to}${i > 0 ? " second" : ""}`,
               "data-key": key(`move${i}`),
+              "data-step": true,
               "aria-label": () => t("moveOf", t(word), job.vehicle.plate),
               title: () => t(word),
               onclick: () => move(job, to),
@@ -191,6 +192,7 @@ export const board: View = async (main, { date, signal, fail }) => {
   const byCompletion: Order = (a, b) => (b.completed_at ?? "").localeCompare(a.completed_at ?? "") || b.id - a.id;
 
   function draw() {
+    if (signal.aborted) return;
     keepFocus(() => {
       for (const status of STATUSES) {
         const own = [...jobs.values()]
@@ -244,7 +246,6 @@ export const board: View = async (main, { date, signal, fail }) => {
     moving.delete(job.id);
     changes++;
     jobs.set(job.id, now ?? job);
-    if (signal.aborted) return;
     draw();
     if (!now) return refresh().catch(fail);
     // The job has not changed; moveJob has shown the reason.

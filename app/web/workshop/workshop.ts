@@ -151,6 +151,22 @@ onConnection(
   },
 );
 
+// A step draws another button in the place of its own: the second click of a double click is no step of that one.
+const DOUBLE_CLICK = { ms: 500, px: 10 };
+const isStep = (target: EventTarget | null) => target instanceof Element && target.closest("[data-step]") !== null;
+let stepped: MouseEvent | undefined;
+addEventListener(
+  "click",
+  (event) => {
+    // A click by the keyboard has no place.
+    if (!isStep(event.target) || event.detail === 0) return;
+    const near = stepped && Math.hypot(event.x - stepped.x, event.y - stepped.y) < DOUBLE_CLICK.px;
+    if (stepped && near && event.timeStamp - stepped.timeStamp < DOUBLE_CLICK.ms) event.stopImmediatePropagation();
+    else stepped = event;
+  },
+  { capture: true },
+);
+
 const KEYS: [key: string, text: `key${string}` & keyof Words][] = [
   ["T", "keyToday"],
   ["W", "keyWeek"],
@@ -209,6 +225,8 @@ addEventListener("keydown", (event) => {
     form?.requestSubmit();
     return;
   }
+  // Enter that is held would press the next button, too.
+  if (event.repeat && event.key === "Enter" && isStep(event.target)) event.preventDefault();
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !keysOn) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const act = shown.keys?.[event.key] ?? ACTIONS[event.key.toLowerCase()];
