@@ -21,7 +21,7 @@ function fieldsText({ action, fields }: Change): string {
 
 /** Reads the people who changed the record at this path; null if nobody is known. */
 export async function changesOf(path: string, signal: AbortSignal): Promise<HTMLElement | null> {
-  const { items } = await get<Page<Change>>(`${path}/changes?limit=${LIMIT}`, signal);
+  const { items, next } = await get<Page<Change>>(`${path}/changes?limit=${LIMIT}`, signal);
   if (items.length === 0) return null;
   return h(
     "section",
@@ -40,5 +40,6 @@ export async function changesOf(path: string, signal: AbortSignal): Promise<HTML
         ),
       ),
     ),
+    next && h("p", { class: "none" }, () => t("onlySome", items.length)),
   );
 }

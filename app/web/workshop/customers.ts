@@ -359,8 +359,9 @@ export const customer: View = async (main, { id, signal, fail }) => {
         person.address && entry("address", "pin", h("span", {}, person.address)),
       ];
       details.replaceChildren(...entries.flatMap((each) => each || []));
-      cars.replaceChildren(...vehicles.items.map(car));
-      setText(carsNone, vehicles.items.length === 0 ? () => t("noVehicles") : null);
+      const { items, next } = vehicles;
+      cars.replaceChildren(...items.map(car));
+      setText(carsNone, items.length === 0 ? () => t("noVehicles") : next && (() => t("onlyFirst", items.length)));
       past.replaceChildren(...jobs.items.map(job));
       showMore(jobs.next);
       authors.replaceChildren(...(changes ? [changes] : []));

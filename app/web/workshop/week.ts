@@ -1,12 +1,11 @@
 // A week: its jobs by day, the revenue of each day and of the month, and the customers to remind of their next service.
-import { get, getAll } from "./api.ts";
+import { get, getAll, type Page } from "./api.ts";
 import { dayAfter, dayHash, isoDay, midnight, monday, neighbours, utcOffset, weekHash } from "./days.ts";
-import { h, icon, keepFocus } from "./dom.ts";
-import { plate } from "./job.ts";
+import { h, icon, keepFocus, setText } from "./dom.ts";
+import { plate, remindJob } from "./job.ts";
 import { day, money, monthName, shortDay, sum, t, time, weekday } from "./language.ts";
 import { hideToast, toast } from "./notice.ts";
 import type { Job, Revenue } from "./records.ts";
-import { saveChanges } from "./save.ts";
 import type { View } from "./view.ts";
 import { whatsappLink } from "./whatsapp.ts";
 
@@ -31,6 +30,7 @@ export const week: View = async (main, { date, signal, fail }) => {
   );
   const sums = h("dl", { class: "sums" });
   const grid = h("div", { class: "week" });
+  const note = h("p", { class: "none" });
   const reminders = h("section", { class: "panel" });
   const ghost = h("div", { class: "panel ghost" });
   main.replaceChildren(
@@ -101,18 +101,21 @@ export const week: View = async (main, { date, signal, fail }) => {
     );
   }
 
-  async function remind(job: Job, to: string | null) {
+  async function remind(job: Job, at: string | null) {
     hideToast();
-    const now = await saveChanges("service", job, { remind_at: to }, { oneClick: true, signal });
-    await refresh();
-    if (now && to === null)
+    const now = await remindJob(job, at);
+    await refresh().catch(fail);
+    if (at === null && now?.remind_at === null)
       toast(() => t("reminded", job.customer.name), {
         word: () => t("undo"),
-        run: () => remind(now, job.remind_at).catch(fail),
+        run: () => remind(now, job.remind_at),
       });
   }
 
-  function drawReminders(jobs: Job[]) {
+  const onlyFirst = ({ items, next }: Page<Job>) => next !== null && (() => t("onlyFirst", items.length));
+
+  function drawReminders(due: Page<Job>) {
+    const jobs = due.items;
     reminders.replaceChildren(
       h("h2", {}, () => t("reminders")),
       jobs.length === 0
@@ -137,8 +140,9 @@ export const week: View = async (main, { date, signal, fail }) => {
                       type: "button",
                       class: "pill",
                       "data-key": `remind-${job.id}`,
+                      "data-step": true,
                       "aria-label": () => `${t("remindDone")}: ${job.customer.name}`,
-                      onclick: () => remind(job, null).catch(fail),
+                      onclick: () => remind(job, null),
                     },
                     icon("check"),
                     () => t("remindDone"),
@@ -147,6 +151,7 @@ export const week: View = async (main, { date, signal, fail }) => {
               ),
             ),
           ),
+      h("p", { class: "none" }, onlyFirst(due)),
     );
   }
 
@@ -163,9 +168,10 @@ export const week: View = async (main, { date, signal, fail }) => {
     keepFocus(() => {
       drawSums(revenue);
       drawDays(jobs.items, revenue);
-      drawReminders(due.items);
+      setText(note, onlyFirst(jobs) || null);
+      drawReminders(due);
       // Together after the first load, so that no visible part moves.
-      ghost.replaceWith(sums, grid, reminders);
+      ghost.replaceWith(sums, grid, note, reminders);
     });
   }
   await refresh();
