@@ -127,7 +127,7 @@ function queryParameters(resource: Listed, without?: string): Parameter[] {
     },
     after: { description: "The cursor `next` of the previous page, in the same order." },
     q: {
-      description: `A row matches that has every word of the text, in any order. ${resource.searchHelp} A word without three letters or digits in a row has to be the beginning of one; a text without any letter or digit matches no row. If no row matches, words of 4 to 15 letters match with one letter wrong, missing, too many, or exchanged with the next.`,
+      description: `A row matches that has every word of the text, in any order. ${resource.searchHelp} A plate can be spaced in any way, and a text such as IS 350 is a plate or a model. A word without three letters or digits in a row has to be the beginning of one; a text without any letter or digit matches no row. If no row matches, words of 4 to 15 letters match with one letter wrong, missing, too many, or exchanged with the next.`,
     },
   };
   return Object.entries(listParameters(resource))

@@ -85,7 +85,7 @@ const customers: Resource = {
   defaultSort: "name",
   filters: {},
   searchHelp:
-    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles.",
+    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles. A text of one word without a digit or sign finds an e-mail address only if nothing else has the word; `similar` is then true.",
   search: searchCustomers,
   similar: similarCustomers,
   uniqueConstraints: {},

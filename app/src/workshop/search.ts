@@ -18,6 +18,8 @@ const ANY = /[\p{L}\p{N}]/u;
 const LETTERS = /^\p{L}+$/u;
 const NUMBER = /^(?=.*\d)[\d +().-]+$/;
 const PLATE = /^[a-z]{1,2}\s*\d{1,4}\s*[a-z]{0,3}$/i;
+/** A plate, or a part of one, between other words. */
+const PLATE_WITHIN = /(?<!\S)(?:[a-z]{1,2}[\s.-]*\d{1,4}(?:[\s.-]*[a-z]{1,3})?|\d{1,4}[\s.-]*[a-z]{1,3})(?!\S)/gi;
 /** Words with these lengths can have a typing error: too many words are one letter away from a shorter one. */
 const MISTAKABLE = /^\p{L}{4,15}$/u;
 /** The most words of a text with typing errors: each one takes dozens of index scans. */
@@ -27,8 +29,8 @@ const escaped = (text: string) => text.replace(/[\\%_]/g, "\\$&");
 const compact = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
 /** A phone number's digits; the same number can be stored as 0812... or +62812... */
 const digitsOf = (text: string) => text.replace(/\D/g, "").replace(/^(?:0|62)(?=\d{5})/, "");
-/** The pattern of texts that contain a word. A word that is not selective has to begin one. */
-const partOf = (word: string) => `${SELECTIVE.test(word) ? "%" : "% "}${escaped(word)}%`;
+/** The pattern of texts that contain a word. A word that is not selective has to begin one, and so have two in a row. */
+const partOf = (word: string) => `${SELECTIVE.test(word) && !word.includes(" ") ? "%" : "% "}${escaped(word)}%`;
 const all = (conditions: Condition[]): Condition => sql`(${sql.join(conditions, sql` and `)})`;
 const any = (conditions: Condition[]): Condition => sql`(${sql.join(conditions, sql` or `)})`;
 
@@ -40,16 +42,24 @@ function wordsOf(q: string): string[] {
   return words.filter((word) => ANY.test(word)).map((word) => (NUMBER.test(word) ? digitsOf(word) : word));
 }
 
-/** Rows that have every word in a key, and rows whose plate is spaced in another way: "77 ZZ" finds DK77ZZ. */
-function everyWord(key: RawBuilder<unknown>, q: string, words: string[]): Branch[] {
-  const has = (pattern: string): Condition => sql`${key} like ${pattern}`;
-  const plate = compact(q);
-  const spaced = plate !== words.join() && /[a-z]/.test(plate) && /\d/.test(plate) && SELECTIVE.test(plate);
-  return [
-    { where: all(words.map((word) => has(partOf(word)))), sortAfterFilter: words.some((word) => SELECTIVE.test(word)) },
-    ...(spaced ? [{ where: has(`%${plate}%`), sortAfterFilter: true }] : []),
-  ];
+/**
+ * The words of a text, and those of its other reading: "is 350" is the plate IS350, or a model; "wayan 77 zz" has three words, or two with the plate
+ * DK77ZZ.
+ */
+export function readings(q: string): string[][] {
+  const words = wordsOf(q);
+  const others = PLATE.test(q)
+    ? [q.toLowerCase().replace(/\s+/g, " ")]
+    : wordsOf(q.replace(PLATE_WITHIN, (plate) => compact(plate)));
+  return others.join() === words.join() ? [words] : [words, others];
 }
+
+/** Rows that have every word of a reading in a key. */
+const everyWord = (key: RawBuilder<unknown>, q: string): Branch[] =>
+  readings(q).map((words) => ({
+    where: all(words.map((word) => sql`${key} like ${partOf(word)}`)),
+    sortAfterFilter: words.some((word) => SELECTIVE.test(word) || word.includes(" ")),
+  }));
 
 const customerKey = sql`t.search_key`;
 /** The expression of the index vehicles_search. */
@@ -63,7 +73,7 @@ const vehicleKey = (table: "t" | "v") =>
 export function searchCustomers(q: string): Branch[] {
   const words = wordsOf(q);
   const [word = ""] = words;
-  if (words.length > 1 || !LETTERS.test(word)) return everyWord(customerKey, q, words);
+  if (words.length > 1 || !LETTERS.test(word)) return everyWord(customerKey, q);
   const name = (pattern: string): Condition => sql`t.name_key like ${pattern}`;
   const names: Branch[] = SELECTIVE.test(word)
     ? [{ where: name(partOf(word)), sortAfterFilter: true }]
@@ -76,7 +86,7 @@ export function searchCustomers(q: string): Branch[] {
 export function searchVehicles(q: string): Branch[] {
   const words = wordsOf(q);
   const [word = ""] = words;
-  if (words.length > 1 || !LETTERS.test(word)) return everyWord(vehicleKey("t"), q, words);
+  if (words.length > 1 || !LETTERS.test(word)) return everyWord(vehicleKey("t"), q);
   return [{ where: sql`${vehicleKey("t")} like ${partOf(word)}` }];
 }
 

@@ -237,6 +237,7 @@ describe("lists", () => {
         ["LESTARI", "100%", "100%_\\", "555", "dk77", "DK 7", "d", "77 ZZ", "77zz", "K 77", "cx-5", "mazda lestari"],
       ],
       [ayu, ["lestariayu@contoh.id", "lestariayu"]],
+      [budi, ["budi b 1162 xyz", "b-1162-xyz", "santoso 1162 xyz", "B 1162 toyota"]],
     ] as const)
       for (const q of texts) expect([q, names({ body: await found(q) })]).toEqual([q, [name]]);
     for (const q of [
@@ -253,8 +254,33 @@ describe("lists", () => {
       "budi 77zz",
     ])
       expect([q, await found(q)]).toEqual([q, { items: [], next: null }]);
+    // One word of letters is found in e-mail addresses only where nothing else has it.
+    expect(await found("lestariayu")).toHaveProperty("similar", true);
+    expect(await found("lestariayu@contoh.id")).not.toHaveProperty("similar");
     expect(names({ body: await found("") })).toHaveLength(2);
     expect(names({ body: await found("contoh.id") })).toEqual([ayu, budi]);
+  });
+
+  it("find a model that is written as a plate is", async () => {
+    const models = ["IS 350", "CB 150 R", "CX 5", "GT 86"];
+    for (const [i, model] of models.entries()) {
+      const { id } = await customer({ name: `Made ${i}` });
+      await vehicle(id, `N ${i} A`, { make: "Lexus", model });
+    }
+    for (const [i, texts] of [
+      ["IS 350", "lexus is 350", "350 is"],
+      ["cb 150 r", "CB 150", "lexus cb 150 r"],
+      ["cx  5", "made cx 5"],
+      ["GT 86", "gt 8"],
+    ].entries())
+      for (const q of texts) {
+        expect([q, names({ body: await found(q) })]).toEqual([q, [`Made ${i}`]]);
+        if (!q.includes("made"))
+          expect([q, names(await ask("GET", `/vehicles?q=${encodeURIComponent(q)}`), "model")]).toEqual([
+            q,
+            [models[i]],
+          ]);
+      }
   });
 
   it("find similar words if nothing has the typed ones", async () => {

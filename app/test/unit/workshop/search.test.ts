@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { oneLetterOff, similarCustomers, similarVehicles } from "../../../src/workshop/search.ts";
+import { oneLetterOff, readings, similarCustomers, similarVehicles } from "../../../src/workshop/search.ts";
 
 /** PostgreSQL's LIKE, for patterns without an escape. */
 const like = (text: string, pattern: string) =>
@@ -44,6 +44,30 @@ describe("a word with one typing error", () => {
     for (const pattern of oneLetterOff("budi")) expect(pattern).toMatch(/[a-z]{3}|^% \S+ %$/);
   });
 });
+
+it.each([
+  ["IS 350", [["is350"], ["is 350"]]],
+  ["cb  150 R", [["cb150r"], ["cb 150 r"]]],
+  ["dk77", [["dk77"]]],
+  [
+    "wayan dk 1234 ab",
+    [
+      ["wayan", "dk", "1234", "ab"],
+      ["wayan", "dk1234ab"],
+    ],
+  ],
+  [
+    "77 ZZ wayan",
+    [
+      ["77", "zz", "wayan"],
+      ["77zz", "wayan"],
+    ],
+  ],
+  ["dk-1234-ab", [["dk-1234-ab"], ["dk1234ab"]]],
+  ["budi 1162", [["budi", "1162"]]],
+  ["0812-3456 budi", [["8123456", "budi"]]],
+  ["wayan agung", [["wayan", "agung"]]],
+])("%s is read as %j", (q, expected) => expect(readings(q)).toEqual(expected));
 
 it.each(["1162", "b 12 xy", "0812-3456", "ad", "a b c d e", "--"])(
   "a number, a plate, and short or many words are searched without typing errors (%s)",
