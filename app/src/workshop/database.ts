@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT_MS = 600;
  */
 const LOGIN_TIMEOUT_MS = 5000;
 /** PostgreSQL cancels a statement after this time, in ms, before this process has to drop the connection. */
-const STATEMENT_TIMEOUT_MS = 700;
+export const STATEMENT_TIMEOUT_MS = 700;
 /**
  * An answer may come this long after its request was refused, in ms, and its connection serves on: PostgreSQL cancels the statement by
  * itself. A new connection is slow at first, so a slow PostgreSQL whose connections end with each late answer would stay too slow.
