@@ -44,8 +44,8 @@ const LATE_ANSWER_MS = 2000;
 /** The most requests that wait while all connections are in use, and for how long, in ms. An outage refuses them at once. */
 const MAX_WAITING = 400;
 const MAX_WAIT_MS = 1300;
-/** Wait and work together, in ms: nginx takes a backend for dead after 2 s. */
-const TOTAL_BUDGET_MS = 1900;
+/** Wait and work together, in ms: nginx takes a backend for dead after 2 s, and a list waits for Redis before them. */
+export const TOTAL_BUDGET_MS = 1850;
 /** A failure counts as an outage if PostgreSQL has answered no request for this long, in ms; otherwise it may be the request's own. */
 const OUTAGE_AFTER_MS = 500;
 /** Connections have this long to close, in ms. */
