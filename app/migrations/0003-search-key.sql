@@ -24,7 +24,10 @@ declare
   owners bigint[];
 begin
   if tg_op = 'UPDATE' then
-    owners := array(select customer_id from removed union select customer_id from added);
+    -- Another year of a car changes no text: its owner is not locked.
+    owners := array(select distinct unnest(array[old_car.customer_id, car.customer_id]) from removed old_car join added car using (id)
+      where (old_car.customer_id, old_car.plate_key, old_car.make, old_car.model)
+        is distinct from (car.customer_id, car.plate_key, car.make, car.model));
   elsif tg_op = 'INSERT' then
     owners := array(select distinct customer_id from added);
   else

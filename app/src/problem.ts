@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { send } from "./headers.ts";
-import { wantsPage } from "./html.ts";
+import { languageOf, wantsPage } from "./html.ts";
 import { PROBLEM_PAGE_HEADERS, renderProblem } from "./problemPage.ts";
 
 /** The body of an RFC 9457 problem. */
@@ -25,7 +25,7 @@ export function sendProblem(
   const { id } = res.context;
   if (hasBody(req) && !req.complete) res.shouldKeepAlive = false;
   if (wantsPage(req)) {
-    const page = renderProblem(status, STATUS_CODES[status] ?? "", detail, id);
+    const page = renderProblem(languageOf(req), status, STATUS_CODES[status] ?? "", detail, id);
     send(res, status, page, "text/html; charset=utf-8", { ...PROBLEM_PAGE_HEADERS, ...headers });
   } else {
     const body = problemBody(status, detail, { request_id: id, ...extra });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { escapeHtml } from "./html.ts";
+import { escapeHtml, type Language } from "./html.ts";
 
 /** Inline, because the sites have their style sheets at different paths; the colours are those of web/shared/base.css. */
 export const STYLE = `:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif;color:light-dark(#1b1c20,#f1f1ee);background:light-dark(#f6f5f2,#131417)}
@@ -16,14 +16,28 @@ export const PROBLEM_PAGE_HEADERS = {
   "Referrer-Policy": "no-referrer",
 };
 
+const BACK: Record<Language, string> = { en: "Start page", id: "Halaman awal" };
+/** The details of problems are English, so Indonesian has a sentence for each status. */
+const INDONESIAN: Record<number, string> = {
+  400: "Permintaan ini salah bentuknya.",
+  403: "Bengkel ini memerlukan login. Perbaikan: buka situs bengkel, lalu masuk di sana.",
+  404: "Halaman atau data ini tidak ada.",
+  405: "Alamat ini tidak menerima metode ini.",
+  413: "Isi permintaan ini terlalu besar.",
+  500: "Layanan gagal menangani permintaan ini.",
+  503: "Layanan sedang tidak tersedia. Coba lagi beberapa detik lagi.",
+};
+
 /**
  * A problem as a page for a person, with a way back.
  *
- * @param detail one sentence
+ * @param detail one English sentence
  * @param id the request's, which is in the log
  */
-export const renderProblem = (status: number, title: string, detail: string, id: string): string => `<!doctype html>
-<html lang="en">
+export function renderProblem(language: Language, status: number, title: string, detail: string, id: string): string {
+  const sentence = language === "en" ? detail : (INDONESIAN[status] ?? "Permintaan ini tidak dapat dijawab.");
+  return `<!doctype html>
+<html lang="${language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -32,10 +46,11 @@ export const renderProblem = (status: number, title: string, detail: string, id:
 </head>
 <body>
 <main>
-<h1>${escapeHtml(detail)}</h1>
-<p><a href="/">Start page</a></p>
+<h1>${escapeHtml(sentence)}</h1>
+<p><a href="/">${BACK[language]}</a></p>
 <p><small>${status} ${escapeHtml(title)} · ${escapeHtml(id)}</small></p>
 </main>
 </body>
 </html>
 `;
+}

@@ -239,6 +239,9 @@ export async function runDesk(
   return { samples, seconds: Math.max(took, 0.001), steps: [], rounds };
 }
 
+const NOT_PASSED =
+  "the rounds without the cache had lists from memory, so they compare nothing. Fix: list this machine in unlimited_addresses (docs/operations/limits.md), then npm run up";
+
 /** The result of the whole pairs of rounds, in sentences. */
 export function deskNotes(rounds: Round[]): string[] {
   const pairs = rounds.flatMap((without, i) => {
@@ -251,8 +254,10 @@ export function deskNotes(rounds: Round[]): string[] {
   const share = (part: number, whole: number) => `${((part / Math.max(whole, 1e-9)) * 100).toFixed(1)} %`;
   const known = pairs.every(({ without, cached }) => without.cpu !== undefined && cached.cpu !== undefined);
   const [off, on] = [sum(({ without }) => without.cpu ?? 0), sum(({ cached }) => cached.cpu ?? 0)];
+  const passed = pairs.every(({ without }) => without.hits === 0);
   const each = pairs.map(({ without, cached }) => `${without.cpu?.toFixed(2)} and ${cached.cpu?.toFixed(2)}`);
   return [
+    ...(passed ? [] : [NOT_PASSED]),
     `lists from the service's memory, with the cache: ${share(hits, lists)} (${hits} of ${lists})`,
     known
       ? `PostgreSQL's CPU: ${off.toFixed(2)} s without the cache, ${on.toFixed(2)} s with it, ${share(off - on, off)} less (by pair of rounds: ${each.join("; ")})`

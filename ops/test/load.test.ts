@@ -467,6 +467,7 @@ describe("a desk", () => {
     ]);
     expect(deskNotes(rounds.map(({ cpu: _, ...each }) => each))[1]).toMatch(/^PostgreSQL's CPU is not known/);
     expect(deskNotes(rounds.slice(0, 1))).toEqual(["no pair of rounds was finished"]);
+    expect(deskNotes([round(false, 1, 4), ...rounds.slice(1)])[0]).toContain("Fix: ");
   });
 });
 

@@ -120,6 +120,26 @@ describe("requests a second", () => {
   });
 });
 
+test("a client with limits gets lists from the service's memory, whatever it asks", async () => {
+  const name = siteOf("workshop")?.domain ?? "";
+  const path = "/api/customers?limit=1";
+  const headers = { Host: name, "X-Halo-Cache": "off" };
+  // A list is kept from the first write on.
+  const made = await request(
+    "/api/customers",
+    { method: "POST", headers: { ...headers, "Content-Type": "application/json" } },
+    JSON.stringify({ name: "Uji", phone: "0812-0000" }),
+  );
+  await request(`/api/customers/${JSON.parse(made.body).id}`, {
+    method: "DELETE",
+    headers: { ...headers, "If-Match": "*" },
+  });
+  const given = Object.entries(headers).map(([header, value]) => `-H '${header}: ${value}'`);
+  const curl = `curl -s -o /dev/null -D - ${given.join(" ")} 'http://${balancerAddress}:${portFor(name)}${path}'`;
+  await until("a list from memory", 10_000, async () => /^x-cache: hit/im.test(await on(first, curl)));
+  expect((await request(path, { headers })).headers["x-cache"]).toBe("off");
+});
+
 test("slow clients and a flood of connections from one address: the next is refused, the slow ones are ended, nobody else waits", async () => {
   // The connections that the floods before have closed are forgotten.
   await until("no connection is left", 20_000, async () => (await open()) === "");

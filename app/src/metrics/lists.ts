@@ -14,7 +14,7 @@ export class ListMeter {
     const registers = [registry];
     this.#reads = new Counter({
       name: "list_cache_reads_total",
-      help: "Lists by result: hit; absent, changed by a write, or expired; away (no generation from Redis in time).",
+      help: "Lists by result: hit; absent, changed by a write, or expired; away (no generation from Redis, or none in time).",
       labelNames: ["result"],
       registers,
     });

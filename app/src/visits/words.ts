@@ -81,7 +81,7 @@ const en: Words = {
   unnoticed: (backends, answers) => `${backends} stopped; nobody noticed: ${plural(answers)} since`,
   noticed: (backends, answers, failed) =>
     `${backends} stopped: ${plural(answers)} since, ${failed} failed on this page`,
-  resting: (backends) => `${backends} drained: gets no turn`,
+  resting: (backends) => `${backends} drained: no request goes there`,
   redisSilent: "Redis does not answer: visits get no number",
   noneAnswers: "No backend answers; nginx itself answers 503.",
   balancerSilent: (balancer) => `${balancer} does not answer; there is no other way to the backends.`,

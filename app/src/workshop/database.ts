@@ -35,7 +35,7 @@ const CONNECT_TIMEOUT_MS = 600;
  */
 const LOGIN_TIMEOUT_MS = 5000;
 /** PostgreSQL cancels a statement after this time, in ms, before this process has to drop the connection. */
-const STATEMENT_TIMEOUT_MS = 700;
+export const STATEMENT_TIMEOUT_MS = 700;
 /**
  * An answer may come this long after its request was refused, in ms, and its connection serves on: PostgreSQL cancels the statement by
  * itself. A new connection is slow at first, so a slow PostgreSQL whose connections end with each late answer would stay too slow.
@@ -44,8 +44,8 @@ const LATE_ANSWER_MS = 2000;
 /** The most requests that wait while all connections are in use, and for how long, in ms. An outage refuses them at once. */
 const MAX_WAITING = 400;
 const MAX_WAIT_MS = 1300;
-/** Wait and work together, in ms: nginx takes a backend for dead after 2 s. */
-const TOTAL_BUDGET_MS = 1900;
+/** Wait and work together, in ms: nginx takes a backend for dead after 2 s, and a list waits for Redis before them. */
+export const TOTAL_BUDGET_MS = 1850;
 /** A failure counts as an outage if PostgreSQL has answered no request for this long, in ms; otherwise it may be the request's own. */
 const OUTAGE_AFTER_MS = 500;
 /** Connections have this long to close, in ms. */

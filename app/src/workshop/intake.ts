@@ -34,6 +34,12 @@ export async function createIntake(
   input: Record<Part, Values>,
   person: Person,
 ): Promise<Record<Part, Values>> {
+  // Locked, so that no other transaction deletes them or changes the owner before the job refers to them. In the order in which a change
+  // of a vehicle locks: its trigger locks the owner. Not for share: a new vehicle changes its customer's search_key, and two intakes of
+  // one customer would then wait for each other.
+  for (const part of ["vehicle", "customer"] as const)
+    if ("id" in input[part])
+      await sql`select from ${sql.table(`${part}s`)} where id = ${input[part].id} for no key update`.execute(db);
   const customer = await findOrCreate(db, "customer", input.customer, {}, person);
   const vehicle = await findOrCreate(db, "vehicle", input.vehicle, { customer_id: customer.id }, person);
   const job = { ...input.service, vehicle_id: vehicle.id };
@@ -50,11 +56,7 @@ async function findOrCreate(
 ): Promise<Values> {
   const resource = resources[`${part}s`];
   if (!("id" in given)) return insertRow(db, resource, { ...given, ...owner }, person, `/${part}`);
-  const id = Number(given.id);
-  // Locked, so that no other transaction deletes it or changes its owner before the job refers to it. Not for share: a new vehicle
-  // changes its customer's search_key, and two intakes of one customer would then wait for each other.
-  await sql`select from ${sql.table(resource.name)} where id = ${id} for no key update`.execute(db);
-  const row = await findRow(db, resource, id);
+  const row = await findRow(db, resource, Number(given.id));
   if (!row || (owner.customer_id && row.customer_id !== owner.customer_id))
     throw invalidFields([missingReference(`/${part}/id`)]);
   return row;

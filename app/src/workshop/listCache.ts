@@ -18,6 +18,8 @@ export const READ_TIMEOUT_MS = 100;
 export const PAUSE_MS = 1000;
 /** A write waits for the confirmation of a new generation at most this long, in ms. */
 export const RENEW_TIMEOUT_MS = 250;
+/** A write and its confirmation together, in ms: nginx takes a backend for dead after 2 s. */
+export const WRITE_BUDGET_MS = 1950;
 const REPEAT_MS = 100;
 /** The longest list, and all lists of a worker, in characters of one or two bytes. A page of 100 jobs has about 75,000. */
 export const MAX_LIST = 200_000;
@@ -112,10 +114,11 @@ export class ListCache {
    * @param lists the resources whose lists it can change
    */
   async write<T>(lists: readonly string[], work: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + WRITE_BUDGET_MS;
     try {
       return await work();
     } finally {
-      await this.#renewOrRepeat(lists);
+      await this.#renewOrRepeat(lists, deadline);
     }
   }
 
@@ -130,7 +133,8 @@ export class ListCache {
         READ_TIMEOUT_MS,
         "no generation in time",
       );
-      return `${connection} ${generation ?? ""}`;
+      // Without one Redis has lost it, or no write has been here: two such times are not one generation.
+      return generation ? `${connection} ${generation}` : undefined;
     } catch {
       this.#pausedUntil = performance.now() + PAUSE_MS;
       return undefined;
@@ -154,9 +158,10 @@ export class ListCache {
   }
 
   /** Replaces generations. A write must not fail because Redis is away: after {@link RENEW_TIMEOUT_MS} this worker goes on trying. */
-  async #renewOrRepeat(lists: readonly string[]): Promise<void> {
+  async #renewOrRepeat(lists: readonly string[], deadline: number): Promise<void> {
+    const left = Math.max(0, deadline - performance.now());
     try {
-      await withTimeout(this.#renew(lists), RENEW_TIMEOUT_MS, "not confirmed in time");
+      await withTimeout(this.#renew(lists), Math.min(RENEW_TIMEOUT_MS, left), "not confirmed in time");
     } catch {
       this.#metrics.lists.unconfirmed();
       this.#unconfirmedUntil = performance.now() + TTL_MS;

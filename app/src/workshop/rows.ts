@@ -31,20 +31,25 @@ export type Person = string | undefined;
 type Action = "created" | "changed" | "deleted";
 
 /**
- * The part of a statement that writes down who changed the rows of `t`; empty without a person. A line is a change of its
- * job.
+ * The part of a statement that writes down who changed the rows of `t`, and which of the given fields have another value now; empty
+ * without a person. A line is a change of its job.
  */
-function logged(resource: Resource, action: Action, person: Person, values: Values = {}): RawBuilder<unknown> {
+function logged(resource: Resource, action: Action, person: Person, given: Values = {}): RawBuilder<unknown> {
   if (person === undefined) return sql``;
-  const fields = Object.entries(values).map(([name, value]) => [
+  const shown = Object.entries(given).map(([name, value]) => [
     name,
     resource.openFields?.includes(name) ? value : true,
   ]);
+  // This statement sees the table as it was before it.
+  const differing = sql`t join ${table(resource)} before using (id) cross join lateral (
+    select jsonb_object_agg(key, value) as fields from jsonb_each(${JSON.stringify(Object.fromEntries(shown))})
+    where to_jsonb(t) -> key is distinct from to_jsonb(before) -> key) as given where fields is not null`;
+  const [rows, fields] = action === "changed" ? [differing, sql`fields`] : [sql`t`, sql`'{}'::jsonb`];
   const entry =
     resource.name === "lines"
       ? sql`'services', t.service_id, 'changed', jsonb_build_object(${`line_${action}`}::text, t.name)`
-      : sql`${resource.name}, t.id, ${action}, ${JSON.stringify(Object.fromEntries(fields))}::jsonb`;
-  return sql`, logged as (insert into changes (person, resource, row_id, action, fields) select ${person}, ${entry} from t)`;
+      : sql`${resource.name}, t.id, ${action}, ${fields}`;
+  return sql`, logged as (insert into changes (person, resource, row_id, action, fields) select ${person}, ${entry} from ${rows})`;
 }
 
 /** @throws {HttpProblem} 409 or 422 with a pointer to the field; `prefix` is the pointer of `values` in the body */

@@ -208,6 +208,16 @@ describe("an invalid request", () => {
   });
 
   it.each([
+    ["id-ID,id;q=0.9,en;q=0.8", "id"],
+    ["en-GB,en;q=0.9,id;q=0.5", "en"],
+    ["de", "en"],
+    [undefined, "en"],
+  ])("a browser that prefers %s gets the page in %s", async (language, expected) => {
+    const headers = { accept: "text/html", ...(language && { "accept-language": language }) };
+    expect(await (await service.get("/nope", { headers })).text()).toContain(`<html lang="${expected}">`);
+  });
+
+  it.each([
     ["a body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", 415],
     ["a chunked body", "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 415],
     ["a huge body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\nhi", 413],

@@ -86,11 +86,11 @@ describe("with a login", () => {
     await ask("POST", "/lines", aLine(1, { name: "Oli" }), "budi");
     await ask("PATCH", "/lines/1", { quantity: "2" }, "budi", any);
     await ask("PATCH", "/services/1", { status: "done", notes: "rahasia" }, "ayu", any);
-    await ask("PATCH", "/services/1", { paid_at: "2026-11-21T03:00:00Z" }, "citra", any);
     await ask("DELETE", "/lines/1", undefined, "ayu", any);
+    await ask("PATCH", "/services/1", { paid_at: "2026-11-21T03:00:00Z" }, "citra", any);
     expect(await changes("/services/1")).toEqual([
-      ["ayu", "changed", { line_deleted: "Oli" }],
       ["citra", "changed", { paid_at: "2026-11-21T03:00:00.000Z" }],
+      ["ayu", "changed", { line_deleted: "Oli" }],
       ["ayu", "changed", { status: "done", notes: true }],
       ["budi", "changed", { line_changed: "Oli" }],
       ["budi", "changed", { line_created: "Oli" }],
@@ -100,6 +100,27 @@ describe("with a login", () => {
     const first = await ask("GET", "/services/1/changes?limit=2");
     const rest = await ask("GET", `/services/1/changes?limit=100&after=${first.body.next}`);
     expect([first.body.items.length, rest.body.items.length]).toEqual([2, 4]);
+  });
+
+  it("a change names only the fields that have another value, and a change of nothing is none", async () => {
+    await ask("POST", "/customers", aCustomer());
+    await ask("POST", "/vehicles", aVehicle(1));
+    const { vehicle_id, kind, price, scheduled_at } = (await ask("POST", "/services", aService(1))).body;
+    const same = { vehicle_id, kind, price: "350000", scheduled_at };
+    for (const body of [same, { ...same, notes: "x" }, { ...same, notes: "x", price: "360000.5" }])
+      await ask("PUT", "/services/1", body, "budi", any);
+    await ask("POST", "/lines", aLine(1, { quantity: "2", unit_price: "1000" }));
+    await ask("PATCH", "/lines/1", { quantity: "2.0" }, "budi", any);
+    // The price of a job with lines stays their total.
+    await ask("PATCH", "/services/1", { price: "1", mechanic: "Wayan" }, "budi", any);
+    expect(price).toBe("350000.00");
+    expect(await changes("/services/1")).toEqual([
+      ["budi", "changed", { mechanic: true }],
+      ["ayu", "changed", { line_created: "Oli mesin 10W-40" }],
+      ["budi", "changed", { price: "360000.5" }],
+      ["budi", "changed", { notes: true }],
+      ["ayu", "created", {}],
+    ]);
   });
 
   it("a refused change is nobody's, and a deleted row keeps its authors", async () => {

@@ -58,6 +58,10 @@ describe("words", () => {
     expect(texts(words.id).filter((text, i) => text === english[i])).toEqual([]);
   });
 
+  it.each(["backend1", "backend1 and backend2"])("name %s as drained", (backends) => {
+    expect(words.en.resting(backends)).toBe(`${backends} drained: no request goes there`);
+  });
+
   it.each(["1", "2"])("count %s answers as their language does", (answers) => {
     const noun = answers === "1" ? "answer" : "answers";
     expect(words.en.unnoticed("backend1", answers)).toBe(`backend1 stopped; nobody noticed: ${answers} ${noun} since`);

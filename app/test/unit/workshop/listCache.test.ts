@@ -1,9 +1,11 @@
 import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
 import type { Redis } from "ioredis";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ListMeter } from "../../../src/metrics/lists.ts";
 import { RedisMeter } from "../../../src/metrics/redis.ts";
+import { TOTAL_BUDGET_MS } from "../../../src/workshop/database.ts";
 import {
   ListCache,
   MAX_LIST,
@@ -12,6 +14,7 @@ import {
   READ_TIMEOUT_MS,
   RENEW_TIMEOUT_MS,
   TTL_MS,
+  WRITE_BUDGET_MS,
 } from "../../../src/workshop/listCache.ts";
 
 /** The commands that the cache sends. `reads` and `writes` come before an answer: a test lets them wait or fail. */
@@ -70,6 +73,7 @@ const write = (cache: ListCache, value: string, lists = ["customers"]) =>
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   redis = new FakeRedis();
+  for (const list of ["customers", "services"]) redis.generations.set(list, "of an earlier write");
   second = worker();
   first = worker();
   rows = "1";
@@ -156,6 +160,18 @@ describe("the memory", () => {
   });
 });
 
+it("the waits for Redis and for PostgreSQL end before nginx takes the backend for dead", async () => {
+  const settings = readFileSync(new URL("../../../../ansible/roles/nginx/defaults/main.yml", import.meta.url), "utf8");
+  const nginxWaits = Number(settings.match(/^nginx_read_timeout: (\d+)$/m)?.[1]);
+  expect(READ_TIMEOUT_MS + TOTAL_BUDGET_MS).toBeLessThan(nginxWaits);
+  expect(WRITE_BUDGET_MS).toBeLessThan(nginxWaits);
+  redis.writes = never;
+  const writing = first.write(["customers"], () => new Promise((resolve) => setTimeout(resolve, TOTAL_BUDGET_MS)));
+  await vi.advanceTimersByTimeAsync(WRITE_BUDGET_MS);
+  await writing;
+  expect(TOTAL_BUDGET_MS + RENEW_TIMEOUT_MS).toBeGreaterThan(WRITE_BUDGET_MS);
+});
+
 describe("without Redis", () => {
   it("a list comes from PostgreSQL at once, and a write succeeds at once", async () => {
     redis.status = "reconnecting";
@@ -206,6 +222,16 @@ describe("without Redis", () => {
     await late;
     for (const list of ["customers", "services"]) expect((await read(first, list)).result).toBe("miss");
   });
+});
+
+it("without a generation in Redis no list is from memory, also not the one from before Redis lost it", async () => {
+  await read(first);
+  redis.generations.clear();
+  await write(second, "2");
+  redis.generations.clear();
+  for (let i = 0; i < 2; i++) expect(await read(first)).toMatchObject({ body: "2", result: "off" });
+  redis.generations.set("customers", "of the next write");
+  expect((await read(first)).result).toBe("miss");
 });
 
 describe("a write that Redis does not confirm", () => {
