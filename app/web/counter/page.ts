@@ -50,10 +50,14 @@ function store(key: string, value: unknown): void {
   }
 }
 
-function add(answer: Answer): void {
+function keep(answer: Answer): void {
   answers.unshift(answer);
   answers.length = Math.min(answers.length, slots);
   store("answers", answers);
+}
+
+function add(answer: Answer): void {
+  keep(answer);
   change(answered(cluster, answer));
 }
 
@@ -253,11 +257,21 @@ const rendered: Answer =
   total === "" ? { name: container, problem: "503", disconnected: true } : { name: container, total: Number(total) };
 // A restored tab shows an answer that is in the strip already.
 const sameVisit = (each: Answer) => "total" in each && each.name === container && each.total === Number(total);
-if ("problem" in rendered || !answers.some(sameVisit)) add(rendered);
+if ("problem" in rendered || !answers.some(sameVisit)) {
+  keep(rendered);
+  cluster = answered(cluster, rendered);
+  store("cluster", cluster);
+}
 document.documentElement.classList.add("scripted");
 setLanguage(currentLanguage());
-drawAll();
-travel(drawing, scene());
-new ResizeObserver(drawCluster).observe(drawing);
+drawAnswer(answers[0] ?? rendered);
+drawStrip(false);
+let arrived = false;
+// It calls once before the first paint, when the layout is known: a drawing before that would cost a slow phone a second layout.
+new ResizeObserver(() => {
+  drawCluster();
+  if (!arrived) travel(drawing, scene());
+  arrived = true;
+}).observe(drawing);
 setAuto(auto);
 void follow();

@@ -14,8 +14,9 @@ export function t<Key extends keyof Words>(key: Key, ...args: Arguments<Key>): s
   return typeof text === "function" ? text(...(args as string[])) : text;
 }
 
-/** A whole number in the notation of the chosen language. */
-export const count = (number: number): string => number.toLocaleString(LOCALES[language]);
+/** A whole number in the notation of the chosen language; without Intl, whose first use costs a slow phone a quarter of a second. */
+export const count = (number: number): string =>
+  String(number).replace(/\B(?=(?:\d{3})+$)/g, language === "id" ? "." : ",");
 
 /** Names as one text: "a, b, and c". */
 export const list = (names: string[]): string => new Intl.ListFormat(LOCALES[language]).format(names);
