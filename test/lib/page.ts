@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { slowness } from "../../ops/suites/suites.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -20,7 +21,10 @@ export const cutOff = (page: Page): Promise<string[]> =>
       .map((each) => each.outerHTML.slice(0, 100)),
   );
 
-/** Slows a page down to a phone of the lower middle class on a slow network: 1.6 Mbit/s, 150 ms, a quarter of this CPU. */
+/**
+ * Slows a page down to a phone of the lower middle class on a slow network: 1.6 Mbit/s, 150 ms, a quarter of the CPU that set the tests'
+ * budgets. A slower machine than that one slows the page down by itself.
+ */
 export async function slowDown(page: Page): Promise<void> {
   const session = await page.context().newCDPSession(page);
   await session.send("Network.enable");
@@ -31,7 +35,7 @@ export async function slowDown(page: Page): Promise<void> {
     downloadThroughput: bytes(1600),
     uploadThroughput: bytes(750),
   });
-  await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+  await session.send("Emulation.setCPUThrottlingRate", { rate: Math.max(1, 4 / slowness()) });
 }
 
 /** Measures from the next navigation on; `moved` and `painted` read the results. */

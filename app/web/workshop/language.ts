@@ -30,6 +30,15 @@ export function setLanguage(wanted: Language): void {
   refreshWords();
 }
 
+function once<Value>(make: () => Value): () => Value {
+  let made: Value | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** Each is made at its first use: all of them together cost a slow phone a third of a second before the first paint. */
 function formatsOf(wanted: Language) {
   const locale = LOCALES[wanted];
   const rupiah = (digits: number) =>
@@ -43,27 +52,27 @@ function formatsOf(wanted: Language) {
   const unit = (name: string) => new Intl.NumberFormat(locale, { style: "unit", unit: name, unitDisplay: "long" });
   const date = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(locale, options);
   return {
-    whole: rupiah(0),
-    exact: rupiah(2),
-    plain: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
-    quantity: new Intl.NumberFormat(locale, { maximumFractionDigits: 3, useGrouping: false }),
-    time: date({ hour: "2-digit", minute: "2-digit" }),
-    fullDay: date({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),
-    day: date({ day: "numeric", month: "short", year: "numeric" }),
-    shortDay: date({ day: "numeric", month: "short" }),
-    weekday: date({ weekday: "short", day: "numeric", month: "numeric" }),
-    month: date({ month: "long" }),
-    minute: unit("minute"),
-    hour: unit("hour"),
-    days: unit("day"),
+    whole: once(() => rupiah(0)),
+    exact: once(() => rupiah(2)),
+    plain: once(() => new Intl.NumberFormat(locale, { maximumFractionDigits: 2 })),
+    quantity: once(() => new Intl.NumberFormat(locale, { maximumFractionDigits: 3, useGrouping: false })),
+    time: once(() => date({ hour: "2-digit", minute: "2-digit" })),
+    fullDay: once(() => date({ weekday: "long", day: "numeric", month: "long", year: "numeric" })),
+    day: once(() => date({ day: "numeric", month: "short", year: "numeric" })),
+    shortDay: once(() => date({ day: "numeric", month: "short" })),
+    weekday: once(() => date({ weekday: "short", day: "numeric", month: "numeric" })),
+    month: once(() => date({ month: "long" })),
+    minute: once(() => unit("minute")),
+    hour: once(() => unit("hour")),
+    days: once(() => unit("day")),
   };
 }
 
 /** An amount of the API ("150000.00") in the usual notation: Rp 150.000. Exact: the decimal text is not made a number. */
 export const money = (amount: string): string =>
-  formats[/\.0*[1-9]/.test(amount) ? "exact" : "whole"].format(amount as `${number}`);
+  formats[/\.0*[1-9]/.test(amount) ? "exact" : "whole"]().format(amount as `${number}`);
 /** A quantity of the API ("2.500") without its last zeros: 2,5. */
-export const quantity = (amount: string): string => formats.quantity.format(amount as `${number}`);
+export const quantity = (amount: string): string => formats.quantity().format(amount as `${number}`);
 /**
  * Converts a quantity as typed ("2,5") for the API; returns any other text unchanged. "1.500" is 1500 as an Indonesian price is written, and 1.5
  * for the API: such a text becomes one that the API refuses.
@@ -74,7 +83,7 @@ export function parseQuantity(typed: string, spoken = language): string {
   const ofThousands = sign === (spoken === "id" ? "." : ",") && /^[1-9]\d{0,2}$/.test(whole) && digits.length === 3;
   return ofThousands ? `${whole}${digits} or ${whole}.${digits}` : `${whole || 0}.${digits}`;
 }
-export const plainNumber = (amount: string): string => formats.plain.format(amount as `${number}`);
+export const plainNumber = (amount: string): string => formats.plain().format(amount as `${number}`);
 
 /** The exact sum of amounts, in the API's format. */
 export function sum(amounts: string[]): string {
@@ -110,18 +119,18 @@ export function parseMoney(typed: string): string {
   return parts[2] ? `${whole}.${parts[2]}` : whole;
 }
 
-export const time = (at: string | Date): string => formats.time.format(new Date(at));
-export const fullDay = (at: string | Date): string => formats.fullDay.format(new Date(at));
-export const day = (at: string | Date): string => formats.day.format(new Date(at));
-export const shortDay = (at: string | Date): string => formats.shortDay.format(new Date(at));
-export const weekday = (at: Date): string => formats.weekday.format(at);
-export const monthName = (at: Date): string => formats.month.format(at);
+export const time = (at: string | Date): string => formats.time().format(new Date(at));
+export const fullDay = (at: string | Date): string => formats.fullDay().format(new Date(at));
+export const day = (at: string | Date): string => formats.day().format(new Date(at));
+export const shortDay = (at: string | Date): string => formats.shortDay().format(new Date(at));
+export const weekday = (at: Date): string => formats.weekday().format(at);
+export const monthName = (at: Date): string => formats.month().format(at);
 export const dateTime = (at: string | Date): string => `${day(at)}, ${time(at)}`;
 
 /** A duration in its largest unit: 35 menit, 2 jam, 3 hari. */
 export function duration(ms: number): string {
   const minutes = Math.max(1, Math.floor(ms / 60_000));
-  if (minutes < 60) return formats.minute.format(minutes);
-  if (minutes < 24 * 60) return formats.hour.format(Math.floor(minutes / 60));
-  return formats.days.format(Math.floor(minutes / 1440));
+  if (minutes < 60) return formats.minute().format(minutes);
+  if (minutes < 24 * 60) return formats.hour().format(Math.floor(minutes / 60));
+  return formats.days().format(Math.floor(minutes / 1440));
 }
