@@ -191,7 +191,6 @@ export const customer: View = async (main, { id, signal, fail }) => {
   const authors = h("div", { class: "authors" });
   const after = h("div", { class: "after" });
   const name = h("h1", { tabindex: -1 }, "…");
-  // A line from the start, so that the heading does not move when its text arrives.
   const since = h("p", { class: "soft" });
   const tools = h("div", { class: "tools" });
   const add = h(
