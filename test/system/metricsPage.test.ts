@@ -300,6 +300,7 @@ test("an alert leads to its section of the runbook, and to the card that shows i
   );
   await page.reload();
   const alert = page.locator("#alerts li", { hasText: "SiteSlow" });
+  await alert.waitFor();
   expect(await alert.locator("a").allTextContents()).toEqual(["Runbook", "Response time, p95"]);
   expect(await page.locator("#alerts li", { hasText: "ClockWrong" }).locator("a").allTextContents()).toEqual([
     "Runbook",
