@@ -13,11 +13,11 @@ export async function axeFindings(page: Page): Promise<string[]> {
   );
 }
 
-/** The elements that reach beyond the right edge of the window, but for those in a list that can be scrolled. */
+/** The elements that reach beyond the right edge of the window, but for a list that can be scrolled, and code, whose spaces hang over the end of a line. */
 export const cutOff = (page: Page): Promise<string[]> =>
   page.evaluate(() =>
     [...document.querySelectorAll("body *")]
-      .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5 && !each.closest("#apps, .unseen, #skip"))
+      .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5 && !each.closest("#apps, .unseen, #skip, pre code"))
       .map((each) => each.outerHTML.slice(0, 100)),
   );
 
