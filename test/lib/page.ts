@@ -17,7 +17,10 @@ export async function axeFindings(page: Page): Promise<string[]> {
 export const cutOff = (page: Page): Promise<string[]> =>
   page.evaluate(() =>
     [...document.querySelectorAll("body *")]
-      .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5 && !each.closest("#apps, .unseen, #skip, pre code"))
+      .filter(
+        (each) =>
+          each.getBoundingClientRect().right > innerWidth + 0.5 && !each.closest("#apps, .unseen, #skip, pre code"),
+      )
       .map((each) => each.outerHTML.slice(0, 100)),
   );
 
