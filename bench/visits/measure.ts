@@ -10,6 +10,7 @@ import { elapsed } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { shellScript, textOf } from "../../ops/lib/script.ts";
 import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
+import { median } from "../median.ts";
 
 const app = counterApp();
 const barePort = app.port + 1; // a candidate's; none is started meanwhile
@@ -121,11 +122,6 @@ async function redisRate(): Promise<number> {
   const text = await on(balancer, shellScript(new URL("redis-rate.sh", import.meta.url), connections));
   return Number(text.split(",")[1]?.replaceAll('"', ""));
 }
-
-const median = (values: number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
-};
 
 function table(
   rounds: Record<Side, Round[]>,
