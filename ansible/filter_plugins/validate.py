@@ -51,8 +51,8 @@ def site_problems(sites, services, groups, apps, root, tls_ports=(), dns_hook=""
     if found:
         return found
     for number, site in enumerate(sites, 1):
-        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_site(site, services, groups, apps, root)]
-        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in of_tls(site, tls_ports, dns_hook)]
+        problems = [*of_site(site, services, groups, apps, root), *of_tls(site, tls_ports, dns_hook)]
+        found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in problems]
     return found + [f"sites.yml: {problem}" for problem in between_sites(sites)]
 
 

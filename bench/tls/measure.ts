@@ -11,6 +11,7 @@ import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed, passThrough, step, tryCapture } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { shellScript } from "../../ops/lib/script.ts";
+import { median } from "../median.ts";
 import type { HandshakeOptions } from "./handshakes.ts";
 
 const connections = 64; // as npm run bench
@@ -90,9 +91,6 @@ async function handshakes(resume: boolean, seconds: number): Promise<Round> {
   const took = Math.max(...counts.map((count) => count.seconds));
   return { rate: made / took, p99: Number.NaN, cpu: ((await cpuOfNginx()) - before) / made };
 }
-
-const median = (values: number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** Runs the command with its arguments. */
 export async function measureTls(args: string[]) {

@@ -12,6 +12,7 @@ import { elapsed } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { shellScript } from "../../ops/lib/script.ts";
 import { needWrk, wrkTo } from "../../ops/loadgen/wrk.ts";
+import { median } from "../median.ts";
 
 const app = counterApp();
 const connections = 64; // enough to keep two cores busy; the measurements in docs/decisions used the same number
@@ -168,11 +169,6 @@ async function redisRate(): Promise<number> {
   const text = await on(balancer, shellScript(new URL("redis-rate.sh", import.meta.url), connections));
   return Number(text.split(",")[1]?.replaceAll('"', ""));
 }
-
-const median = (values: number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return ((sorted[Math.floor((sorted.length - 1) / 2)] ?? 0) + (sorted[Math.ceil((sorted.length - 1) / 2)] ?? 0)) / 2;
-};
 
 function table(
   rounds: Record<Side, Round[]>,
