@@ -1,5 +1,5 @@
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { lifecycleRoutes } from "./lifecycle/routes.ts";
@@ -56,11 +56,16 @@ export function buildApp({
   app.set("query parser", false);
   app.set("trust proxy", trustedProxies);
 
-  // First, because it receives thousands of requests a second.
-  app.get(
-    "/",
-    visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
-  );
+  const visit = visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted"));
+  const root = Router().route("/");
+  // First, because it receives thousands of requests a second. Express matches this path without a regular expression; the metrics
+  // get the name of the route that would have matched.
+  app.use((req, res, next) => {
+    if (req.url !== "/" || (req.method !== "GET" && req.method !== "HEAD")) return next();
+    req.route = root;
+    return visit(req, res, next);
+  });
+  app.get("/", visit);
   app.get("/visits", stateRoute(store));
   if (workshop) app.use("/api", mountedAt("/api"), workshopRoutes(workshop, release, login));
   const dependencies = { redis: store, ...(workshop && { postgres: workshop.database }) };
@@ -72,18 +77,20 @@ export function buildApp({
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
   const onClose = function (this: ServerResponse) {
-    metrics.requests.end(this);
-    logRequest.call(this);
+    const ms = performance.now() - this.context.startedAt;
+    metrics.requests.end(this, ms);
+    logRequest(this, ms);
   };
   const origin = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
     // nginx sees a broken connection and retries on another backend.
-    if (lifecycle.stale) return void req.socket.destroy();
+    const startedAt = performance.now();
+    if (lifecycle.isStale(startedAt)) return void req.socket.destroy();
     metrics.requests.begin();
-    attachContext(req, res, origin, (address) => isTrusted(address, 0));
+    attachContext(req, res, origin, startedAt, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
     res.on("close", onClose);
-    app(req, res);
+    app(req as express.Request, res as express.Response, (error) => unhandled(error, req, res));
   };
   return { listener, ...expressPrototypes(app) };
 }
@@ -94,11 +101,16 @@ export function buildApp({
  */
 function expressPrototypes(app: Express): Pick<Application, "IncomingMessage" | "ServerResponse"> {
   class Request extends IncomingMessage {}
-  class Response extends ServerResponse {}
+  class Response extends ServerResponse {
+    // nginx replaces it by its own.
+    override sendDate = false;
+  }
   Object.setPrototypeOf(Request.prototype, app.request);
   Object.setPrototypeOf(Response.prototype, app.response);
   app.request = Request.prototype as express.Request;
   app.response = Response.prototype as express.Response;
+  // Express gives each response without it an object of its own; nothing here uses it.
+  app.response.locals = Object.freeze(Object.create(null));
   return { IncomingMessage: Request, ServerResponse: Response as typeof ServerResponse };
 }
 
@@ -120,6 +132,15 @@ const notFound: RequestHandler = (req, res) => {
   }
   sendProblem(req, res, 404, "This path does not exist.");
 };
+
+/** Responds where no handler has: Express cannot read the path, or `failed` failed itself. Without it Express builds its own for each request. */
+function unhandled(error: unknown, req: IncomingMessage, res: ServerResponse): void {
+  if (res.headersSent) return void res.destroy();
+  const [status, detail] = error
+    ? ([500, "The service failed to handle this request."] as const)
+    : ([404, "This path does not exist."] as const);
+  sendProblem(req, res, status, detail);
+}
 
 const failed =
   (log: Logger): ErrorRequestHandler =>

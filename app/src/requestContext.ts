@@ -35,12 +35,14 @@ const trust = new WeakMap<Socket, boolean>();
  * Attaches the context to a response. The id is the balancer's if the peer is trusted, so that a retry keeps its id;
  * otherwise a new one. Nobody but a trusted peer can name a person.
  *
+ * @param startedAt in milliseconds of `performance.now()`
  * @param isTrusted whether a peer's X-Request-Id and X-Halo-Person are accepted, by its address
  */
 export function attachContext(
   req: IncomingMessage,
   res: ServerResponse,
   { servedBy, release }: Origin,
+  startedAt: number,
   isTrusted: (address: string) => boolean,
 ): void {
   let trusted = trust.get(req.socket);
@@ -54,5 +56,5 @@ export function attachContext(
   };
   const id = given("x-request-id", ID) ?? randomBytes(16).toString("hex");
   const person = given("x-halo-person", PERSON);
-  res.context = { id, servedBy, release, startedAt: performance.now(), person, mount: "", logged: true };
+  res.context = { id, servedBy, release, startedAt, person, mount: "", logged: true };
 }

@@ -26,17 +26,19 @@ async function listen(): Promise<void> {
   const lifecycle = new Lifecycle();
   const logRequest = createRequestLog(createLog(config.LOG_LEVEL), config.LOG_REQUESTS_PER_SECOND);
   const onClose = function (this: ServerResponse) {
-    metrics.requests.end(this);
-    logRequest.call(this);
+    const ms = performance.now() - this.context.startedAt;
+    metrics.requests.end(this, ms);
+    logRequest(this, ms);
   };
 
   // As app.ts has it, with Fastify's handler behind it.
   const listener =
     (handle: RequestListener): RequestListener =>
     (req, res) => {
-      if (lifecycle.stale) return void req.socket.destroy();
+      const startedAt = performance.now();
+      if (lifecycle.isStale(startedAt)) return void req.socket.destroy();
       metrics.requests.begin();
-      attachContext(req, res, origin, (peer) => config.TRUSTED_PROXIES.includes(peer));
+      attachContext(req, res, origin, startedAt, (peer) => config.TRUSTED_PROXIES.includes(peer));
       lifecycle.prepare(req, res);
       res.on("close", onClose);
       handle(req, res);

@@ -26,7 +26,12 @@ const beside = {
   // The service's own: its settings file, and ecosystem.config.cjs' young generation.
   fastify: {
     port: app.port + 9,
-    options: [`--env-file=${app.settings}`, "--min-semi-space-size=16", "--max-semi-space-size=32"],
+    options: [
+      `--env-file=${app.settings}`,
+      "--min-semi-space-size=16",
+      "--max-semi-space-size=32",
+      "--single-threaded-gc",
+    ],
   },
 };
 type Beside = keyof typeof beside;

@@ -222,6 +222,7 @@ describe("an invalid request", () => {
     ["a chunked body", "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 415],
     ["a huge body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\nhi", 413],
     ["an unknown method", "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 400],
+    ["a path that Express cannot read", "GET x://h?a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 404],
     ["a NUL in a header", "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 400],
     ["no Host", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
     ["a request line of 64 KiB", `GET /${"x".repeat(65_536)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431],

@@ -5,7 +5,7 @@ import { createRequestLog } from "../../src/requestLog.ts";
 
 function setUp(perSecond: number) {
   const lines: Record<string, unknown>[] = [];
-  const listener = createRequestLog(
+  const log = createRequestLog(
     { info: (line: Record<string, unknown>) => lines.push(line) } as unknown as Logger,
     perSecond,
   );
@@ -17,11 +17,11 @@ function setUp(perSecond: number) {
       id: "id",
       servedBy: "web1",
       release: "test",
-      startedAt: performance.now() - ageMs,
+      startedAt: performance.now(),
       mount: "",
       logged: true,
     };
-    listener.call(res);
+    log(res, ageMs);
   };
   return { lines, finish };
 }

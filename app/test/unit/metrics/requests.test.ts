@@ -13,13 +13,13 @@ function setUp() {
       id: "id",
       servedBy: "web1",
       release: "test",
-      startedAt: performance.now() - 100,
+      startedAt: performance.now(),
       mount,
       logged: true,
     };
     Object.defineProperty(res, "writableFinished", { value: !left });
     meter.begin();
-    return () => meter.end(res);
+    return () => meter.end(res, 100);
   };
   const samples = async (name: string) =>
     (await registry.metrics()).split("\n").filter((line) => line.startsWith(name) && !line.endsWith(" 0"));
