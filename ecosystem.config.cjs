@@ -78,8 +78,7 @@ const service = {
   ...common,
   name: settings.HALO_APP,
   // A larger young generation: garbage of requests is collected a few times a second instead of dozens of times.
-  // Collected by the one thread: on a host with one CPU V8's helpers would only interrupt it.
-  ...program(settings.HALO_START, "--min-semi-space-size=16", "--max-semi-space-size=32", "--single-threaded-gc"),
+  ...program(settings.HALO_START, "--min-semi-space-size=16", "--max-semi-space-size=32"),
   exec_mode: settings.HALO_MODE || "cluster",
   instances: number("HALO_WORKERS", 1),
   wait_ready: true,

@@ -57,15 +57,15 @@ export function buildApp({
   app.set("trust proxy", trustedProxies);
 
   const visit = visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted"));
+  // First, because it receives thousands of requests a second: app.get("/") would match each with a regular expression. The
+  // metrics take the route's name from req.route.
   const root = Router().route("/");
-  // First, because it receives thousands of requests a second. Express matches this path without a regular expression; the metrics
-  // get the name of the route that would have matched.
   app.use((req, res, next) => {
     if (req.url !== "/" || (req.method !== "GET" && req.method !== "HEAD")) return next();
     req.route = root;
     return visit(req, res, next);
   });
-  app.get("/", visit);
+  app.get("/", visit); // with a query
   app.get("/visits", stateRoute(store));
   if (workshop) app.use("/api", mountedAt("/api"), workshopRoutes(workshop, release, login));
   const dependencies = { redis: store, ...(workshop && { postgres: workshop.database }) };
@@ -83,8 +83,8 @@ export function buildApp({
   };
   const origin = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
-    // nginx sees a broken connection and retries on another backend.
     const startedAt = performance.now();
+    // nginx sees a broken connection and retries on another backend.
     if (lifecycle.isStale(startedAt)) return void req.socket.destroy();
     metrics.requests.begin();
     attachContext(req, res, origin, startedAt, (address) => isTrusted(address, 0));
@@ -109,8 +109,6 @@ function expressPrototypes(app: Express): Pick<Application, "IncomingMessage" | 
   Object.setPrototypeOf(Response.prototype, app.response);
   app.request = Request.prototype as express.Request;
   app.response = Response.prototype as express.Response;
-  // Express gives each response without it an object of its own; nothing here uses it.
-  app.response.locals = Object.freeze(Object.create(null));
   return { IncomingMessage: Request, ServerResponse: Response as typeof ServerResponse };
 }
 
@@ -133,7 +131,10 @@ const notFound: RequestHandler = (req, res) => {
   sendProblem(req, res, 404, "This path does not exist.");
 };
 
-/** Responds where no handler has: Express cannot read the path, or `failed` failed itself. Without it Express builds its own for each request. */
+/**
+ * Responds where no handler has: Express cannot read the path, or `failed` failed itself. Express would build a handler of its
+ * own for each request, which waits for the end of a request that Node made without one (`optimizeEmptyRequests`).
+ */
 function unhandled(error: unknown, req: IncomingMessage, res: ServerResponse): void {
   if (res.headersSent) return void res.destroy();
   const [status, detail] = error

@@ -26,12 +26,7 @@ const beside = {
   // The service's own: its settings file, and ecosystem.config.cjs' young generation.
   fastify: {
     port: app.port + 9,
-    options: [
-      `--env-file=${app.settings}`,
-      "--min-semi-space-size=16",
-      "--max-semi-space-size=32",
-      "--single-threaded-gc",
-    ],
+    options: [`--env-file=${app.settings}`, "--min-semi-space-size=16", "--max-semi-space-size=32"],
   },
 };
 type Beside = keyof typeof beside;

@@ -27,8 +27,10 @@ export class Lifecycle {
   }
 
   /**
-   * Whether a request that is read at this time (performance.now()) may have queued up while this process was frozen (a paused VM, SIGSTOP). nginx has
+   * Whether a request that is read now may have queued up while this process was frozen (a paused VM, SIGSTOP). nginx has
    * retried it on another backend by then, and Redis may have forgotten its id: an answer could count the visit twice.
+   *
+   * @param now in milliseconds of `performance.now()`
    */
   isStale(now: number): boolean {
     return now < this.#staleUntil || now - this.#heartbeatAt > STALE_MS;
@@ -41,8 +43,6 @@ export class Lifecycle {
   /** Must be called for each request before its response. */
   prepare(_req: IncomingMessage, res: ServerResponse): void {
     if (this.#stopping) res.shouldKeepAlive = false;
-    // HTTP/1.1 keeps a connection without these words, and nginx drops them.
-    else res.removeHeader("connection");
   }
 
   /** @returns whether all requests finished in time; false: the others were cut off */

@@ -35,14 +35,7 @@ export function visitRoute(
 
   const respond = (req: Request, res: Response, total: number | null) => {
     if (wantsPage(req)) return send(res, total, "text/html; charset=utf-8", renderPage(servedBy, total), PAGE_HEADERS);
-    if (total === null) return send(res, total, JSON_TYPE, unavailable, []);
-    // Names and texts of the contract are ASCII, so a character is a byte, and Node writes the string without an encoder.
-    const body = `${prefix}${total}}`;
-    const headers = commonHeaders(res.context);
-    headers.push("Content-Type", JSON_TYPE, "Vary", "Accept");
-    if (req.method !== "HEAD") headers.push("Content-Length", String(body.length));
-    res.writeHead(200, headers);
-    res.end(body, "latin1");
+    send(res, total, JSON_TYPE, total === null ? unavailable : `${prefix}${total}}`, []);
   };
 
   return (req, res) => {
