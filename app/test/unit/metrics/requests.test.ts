@@ -19,7 +19,7 @@ function setUp() {
     };
     Object.defineProperty(res, "writableFinished", { value: !left });
     meter.begin();
-    return () => meter.end(res, 100);
+    return () => meter.end(res, 101);
   };
   const samples = async (name: string) =>
     (await registry.metrics()).split("\n").filter((line) => line.startsWith(name) && !line.endsWith(" 0"));
