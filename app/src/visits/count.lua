@@ -3,13 +3,13 @@
 -- nothing twice. The administrator loads it (halo-redis-cli load-functions) under a name that changes with this file; that
 -- name is the variable `name`. Without arguments it only proves that it may count: Redis refuses it where writes are refused.
 
--- The ids of 5 s share one hash, `v:<slot>`, which goes as a whole: a key for each id would expire by itself, and the
+-- The ids of 2 s share one hash, `v:<slot>`, which goes as a whole: a key for each id would expire by itself, and the
 -- append-only file would hear of every one of them. Small hashes are loaded faster than large ones.
-local slot_seconds = 5
+local slot_seconds = 2
 
--- A number is remembered for 10 s at least and for 15 s at most. That outlives every retry of one request: the balancer gives
+-- A number is remembered for 10 s at least and for 12 s at most. That outlives every retry of one request: the balancer gives
 -- up after 7 s, and a worker that stood still for 8 s answers nothing (app/src/lifecycle/lifecycle.ts).
-local earlier_slots = 2
+local earlier_slots = 5
 
 local function count(keys, ids)
   local total = tonumber(redis.call('GET', keys[1]) or 0)
