@@ -118,7 +118,7 @@ export function listStatement(
   const byId = field === "id";
   const direction = sql.raw(descending ? "desc" : "asc");
   const beyond = sql.raw(descending ? "<" : ">");
-  const limit = request.limit + 1;
+  const limit = sql.lit(request.limit + 1); // in the text: a plan for any limit would cost more
 
   const common: Condition[] = [];
   let branches: Branch[] = [{ where: sql`true` }];
