@@ -60,8 +60,10 @@ export class DatabaseUnavailable extends Error {
 
 /** SQLSTATEs of an outage for every request: connection, resources, operator, system; login; no database. */
 const UNAVAILABLE = /^(?:08|53|57P|58|28|3D000)/;
-/** SQLSTATEs of a transient failure of one request: timeout, lock, serialization conflict, deadlock, read-only server. */
-const TRANSIENT = /^(?:57014|55P03|40001|40P01|25006)/;
+/** SQLSTATE of a prepared statement whose columns have another type since a migration; its connection cannot run it again. */
+const OUTDATED = "0A000";
+/** SQLSTATEs of a transient failure of one request: timeout, lock, serialization conflict, deadlock, read-only server, OUTDATED. */
+const TRANSIENT = /^(?:57014|55P03|40001|40P01|25006|0A000)/;
 /** SQLSTATEs of a violated constraint or a too large number: the response is 409 or 422, and PostgreSQL has not failed. */
 const CONSTRAINT = /^(?:23|22003)/;
 /** Conflicts with another transaction, after which a retry of the whole transaction is safe. */
@@ -285,6 +287,7 @@ class Lease {
   readonly #meter: PostgresMeter;
   /** The statement whose answer did not come in time, or whose connection was lost. */
   #late: Promise<unknown> | undefined;
+  #outdated = false;
 
   constructor(
     client: pg.PoolClient,
@@ -310,6 +313,7 @@ class Lease {
       return answer as PostgresQueryResult<unknown>;
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) this.#late = asked;
+      else this.#outdated = error.code === OUTDATED;
       throw this.#classify(error);
     } finally {
       this.#meter.sent(text, startedAt);
@@ -322,7 +326,7 @@ class Lease {
         () => this.#giveBack(false),
         () => this.#giveBack(true),
       );
-    else this.#giveBack(false);
+    else this.#giveBack(this.#outdated);
   }
 
   #giveBack(broken: boolean): void {
