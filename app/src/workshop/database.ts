@@ -264,16 +264,16 @@ const PARSERS = new Map<number, (text: string) => unknown>([
   [TIMESTAMPTZ, instantOf],
 ]);
 
-/** The most statements that each connection keeps prepared: a stranger's queries make new texts without end. */
-const MAX_PREPARED = 100;
+/** The most statements that each connection keeps prepared: each takes 170 KB there, and a stranger's queries make new texts without end. */
+const MAX_PREPARED = 20;
 const prepared = new Map<string, string>();
 
 /**
  * The name under which connections keep a statement prepared: PostgreSQL then parses it once, and may plan it once, which is half of its work
- * for a list. Undefined for a search: its plan has to fit the text that is searched for.
+ * for a list. Undefined for a write, and for a search, whose plan has to fit the text that is searched for.
  */
 function nameOf(text: string): string | undefined {
-  if (text.includes(" like ")) return undefined;
+  if (!text.startsWith("select ") || text.includes(" like ")) return undefined;
   if (!prepared.has(text) && prepared.size < MAX_PREPARED) prepared.set(text, `s${prepared.size}`);
   return prepared.get(text);
 }

@@ -18,9 +18,8 @@ describe("a list's statement", () => {
   });
 
   it("reads at most a page and one row in each branch", () => {
-    const { sql, parameters } = compiled("services", "status=done&status=cancelled&limit=10");
-    expect(sql.match(/limit/g)).toHaveLength(3);
-    expect(parameters.filter((value) => value === 11)).toHaveLength(3);
+    const { sql } = compiled("services", "status=done&status=cancelled&limit=10");
+    expect(sql.match(/limit 11\b/g)).toHaveLength(3);
   });
 
   it.each(["b".repeat(150), " a  b ", "t\u0308o", "\u{1f600}".repeat(200), "\u0001".repeat(200)])(
