@@ -1,16 +1,17 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { findHost } from "../ops/cluster/hosts.ts";
 import { inGroup } from "../ops/cluster/inventory.ts";
 import { openSession } from "../ops/cluster/session.ts";
-import { siteFor, urlOf } from "../ops/cluster/sites.ts";
+import { loginOf, siteFor } from "../ops/cluster/sites.ts";
 import { runCommand, UserError } from "../ops/lib/cli.ts";
 import { elapsed, passThrough } from "../ops/lib/exec.ts";
 import { localPath, root } from "../ops/lib/paths.ts";
 import { textOf } from "../ops/lib/script.ts";
-import { needWrk, wrk } from "../ops/loadgen/wrk.ts";
+import { needWrk, secureProgram, wrkTo } from "../ops/loadgen/wrk.ts";
 import { firstId } from "../ops/seed/statements.ts";
 
 const usage = {
@@ -65,7 +66,9 @@ function kinds(customers: number): Record<string, string[]> {
 }
 
 const program = textOf(new URL("lists.lua", import.meta.url));
-const script = (paths: string[]) => `local paths = { ${paths.map((path) => `"/api${path}"`).join(", ")} }\n${program}`;
+const secure = textOf(pathToFileURL(secureProgram));
+const script = (paths: string[]) =>
+  `${secure}\nlocal paths = { ${paths.map((path) => `"/api${path}"`).join(", ")} }\n${program}`;
 
 async function takeOut(): Promise<void> {
   if ((await passThrough([...seeding, "--remove"])) !== 0)
@@ -89,7 +92,10 @@ await runCommand(async (args) => {
     );
   const session = openSession(console.log, interrupted.signal);
   const site = siteFor("/api/customers");
-  const url = `${urlOf(site, findHost(inGroup("balancers")[0]?.name).address)}/`;
+  const { address } = findHost(inGroup("balancers")[0]?.name);
+  const { authorization } = loginOf(site);
+  // The statements are measured, not the service's cache of lists.
+  const headers = ["-H", "X-Halo-Cache: off", ...(authorization ? ["-H", `Authorization: ${authorization}`] : [])];
   const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
   const lines = ["| list | requests/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|"];
   try {
@@ -99,7 +105,7 @@ await runCommand(async (args) => {
     for (const [kind, paths] of Object.entries(kinds(Number(customers)))) {
       const file = join(folder, "paths.lua");
       writeFileSync(file, script(paths));
-      const load = (s: number) => session.must(wrk(Number(clients), s, site.domain, url, "-s", file));
+      const load = (s: number) => session.must(wrkTo(site, address, Number(clients), s, ...headers, "-s", file));
       await load(2); // a JIT that has just begun is slower
       const result = (await load(Number(seconds))).output.split("\n").at(-1) ?? "";
       const [bad, p50 = 0, p95 = 0, p99 = 0, rate = 0] = result.split(" ").map(Number);

@@ -1,11 +1,11 @@
-/** Every later change is judged by these results. The two servers take turns, so that a busy machine slows both. */
+/** Every later change is judged by these results. The servers take turns, so that a busy machine slows all of them. */
 import { runCommand } from "../ops/lib/cli.ts";
 
 const usage = {
-  bench: `measures GET / beside a bare server on the same hosts; three minutes
+  bench: `measures GET / beside a bare server and Fastify; five minutes
 
 Options:
-  --rounds N    how often each of the two is measured (default 8)
+  --rounds N    how often each of the three is measured (default 8)
   --seconds N   how long (default 5)
 
 Example: npm run bench -- --rounds 4`,

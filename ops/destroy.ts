@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { viaLab } from "./cluster/hosts.ts";
 import { rememberLab, remembersLab } from "./cluster/labMarker.ts";
 import { existingProvider } from "./cluster/provider.ts";
+import { machinesOfUnfinished, unfinishedFile } from "./cluster/unfinished.ts";
 import { hasLines, hostsFile } from "./hosts/hostsFile.ts";
 import { runCommand } from "./lib/cli.ts";
 import { step, tryCapture } from "./lib/exec.ts";
@@ -34,8 +35,14 @@ await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
   // A lab takes its hosts with it, also while a cut short `up` still works on them.
   const inLab = tryCapture([lab, "status"]) !== null || remembersLab();
-  if (existingProvider() && !inLab)
-    await step("Destroy the hosts", "vagrant", viaLab(["vagrant", "destroy", "--force"]));
+  if (existingProvider() && !inLab) {
+    const destroy = ["vagrant", "destroy", "--force"];
+    // The inventory may name the machines of an `npm run scale` that was cut short no longer.
+    const left = machinesOfUnfinished();
+    const inventory = { HALO_INVENTORY: unfinishedFile };
+    if (left.length > 0) await step(`Destroy ${left.join(", ")}`, "vagrant", viaLab([...destroy, ...left]), inventory);
+    await step("Destroy the hosts", "vagrant", viaLab(destroy));
+  }
   if (inLab || [...remains, ...(values["keep-image"] ? [] : [images])].some((each) => existsSync(each)))
     await step("Take the lab away", "lab", [lab, "down", ...(values["keep-image"] ? [] : ["--purge"])]);
   rememberLab(false);

@@ -13,7 +13,7 @@ Example: npm run help`,
 };
 
 const groups = {
-  Run: ["up", "down", "destroy", "hosts", "trust", "untrust", "exec", "ssh", "doctor"],
+  Run: ["up", "down", "destroy", "scale", "hosts", "trust", "untrust", "exec", "ssh", "doctor"],
   Apps: ["apps", "add", "remove", "env", "task"],
   Release: ["deploy", "rollback", "releases", "drain", "undrain"],
   Inspect: ["verify", "diagnose", "logs", "backup", "restore"],

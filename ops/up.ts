@@ -7,6 +7,7 @@ import { hosts, inGroup } from "./cluster/inventory.ts";
 import { rememberLab } from "./cluster/labMarker.ts";
 import { type Choice, choose, inspectMachine } from "./cluster/provider.ts";
 import { counterSite, type Site, secureUrlOf, siteOf, sites, tlsPort, urlOf } from "./cluster/sites.ts";
+import { sayUnfinished } from "./cluster/unfinished.ts";
 import { runCommand, UserError } from "./lib/cli.ts";
 import { capture, elapsed, programVersion, step } from "./lib/exec.ts";
 import { withExtraVars } from "./lib/extraVars.ts";
@@ -45,6 +46,7 @@ await runCommand(async (args) => {
   );
   console.log(recap.slice(recap.lastIndexOf("PLAY RECAP")).trim());
   nextSteps(choice);
+  sayUnfinished();
 }, usage);
 
 /**

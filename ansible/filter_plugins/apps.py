@@ -66,9 +66,9 @@ POSTGRES = {"pool": 8}
 JOB_TIMEOUT = "60m"
 SHARED = "shared"
 # `halo-release runtime` places a Node, `all` is every host, `metrics` the service of all workers, and `npm run logs` knows the next four.
-# Then the role halo_owner and the database halo_loading, nginx's three zones, and Redis' own folder. The others are folders of an older Halo.
+# Then the role halo_owner and the database halo_loading, nginx's four zones, and Redis' own folder. The others are folders of an older Halo.
 RESERVED = [
-    "all", "runtime", "metrics", "backup", "exporters", "nginx", "certbot", "owner", "loading", "requests", "connections", "tls",
+    "all", "runtime", "metrics", "backup", "exporters", "nginx", "certbot", "owner", "loading", "requests", "connections", "tls", "state",
     "appendonlydir", "pm2", "compile-cache", "current", "a",
 ]
 

@@ -11,11 +11,13 @@ ADDRESS = re.compile(r"[0-9]{1,3}([.][0-9]{1,3}){3}$")
 PATH = re.compile(r"/[^ ;{}\"']*$")
 FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
 WEB = re.compile(r"([a-z0-9-]+)(?:/([A-Za-z0-9][A-Za-z0-9._-]*))?\Z")
-USER = re.compile(r"[A-Za-z0-9._-]+$")
+# A file in .halo/secrets has the name of a person.
+USER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$")
 SITE_KEYS = ["domain", "role", "ports", "any_name_ports", "tls", "certificate", "key", "redirect", "hsts", "absent", "login", "paths"]
 TLS = ["local", "acme", "files", "off"]
 ROLES = ["counter", "workshop", "metrics"]
-ANSWERS = ["service", "web", "files"]
+ANSWERS = ["service", "states", "web", "files", "index"]
+STATES = re.compile(r"([^/]+)/[A-Za-z0-9._/-]+\Z")
 
 
 def inventory_problems(groups, hostvars):
@@ -79,13 +81,8 @@ def of_site(site, services, groups, apps, root):
             yield f" has the unknown key {key}; " + (f"{near[0]} is one" if near else f"a site's keys are {', '.join(SITE_KEYS)}")
     if "role" in site and site["role"] not in ROLES:
         yield f": role is one of {', '.join(ROLES)}; it is {site['role']}"
-    if "login" in site and not (
-        isinstance(login, dict)
-        and sorted(login) == ["password", "user"]
-        and USER.match(str(login["user"]))
-        and len(str(login["password"] or "")) >= 12
-    ):
-        yield ": login is {user, password}; the user of letters, digits, . _ and -, the password of 12 characters or more"
+    if "login" in site and not is_login(login):
+        yield ": login is {user, password} or {people: [NAME, ...]}; a name of letters, digits, . _ and -, the password of 12 characters or more"
     if not ports:
         yield " needs ports or any_name_ports"
     for port in ports:
@@ -103,6 +100,15 @@ def of_site(site, services, groups, apps, root):
         yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, apps, root))
     if site.get("role") != "metrics" and {"service": "prometheus"} in paths.values():
         yield " leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"
+
+
+def is_login(login):
+    if not isinstance(login, dict):
+        return False
+    if list(login) == ["people"]:
+        people = login["people"]
+        return isinstance(people, list) and len(people) > 0 and len(set(map(str, people))) == len(people) and all(USER.match(str(name)) for name in people)
+    return sorted(login) == ["password", "user"] and bool(USER.match(str(login["user"]))) and len(str(login["password"] or "")) >= 12
 
 
 def of_tls(site, tls_ports, dns_hook):
@@ -136,9 +142,15 @@ def of_path(path, answer, services, groups, apps, root):
     if not PATH.match(str(path)):
         yield ": a path begins with / and has no space, quotation mark, ; or brace"
     if not isinstance(answer, dict) or len(answer) != 1 or not set(answer) <= set(ANSWERS):
-        yield f" needs one of service, web and files; it has {json.dumps(answer)}"
+        yield f" needs one of service, states, web, files and index; it has {json.dumps(answer)}"
         return
     ((kind, value),) = answer.items()
+    if kind == "states":
+        match = STATES.match(str(value))
+        if match is None:
+            yield f": states is NAME/PATH, a service and a path of letters, digits, . _ / and -; it is {value}"
+            return
+        kind, value = "service", match.group(1)
     if kind == "service":
         service = services.get(str(value))
         if service is None:
@@ -160,6 +172,8 @@ def of_path(path, answer, services, groups, apps, root):
             yield f": there is no folder app/web/{folder}"
     elif kind == "files" and not FILES.match(str(value)):
         yield f": files is an absolute path without a / behind, space, quotation mark, ; or brace; it is {value}"
+    elif kind == "index" and not (value == "all" and str(path).endswith("/")):
+        yield f": index is all, at a path with a / behind; it is {value}"
 
 
 def between_sites(sites):

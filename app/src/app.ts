@@ -1,5 +1,5 @@
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, Router } from "express";
 import type { Logger } from "pino";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { lifecycleRoutes } from "./lifecycle/routes.ts";
@@ -7,22 +7,23 @@ import type { Metrics } from "./metrics/metrics.ts";
 import { sendProblem } from "./problem.ts";
 import { attachContext } from "./requestContext.ts";
 import { createRequestLog } from "./requestLog.ts";
-import { visitRoute } from "./visits/route.ts";
+import { stateRoute, visitRoute } from "./visits/route.ts";
 import type { VisitStore } from "./visits/store.ts";
-import type { Database } from "./workshop/database.ts";
-import { workshopRoutes } from "./workshop/routes.ts";
+import { type Stores, workshopRoutes } from "./workshop/routes.ts";
 
 /** The dependencies and settings of the application. */
 export interface AppDependencies {
   /** This host's name: `container_id` and X-Served-By. */
   readonly name: string;
   readonly release: string;
-  /** Addresses whose X-Forwarded-For and X-Request-Id are accepted. */
+  /** Addresses whose X-Forwarded-For, X-Request-Id and X-Halo-Person are accepted. */
   readonly trustedProxies: string[];
   readonly requestsLoggedPerSecond: number;
   readonly store: VisitStore;
   /** Without one the application has no workshop. */
-  readonly database?: Database | undefined;
+  readonly workshop?: Stores | undefined;
+  /** Whether the workshop answers a person alone whose login the balancer has checked. */
+  readonly login?: boolean;
   readonly lifecycle: Lifecycle;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -42,7 +43,8 @@ export function buildApp({
   trustedProxies,
   requestsLoggedPerSecond,
   store,
-  database,
+  workshop,
+  login = false,
   lifecycle,
   metrics,
   log,
@@ -54,32 +56,41 @@ export function buildApp({
   app.set("query parser", false);
   app.set("trust proxy", trustedProxies);
 
-  // First, because it receives thousands of requests a second.
-  app.get(
-    "/",
-    visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted")),
-  );
-  if (database) app.use("/api", mountedAt("/api"), workshopRoutes(database, release));
-  app.use(lifecycleRoutes({ redis: store, ...(database && { postgres: database }) }, lifecycle, release, metrics));
+  const visit = visitRoute(store, name, (error, id) => log.debug({ err: error, id }, "visit not counted"));
+  // First, because it receives thousands of requests a second: app.get("/") would match each with a regular expression. The
+  // metrics take the route's name from req.route.
+  const root = Router().route("/");
+  app.use((req, res, next) => {
+    if (req.url !== "/" || (req.method !== "GET" && req.method !== "HEAD")) return next();
+    req.route = root;
+    return visit(req, res, next);
+  });
+  app.get("/", visit); // with a query
+  app.get("/visits", stateRoute(store));
+  if (workshop) app.use("/api", mountedAt("/api"), workshopRoutes(workshop, release, login));
+  const dependencies = { redis: store, ...(workshop && { postgres: workshop.database }) };
+  app.use(lifecycleRoutes(dependencies, lifecycle, release, metrics));
   // One route for each path: a route of several paths has no single name in the metrics.
-  for (const path of ["/", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
+  for (const path of ["/", "/visits", "/healthz", "/readyz", "/version", "/metrics"]) app.all(path, methodNotAllowed);
   app.use(notFound, failed(log));
 
   const isTrusted = app.get("trust proxy fn") as (address: string, hop: number) => boolean;
   const logRequest = createRequestLog(log, requestsLoggedPerSecond);
   const onClose = function (this: ServerResponse) {
-    metrics.requests.end(this);
-    logRequest.call(this);
+    const ms = performance.now() - this.context.startedAt;
+    metrics.requests.end(this, ms);
+    logRequest(this, ms);
   };
   const origin = { servedBy: name, release };
   const listener: RequestListener = (req, res) => {
+    const startedAt = performance.now();
     // nginx sees a broken connection and retries on another backend.
-    if (lifecycle.stale) return void req.socket.destroy();
+    if (lifecycle.isStale(startedAt)) return void req.socket.destroy();
     metrics.requests.begin();
-    attachContext(req, res, origin, (address) => isTrusted(address, 0));
+    attachContext(req, res, origin, startedAt, (address) => isTrusted(address, 0));
     lifecycle.prepare(req, res);
     res.on("close", onClose);
-    app(req, res);
+    app(req as express.Request, res as express.Response, (error) => unhandled(error, req, res));
   };
   return { listener, ...expressPrototypes(app) };
 }
@@ -90,7 +101,10 @@ export function buildApp({
  */
 function expressPrototypes(app: Express): Pick<Application, "IncomingMessage" | "ServerResponse"> {
   class Request extends IncomingMessage {}
-  class Response extends ServerResponse {}
+  class Response extends ServerResponse {
+    // nginx replaces it by its own.
+    override sendDate = false;
+  }
   Object.setPrototypeOf(Request.prototype, app.request);
   Object.setPrototypeOf(Response.prototype, app.response);
   app.request = Request.prototype as express.Request;
@@ -116,6 +130,18 @@ const notFound: RequestHandler = (req, res) => {
   }
   sendProblem(req, res, 404, "This path does not exist.");
 };
+
+/**
+ * Responds where no handler has: Express cannot read the path, or `failed` failed itself. Express would build a handler of its
+ * own for each request, which waits for the end of a request that Node made without one (`optimizeEmptyRequests`).
+ */
+function unhandled(error: unknown, req: IncomingMessage, res: ServerResponse): void {
+  if (res.headersSent) return void res.destroy();
+  const [status, detail] = error
+    ? ([500, "The service failed to handle this request."] as const)
+    : ([404, "This path does not exist."] as const);
+  sendProblem(req, res, status, detail);
+}
 
 const failed =
   (log: Logger): ErrorRequestHandler =>

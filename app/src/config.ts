@@ -48,6 +48,10 @@ const schema = z
     PGUSER: z.string().default("halo"),
     PGPASSWORD: z.string().optional(),
     PG_POOL_MAX: integer(1, 100, 8),
+    // Whether /api answers a person alone whose login the balancer has checked.
+    WORKSHOP_LOGIN: z.enum(["on", "off"]).default("off"),
+    // Whether this process answers lists from its memory (workshop/listCache.ts).
+    WORKSHOP_CACHE: z.enum(["on", "off"]).default("on"),
     TRUSTED_PROXIES: z
       .string()
       .default("127.0.0.1,::1")

@@ -5,7 +5,12 @@ import type { Origin } from "./requestContext.ts";
  * The headers of every response, in writeHead's flat form: name, value, name, value. Flat, because GET / then appends its own
  * headers without a copy. A request that could not be parsed has no id.
  */
-export function commonHeaders({ servedBy, release, id }: Origin & { id?: string }): string[] {
+export function commonHeaders({
+  servedBy,
+  release,
+  id,
+  person,
+}: Origin & { id?: string; person?: string | undefined }): string[] {
   const headers = [
     "Cache-Control",
     "no-store",
@@ -17,6 +22,7 @@ export function commonHeaders({ servedBy, release, id }: Origin & { id?: string 
     release,
   ];
   if (id !== undefined) headers.push("X-Request-Id", id);
+  if (person !== undefined) headers.push("X-Person", person);
   return headers;
 }
 

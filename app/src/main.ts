@@ -11,6 +11,7 @@ import { createHaloServer } from "./server.ts";
 import { connectRedis } from "./visits/redis.ts";
 import { VisitStore } from "./visits/store.ts";
 import { Database } from "./workshop/database.ts";
+import { ListCache } from "./workshop/listCache.ts";
 
 function configure(): Config {
   try {
@@ -36,7 +37,8 @@ process.on("uncaughtException", (error) => die(error, "uncaught exception"));
 process.on("unhandledRejection", (error) => die(error, "unhandled rejection"));
 
 const metrics = new Metrics(release);
-const store = new VisitStore(connectRedis(config), metrics.redis);
+const redis = connectRedis(config);
+const store = new VisitStore(redis, metrics.redis);
 store.on("unavailable", (reason) => log.warn({ reason }, "redis is unavailable: visits are refused"));
 store.on("available", () => log.info("redis is available"));
 
@@ -45,6 +47,7 @@ const database =
   PGHOST === undefined ? undefined : new Database({ ...config, PGHOST }, config.HALO_NAME, metrics.postgres);
 database?.on("unavailable", (reason) => log.warn({ reason }, "postgres is unavailable: the workshop answers 503"));
 database?.on("available", () => log.info("postgres is available"));
+const workshop = database && { database, cache: new ListCache(redis, metrics, config.WORKSHOP_CACHE === "on") };
 
 const lifecycle = new Lifecycle();
 const app = buildApp({
@@ -53,7 +56,8 @@ const app = buildApp({
   trustedProxies: config.TRUSTED_PROXIES,
   requestsLoggedPerSecond: config.LOG_REQUESTS_PER_SECOND,
   store,
-  database,
+  workshop,
+  login: config.WORKSHOP_LOGIN === "on",
   lifecycle,
   metrics,
   log,

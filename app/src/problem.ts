@@ -1,5 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { send } from "./headers.ts";
+import { languageOf, wantsPage } from "./html.ts";
+import { PROBLEM_PAGE_HEADERS, renderProblem } from "./problemPage.ts";
 
 /** The body of an RFC 9457 problem. */
 export function problemBody(status: number, detail: string, extra: Record<string, unknown> = {}): string {
@@ -7,10 +9,10 @@ export function problemBody(status: number, detail: string, extra: Record<string
 }
 
 /**
- * Sends an RFC 9457 problem. If the request's body is unread, the connection closes after the response, so that the service
- * does not wait for it; the server discards the rest of the body (server.ts).
+ * Sends an RFC 9457 problem, or a page of it to a client that prefers one. If the request's body is unread, the connection closes
+ * after the response, so that the service does not wait for it; the server discards the rest of the body (server.ts).
  *
- * @param extra members besides the standard ones and request_id
+ * @param extra members of the problem besides the standard ones and request_id
  */
 export function sendProblem(
   req: IncomingMessage,
@@ -20,9 +22,15 @@ export function sendProblem(
   headers: Record<string, string> = {},
   extra: Record<string, unknown> = {},
 ): void {
-  const body = problemBody(status, detail, { request_id: res.context.id, ...extra });
+  const { id } = res.context;
   if (hasBody(req) && !req.complete) res.shouldKeepAlive = false;
-  send(res, status, body, "application/problem+json", headers);
+  if (wantsPage(req)) {
+    const page = renderProblem(languageOf(req), status, STATUS_CODES[status] ?? "", detail, id);
+    send(res, status, page, "text/html; charset=utf-8", { ...PROBLEM_PAGE_HEADERS, ...headers });
+  } else {
+    const body = problemBody(status, detail, { request_id: id, ...extra });
+    send(res, status, body, "application/problem+json", headers);
+  }
 }
 
 /** Whether the request announces a body. */

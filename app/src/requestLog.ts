@@ -15,22 +15,21 @@ export function createLog(level: string): Logger {
 }
 
 /**
- * Creates the listener that logs a request when its response has ended or its client has left.
+ * Creates the function that logs a request when its response has ended or its client has left, with the milliseconds from its start.
  *
  * @param perSecond the limit of successful fast requests to log in a second; the next line has the number of skipped ones.
  *   Errors (5xx) and requests slower than 1 s are always logged
  */
-export function createRequestLog(log: Logger, perSecond: number): (this: ServerResponse) => void {
+export function createRequestLog(log: Logger, perSecond: number): (res: ServerResponse, ms: number) => void {
   let second = 0;
   let logged = 0;
   let skipped = 0;
 
-  return function logRequest(this: ServerResponse) {
-    const now = performance.now();
-    const ms = now - this.context.startedAt;
-    const status = this.statusCode;
+  return function logRequest(res, ms) {
+    if (!res.context.logged) return;
+    const status = res.statusCode;
     if (status < 500 && ms < SLOW_MS) {
-      const current = Math.floor(now / 1000);
+      const current = Math.floor((res.context.startedAt + ms) / 1000);
       if (current !== second) {
         second = current;
         logged = 0;
@@ -41,16 +40,16 @@ export function createRequestLog(log: Logger, perSecond: number): (this: ServerR
       }
       logged += 1;
     }
-    const req = this.req as Request;
+    const req = res.req as Request;
     const path = (req.originalUrl ?? req.url).split("?", 1)[0]?.slice(0, MAX_PATH);
     log.info({
-      id: this.context.id,
+      id: res.context.id,
       method: req.method,
       path,
       status,
       ms: Math.round(ms * 100) / 100,
       client: req.ip,
-      ...(this.writableFinished ? {} : { aborted: true }),
+      ...(res.writableFinished ? {} : { aborted: true }),
       ...(skipped > 0 ? { skipped } : {}),
     });
     skipped = 0;

@@ -17,7 +17,9 @@ const MAX_HEADER_BYTES = 32_768;
  */
 export function createHaloServer({ listener, ...kinds }: Application, origin: Origin): Server {
   const times = { keepAliveTimeout: 75_000, requestTimeout: 30_000, headersTimeout: 10_000 };
-  const server = createServer({ ...times, maxHeaderSize: MAX_HEADER_BYTES, ...kinds }, listener);
+  // A request without a body has nothing to read: its stream is born ended, without the events of an end.
+  const options = { maxHeaderSize: MAX_HEADER_BYTES, optimizeEmptyRequests: true };
+  const server = createServer({ ...times, ...options, ...kinds }, listener);
   // Node calls destroySoon after a response with `Connection: close`.
   server.on("connection", (socket) => {
     socket.destroySoon = linger;

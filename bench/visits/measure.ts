@@ -1,27 +1,46 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { build } from "esbuild";
 import { findHost, viaLab } from "../../ops/cluster/hosts.ts";
 import { hosts } from "../../ops/cluster/inventory.ts";
 import { openSession } from "../../ops/cluster/session.ts";
-import { counterApp, counterSite, urlOf } from "../../ops/cluster/sites.ts";
+import { counterApp, counterSite, loginOf, tlsPort, urlOf, wayTo } from "../../ops/cluster/sites.ts";
 import { backends, balancer } from "../../ops/cluster/topology.ts";
 import { UserError } from "../../ops/lib/cli.ts";
 import { elapsed } from "../../ops/lib/exec.ts";
 import { localPath } from "../../ops/lib/paths.ts";
-import { shellScript, textOf } from "../../ops/lib/script.ts";
-import { needWrk, wrk } from "../../ops/loadgen/wrk.ts";
+import { shellScript } from "../../ops/lib/script.ts";
+import { needWrk, wrkTo } from "../../ops/loadgen/wrk.ts";
 import { median } from "../median.ts";
 
 const app = counterApp();
-const barePort = app.port + 1; // a candidate's; none is started meanwhile
 const connections = 64; // enough to keep two cores busy; the measurements in docs/decisions used the same number
 const warmUp = 15; // s; a JIT that has just begun serves a third less
-type Side = "halo" | "bare";
+/**
+ * The servers beside the service, each with a port that the app does not use meanwhile (a candidate's; that of a Redis of its own), and
+ * Node's options.
+ */
+const beside = {
+  bare: { port: app.port + 1, options: [] },
+  // The service's own: its settings file, and ecosystem.config.cjs' young generation.
+  fastify: {
+    port: app.port + 9,
+    options: [`--env-file=${app.settings}`, "--min-semi-space-size=16", "--max-semi-space-size=32"],
+  },
+};
+type Beside = keyof typeof beside;
+type Side = "halo" | Beside;
+const names = Object.keys(beside) as Beside[];
+/** In the order in which they take turns. */
+const sides: Side[] = [...names, "halo"];
 type Round = { rate: number; p50: number; p99: number; cpu: Record<string, number> };
 
 const all = hosts();
 const counter = counterSite();
-const url = `${urlOf(counter, findHost(balancer).address)}/`;
+const { address } = findHost(balancer);
+const { authorization } = loginOf(counter);
+const headers = authorization ? ["-H", `Authorization: ${authorization}`] : [];
 const servicePort = app.port;
 
 const interrupted = new AbortController();
@@ -35,44 +54,72 @@ async function onEach(script: (name: string) => string): Promise<void> {
   for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
-const side = (action: Side | "start" | "undo", ...args: (string | number)[]) =>
+const side = (action: "start" | "add" | "redirect" | "halo" | "undo", ...args: (string | number)[]) =>
   shellScript(new URL("side.sh", import.meta.url), action, ...args);
 
-/**
- * Starts the bare server beside the service, which stays up too: both keep their compiled code. When nobody has
- * asked for the next side for these seconds, which a load may take, and two minutes, the hosts undo everything.
- */
-async function startBare(seconds: number): Promise<void> {
-  const program = textOf(new URL("bare.ts", import.meta.url));
-  await onEach((name) => side("start", seconds + 120, findHost(name).address, barePort, program, app.user));
+/** A server's program with its packages, as one text. */
+async function programOf(name: Beside): Promise<string> {
+  const entry = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: "node",
+    minify: true,
+    charset: "ascii",
+    write: false,
+  });
+  return outputFiles[0]?.text ?? "";
 }
 
-async function stopBare(): Promise<void> {
+/**
+ * Starts the other servers beside the service, which stays up too: all keep their compiled code. When nobody has
+ * asked for the next side for these seconds, which a load may take, and two minutes, the hosts undo everything.
+ */
+async function startBeside(seconds: number): Promise<void> {
+  await onEach(() => side("start", seconds + 120));
+  for (const name of names) {
+    const { port, options } = beside[name];
+    const program = await programOf(name);
+    await onEach((host) =>
+      side("add", name, port, program, app.user, findHost(host).address, `${app.root}/current`, ...options),
+    );
+  }
+}
+
+async function stopBeside(): Promise<void> {
   await onEach(() => side("undo"));
   await waitForSide("halo");
 }
 
-/** Has the service's port on every backend answered by one of the two, and waits until it is so. */
+/** Has the service's port on every backend answered by one of them, and waits until it is so. */
 async function serve(one: Side): Promise<void> {
-  await onEach(() => side(one, servicePort, barePort));
+  await onEach(() => (one === "halo" ? side("halo") : side("redirect", servicePort, beside[one].port)));
   await waitForSide(one);
 }
 
-/** Waits until one of the two answers. nginx is reloaded because the connections that it keeps would still go to the other one. */
-async function waitForSide(side: Side): Promise<void> {
+/** Waits until one of them answers. nginx is reloaded because the connections that it keeps would still go to another one. */
+async function waitForSide(one: Side): Promise<void> {
   await on(balancer, "systemctl reload nginx");
-  const visit = viaLab(["curl", "-s", "-H", `Host: ${counter.domain}`, url]);
+  // Any certificate will do: only the answering side counts.
+  const way = wayTo(counter).tls
+    ? ["--insecure", "--resolve", `${counter.domain}:${tlsPort()}:${address}`]
+    : ["-H", `Host: ${counter.domain}`];
+  const visit = viaLab(["curl", "-s", ...way, ...headers, `${urlOf(counter, address)}/`]);
   const deadline = performance.now() + 60_000;
   for (let good = 0; good < 20; ) {
-    if (performance.now() > deadline) throw new UserError(`${side} does not answer on every backend`, "npm run verify");
+    if (performance.now() > deadline) throw new UserError(`${one} does not answer on every backend`, "npm run verify");
     const { output: body } = await session().must(visit);
-    good = body.includes('"total_visits":') && body.includes('"bare"') === (side === "bare") ? good + 1 : 0;
+    const answering = names.find((name) => body.includes(`"container_id":"${name}"`)) ?? "halo";
+    good = body.includes('"total_visits":') && answering === one ? good + 1 : 0;
   }
 }
 
 const load = async (seconds: number) =>
-  (await openSession(console.log, interrupted.signal).must(wrk(connections, seconds, counter.domain, url, "--latency")))
-    .output;
+  (
+    await openSession(console.log, interrupted.signal).must(
+      wrkTo(counter, address, connections, seconds, "--latency", ...headers),
+    )
+  ).output;
 
 async function measure(seconds: number): Promise<Round> {
   const before = await cpu();
@@ -128,24 +175,27 @@ function table(
   redis: number,
   { idle, loaded }: { idle: number; loaded: number },
 ): string {
-  const of = (side: Side, value: (round: Round) => number) => median(rounds[side].map(value));
-  const units = [...new Set(Object.values(rounds).flatMap((each) => each.flatMap((round) => Object.keys(round.cpu))))];
-  const row = (side: Side, name: string) =>
+  const of = (one: Side, value: (round: Round) => number) => median(rounds[one].map(value));
+  const row = (one: Side, name: string) =>
     [
       name,
-      of(side, (r) => r.rate).toFixed(0),
-      of(side, (r) => r.p50).toFixed(2),
-      of(side, (r) => r.p99).toFixed(1),
-      ...units.map((unit) => of(side, (r) => r.cpu[unit] ?? 0).toFixed(1)),
+      of(one, (r) => r.rate).toFixed(0),
+      of(one, (r) => r.p50).toFixed(2),
+      of(one, (r) => r.p99).toFixed(1),
+      ...["nginx", "redis-server", one === "halo" ? app.unit : `halo-${one}`, "systemd-journald"].map((unit) =>
+        of(one, (r) => r.cpu[unit] ?? 0).toFixed(1),
+      ),
     ].join(" | ");
-  const paired = (value: (round: Round) => number) =>
-    median(rounds.halo.map((round, i) => value(round) / value(rounds.bare[i] ?? round)));
-  return `| | requests/s | p50 ms | p99 ms | ${units.map((unit) => `${unit} µs/request`).join(" | ")} |
-|---|${"---:|".repeat(3 + units.length)}
+  const paired = (one: Side, value: (round: Round) => number) =>
+    median(rounds[one].map((round, i) => value(round) / value(rounds.bare[i] ?? round))).toFixed(2);
+  const ratios = (one: Side) => `requests/s ${paired(one, (r) => r.rate)}, p99 ${paired(one, (r) => r.p99)}`;
+  return `| | requests/s | p50 ms | p99 ms | nginx µs/request | Redis µs/request | service µs/request | journald µs/request |
+|---|${"---:|".repeat(7)}
 | ${row("halo", "GET / of Halo")} |
+| ${row("fastify", "the same by Fastify")} |
 | ${row("bare", "bare node:http")} |
 
-Medians of ${rounds.halo.length} alternating rounds, ${connections} connections; ratios round by round: requests/s ${paired((r) => r.rate).toFixed(2)}, p99 ${paired((r) => r.p99).toFixed(2)}.
+Medians of ${rounds.halo.length} alternating rounds, ${connections} connections. Ratios to the bare server, round by round: Halo ${ratios("halo")}; Fastify ${ratios("fastify")}.
 redis-benchmark INCR on the balancer: ${redis.toFixed(0)}/s; GET / of Halo is ${(of("halo", (r) => r.rate) / redis).toFixed(3)} of it.
 PM2 and its worker on one backend: ${idle.toFixed(0)} MiB before the load, ${loaded.toFixed(0)} MiB after it.
 `;
@@ -159,29 +209,29 @@ export async function measureVisits(args: string[]) {
   });
   const seconds = Number(values.seconds);
   await needWrk();
-  const rounds: Record<Side, Round[]> = { halo: [], bare: [] };
+  const rounds: Record<Side, Round[]> = { halo: [], bare: [], fastify: [] };
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.on(signal, () => interrupted.abort(new UserError("interrupted; everything was put back", "run it again")));
   const idle = await memory();
   try {
-    await startBare(Math.max(warmUp, seconds));
-    for (const side of ["bare", "halo"] as const) {
-      await serve(side);
+    await startBeside(Math.max(warmUp, seconds));
+    for (const one of sides) {
+      await serve(one);
       await load(warmUp);
     }
     for (let i = 1; i <= Number(values.rounds); i++)
-      for (const side of ["bare", "halo"] as const) {
-        await serve(side);
+      for (const one of sides) {
+        await serve(one);
         const round = await measure(seconds);
-        rounds[side].push(round);
+        rounds[one].push(round);
         console.log(
-          `${elapsed()}: round ${i}, ${side}: ${Math.round(round.rate)} requests/s, p99 ${round.p99.toFixed(1)} ms`,
+          `${elapsed()}: round ${i}, ${one}: ${Math.round(round.rate)} requests/s, p99 ${round.p99.toFixed(1)} ms`,
         );
       }
   } catch (error) {
     throw interrupted.signal.reason ?? error;
   } finally {
-    await stopBare();
+    await stopBeside();
   }
   const redis = await redisRate();
   const report = table(rounds, redis, { idle, loaded: await memory() });

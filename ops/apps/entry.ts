@@ -24,6 +24,7 @@ export const reservedNames = [
   "requests",
   "connections",
   "tls",
+  "state",
   "appendonlydir",
   "pm2",
   "compile-cache",

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { findApp } from "../cluster/apps.ts";
 import { ssh } from "../cluster/hosts.ts";
+import { renewLists } from "../cluster/lists.ts";
 import { UserError } from "../lib/cli.ts";
 import { captureBytes, passThrough } from "../lib/exec.ts";
 import { confirmed } from "../lib/terminal.ts";
@@ -41,5 +42,6 @@ export async function restore(args: string[]) {
     closeSync(input);
     if (status !== 0) return 1;
   }
+  if (!app && stores.includes("postgres")) await renewLists();
   return 0;
 }

@@ -18,7 +18,7 @@ import { npm, packageJson, UNLOADED } from "./npm.ts";
  * @param after the newest release that the hosts have, "" for none
  */
 export async function buildRelease(app: App, after: string) {
-  const { name, note } = revision(root, ["app", "package.json", "package-lock.json"]);
+  const { name, note } = revision(root, ["app", "docs/runbook.md", "package.json", "package-lock.json"]);
   const folder = join("releases", app.name);
   const releases = () => globSync("*.tar.gz", { cwd: localPath(folder) }).sort();
   const known = [...releases().map((file) => basename(file, ".tar.gz")), after].sort().at(-1) ?? "";

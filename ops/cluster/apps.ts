@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { parse } from "yaml";
 import { firstLine, UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
+import { replaceText } from "../lib/replace.ts";
 import { inGroup } from "./inventory.ts";
 
 /** The file of the apps, from the project's root. */
@@ -139,12 +140,7 @@ export function appsText(): string {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
-/** Replaces the file by one rename, so that a reader sees the old one or the new one. */
-export function writeAppsText(text: string): void {
-  const file = join(root, appsFile);
-  writeFileSync(`${file}.new`, text);
-  renameSync(`${file}.new`, file);
-}
+export const writeAppsText = (text: string): void => replaceText(join(root, appsFile), text);
 
 /** The apps of this cluster. */
 export const apps = (): App[] => parseApps(appsText());

@@ -81,17 +81,12 @@ export function ssh(host: Host, ...command: string[]): string[] {
 export const remote = (host: Host, ...command: string[]): string[] => ssh(host, frame, ...command);
 
 /** The command that runs a playbook of ansible/ with the inventory in use, from any folder. */
-export const playbook = (name: string, ...args: string[]): string[] => {
+export const playbook = (name: string, ...args: string[]): string[] => playbookWith(inventoryFile, name, ...args);
+
+/** The same with another inventory. */
+export const playbookWith = (inventory: string, name: string, ...args: string[]): string[] => {
   const config = `ANSIBLE_CONFIG=${join(root, "ansible/ansible.cfg")}`;
-  return viaLab([
-    "env",
-    config,
-    "ansible-playbook",
-    "--inventory",
-    inventoryFile,
-    join(root, "ansible", name),
-    ...args,
-  ]);
+  return viaLab(["env", config, "ansible-playbook", "--inventory", inventory, join(root, "ansible", name), ...args]);
 };
 
 /** Runs a command where the hosts can be reached, on the caller's terminal; resolves with its exit status. */

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
+import { replaceText } from "../lib/replace.ts";
 
 /** The inventory in use: HALO_INVENTORY, seen from the project's root, or the committed one. */
 export const inventoryFile = resolve(root, process.env.HALO_INVENTORY ?? "ansible/inventory/hosts.yml");
@@ -75,16 +76,19 @@ function host(name: string, vars: Record<string, unknown>, groups: string[]): Ho
 const wrong = (problem: string) =>
   new UserError(`${inventoryFile}: ${problem}`, "correct it there, then run this again");
 
-/** The hosts of the inventory in use; throws a UserError when it is missing or wrong. */
-export function hosts(): Host[] {
-  let text: string;
+/** The text of the inventory in use; throws a UserError when it is missing. */
+export function inventoryText(): string {
   try {
-    text = readFileSync(inventoryFile, "utf8");
+    return readFileSync(inventoryFile, "utf8");
   } catch {
     throw wrong("cannot be read");
   }
-  return parseInventory(text);
 }
+
+export const writeInventoryText = (text: string): void => replaceText(inventoryFile, text);
+
+/** The hosts of the inventory in use; throws a UserError when it is missing or wrong. */
+export const hosts = (): Host[] => parseInventory(inventoryText());
 
 /** The hosts of one group of the inventory in use. */
 export const inGroup = (group: string): Host[] => hosts().filter((host) => host.groups.includes(group));

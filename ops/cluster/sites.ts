@@ -19,6 +19,10 @@ export type Site = {
   tls: Tls;
   /** Whether its plain ports lead to https. */
   redirect: boolean;
+  /** The people who can log in, each with a generated password. */
+  people?: string[];
+  /** The one user of a site without people. */
+  user?: { name: string; password: string };
 };
 export type Tls = "local" | "acme" | "files" | "off";
 
@@ -56,13 +60,17 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
     login?: unknown;
     paths?: Record<string, { service?: string } | null> | null;
   }[];
+  let logins: ({ login?: Login } | undefined)[];
   try {
     given = parse(text).sites ?? [];
+    // As they are written: a password or a name may be digits alone.
+    logins = parse(text, { schema: "failsafe" }).sites ?? [];
   } catch (error) {
     throw wrong(`cannot be read: ${firstLine(error)}`);
   }
   if (!Array.isArray(given)) throw wrong("it has no site");
   const listed = given.map((site, i): Site => {
+    const login = logins[i]?.login;
     if (typeof site?.domain !== "string") throw wrong(`site ${i + 1} needs domain`);
     const [port, ...ports] = new Set([site.ports ?? [], site.any_name_ports ?? []].flat());
     if (port === undefined) throw wrong(`${site.domain} needs ports or any_name_ports`);
@@ -76,6 +84,8 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
       ...(service && { service }),
       tls,
       redirect: redirectOf(tls, site.login !== undefined, site.redirect),
+      ...(login?.people && { people: login.people }),
+      ...userOf(login),
     };
   });
   const [port = usual[0], ...ports] = given[0]?.ports ?? usual;
@@ -83,6 +93,12 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
   if (!first) throw wrong("it has no site");
   return [first, ...others];
 }
+
+type Login = { people?: string[]; user?: string; password?: string };
+
+/** A login's one user; none where Ansible makes the password, as that of the metrics. */
+const userOf = ({ user, password }: Login = {}): Pick<Site, "user"> =>
+  user === undefined || !password || password.includes("{{") ? {} : { user: { name: user, password } };
 
 /** The sites that the balancer answers for: sites.yml's, which may have none, and one for each domain of an app. */
 export const sites = (): [Site, ...Site[]] =>
@@ -138,6 +154,23 @@ export function wayTo({ domain, tls, redirect, ports: [port] }: Site, secure = r
     },
   };
 }
+
+/**
+ * The header by which a command asks a site as its user or its first person; none for a site without a login.
+ *
+ * @throws {UserError} where the password was not generated yet
+ */
+export function loginOf({ domain, user, people: [person] = [] }: Site): { authorization?: string } {
+  if (user) return basic(user.name, user.password);
+  if (person === undefined) return {};
+  const file = localPath("secrets", "logins", domain, person);
+  if (!existsSync(file)) throw new UserError(`${domain} has no password for ${person} yet`, "npm run up");
+  return basic(person, readFileSync(file, "utf8").trim());
+}
+
+const basic = (name: string, password: string) => ({
+  authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`,
+});
 
 /** The site with this role, or undefined without one. */
 export const siteOf = (role: Role, all: Site[] = sites()): Site | undefined => all.find((site) => site.role === role);

@@ -331,6 +331,27 @@ export const boards: Board[] = [
           ask: { 'sum by (mode) (pg_locks_count{datname=~"halo.*"})': "{{mode}}" },
         },
       ],
+      "The workshop's lists": [
+        {
+          title: "Lists from memory",
+          unit: "percentunit",
+          about: "Share of the lists that a worker had in memory",
+          ask: { "cache:hits:ratio5m": "site", "backend:cache_hits:ratio5m": perHost },
+          max: 1,
+        },
+        {
+          title: "Lists by result",
+          unit: "reqps",
+          about: "hit: from memory. The others were read from PostgreSQL",
+          ask: { "sum by (result) (rate(list_cache_reads_total[$__rate_interval]))": "{{result}}" },
+        },
+        {
+          title: "Unconfirmed writes",
+          unit: "reqps",
+          about: "Redis did not confirm the new generation in time: other workers' lists may be a minute old",
+          ask: { "sum(rate(list_cache_unconfirmed_total[$__rate_interval]))": "writes" },
+        },
+      ],
     },
   },
   {

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { viaLab } from "../cluster/hosts.ts";
 import { UserError } from "../lib/cli.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { diagnose, type Finding, symptoms, unseen } from "./findings.ts";
+import { advice, diagnose, type Finding, symptoms, unseen } from "./findings.ts";
 import { place } from "./readings.ts";
 import { gather, type Snapshot } from "./snapshot.ts";
 
@@ -22,11 +22,11 @@ export async function diagnoseCommand(args: string[]) {
   const dark = unseen(snapshot, findings);
   const prometheus = "error" in snapshot.metrics ? String(snapshot.metrics.error) : null;
   const status = findings.length + noticed.length + dark.length > 0 ? 1 : 0;
-  if (values.json)
-    console.log(
-      JSON.stringify({ at: snapshot.at, window, prometheus, unseen: dark, symptoms: noticed, findings }, null, 2),
-    );
-  else console.log([...preface(prometheus, dark, noticed), ...body(snapshot, findings, status === 0)].join("\n"));
+  const advised = advice(snapshot) ?? null;
+  const result = { at: snapshot.at, window, prometheus, unseen: dark, symptoms: noticed, findings, advice: advised };
+  const lines = [...preface(prometheus, dark, noticed), ...body(snapshot, findings, status === 0)];
+  if (values.json) console.log(JSON.stringify(result, null, 2));
+  else console.log([...lines, ...(advised === null ? [] : [`\nAdvice: ${advised}`])].join("\n"));
   return status;
 }
 

@@ -1,8 +1,9 @@
 /** The causes that a snapshot has evidence of: causes apart from their symptoms. No effects. */
+import { adviceOn } from "../../app/web/metrics/scaling.ts";
 import { causes } from "./causes/index.ts";
 import { type CauseName, causeNames, type Evidence } from "./causes/types.ts";
 import { ms, percent } from "./format.ts";
-import { balancerOf, inGroup, inRotation, place } from "./readings.ts";
+import { balancerOf, inGroup, inRotation, last, place, seriesOf } from "./readings.ts";
 import type { Requests, Snapshot, Unavailable } from "./snapshot.ts";
 
 /** A cause that applies, with its evidence and the causes that it explains. */
@@ -114,6 +115,13 @@ function noticed({ requests, failed, p95 }: Requests, mostFailed: number, slowes
     sentences.push(`one request in 20 took over ${ms(p95)} (${ms(slowest)} is bad)`);
   return sentences;
 }
+
+/** The advice on the number of backends, which is no symptom; undefined where there is none. */
+export const advice = (s: Snapshot): string | undefined =>
+  adviceOn(inGroup(s, "backends").length, {
+    steady: last(seriesOf(s, "steady", "")),
+    peak: last(seriesOf(s, "peak", "")),
+  });
 
 /** The parts that could not be inspected, a sentence each, without a finding's evidence and without Prometheus (see `metrics`). */
 export function unseen(s: Snapshot, findings: Finding[]): string[] {

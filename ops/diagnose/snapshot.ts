@@ -1,6 +1,7 @@
 /** What `npm run diagnose` knows of the cluster: two seconds of every host, and the last hour as Prometheus has it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadQueries } from "../../app/web/metrics/scaling.ts";
 import { type App, apps } from "../cluster/apps.ts";
 import { remote } from "../cluster/hosts.ts";
 import { type Host, hosts } from "../cluster/inventory.ts";
@@ -180,7 +181,7 @@ const expressions = {
 };
 const collections = (w: string) =>
   `sum by (app, host, worker) (increase(nodejs_gc_duration_seconds_count{kind="major"}[${w}]))`;
-export type QueryName = keyof typeof expressions | "heapNow" | "collections";
+export type QueryName = keyof typeof expressions | keyof typeof loadQueries | "heapNow" | "collections";
 
 /** The queries for Prometheus: the last hour of each metric, over windows of these seconds; the heap closer as well. */
 export function queries(
@@ -194,6 +195,8 @@ export function queries(
     ...(Object.fromEntries(all) as Record<keyof typeof expressions, { expr: string; range: number; step: number }>),
     heapNow: { expr: expressions.heap(), range: heapWindow, step: 5 },
     collections: { expr: collections(`${heapWindow}s`), range: 0, step: 20 },
+    steady: { expr: loadQueries.steady, range: 0, step: 20 },
+    peak: { expr: loadQueries.peak, range: 0, step: 20 },
   };
 }
 

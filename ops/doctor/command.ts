@@ -1,17 +1,18 @@
 import { readFileSync, statfsSync } from "node:fs";
-import { freemem, networkInterfaces, totalmem } from "node:os";
+import { networkInterfaces, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { browserInLab, findHost, outerAddress } from "../cluster/hosts.ts";
 import { hosts, inGroup } from "../cluster/inventory.ts";
+import { freeMemory, memoryFor } from "../cluster/memory.ts";
 import { type Choice, choose, inspectMachine } from "../cluster/provider.ts";
 import { domains } from "../cluster/sites.ts";
+import { unfinishedProblem } from "../cluster/unfinished.ts";
 import { UserError } from "../lib/cli.ts";
 import { programVersion, tryCapture } from "../lib/exec.ts";
 import { root } from "../lib/paths.ts";
 import { askAdvisories } from "./advisories.ts";
 import { localCertificates } from "./certificates.ts";
-import { memoryFor } from "./memory.ts";
 
 type Row = { state: "ok" | "note" | "PROBLEM"; what: string; found: string; hint?: string };
 const GiB = 1024 ** 3;
@@ -122,7 +123,9 @@ export function doctor(args: string[]) {
     if (!(error instanceof UserError)) throw error;
     add(false, "inventory", error.message, error.hint);
   }
-  const free = (availableMemory() ?? freemem()) / GiB;
+  const unfinished = unfinishedProblem();
+  if (unfinished) rows.push({ state: "note", what: "scale", ...unfinished });
+  const free = freeMemory();
   const { needed, hint } = memoryFor(choice?.provider, wanted);
   add(up !== null || free > needed, "memory", `${free.toFixed(1)} of ${(totalmem() / GiB).toFixed(1)} GiB free`, hint);
   const disk = statfsSync(root);
@@ -159,13 +162,6 @@ function subnet(up: boolean): Row {
     found: `${network}0/24 is in use on ${taken[0]}`,
     hint: "take that network down, or give the hosts other addresses in the inventory",
   };
-}
-
-/** MemAvailable, where the kernel reports it (bytes): free memory alone leaves the page cache out. */
-function availableMemory(): number | undefined {
-  if (process.platform !== "linux") return undefined;
-  const kib = readFileSync("/proc/meminfo", "utf8").match(/MemAvailable:\s+(\d+)/)?.[1];
-  return kib ? Number(kib) * 1024 : undefined;
 }
 
 function packageVersion(name: string): string {

@@ -2,6 +2,7 @@ import { blackhole, both, freeze, halt, power, worker } from "./backends.ts";
 import { nginx, overload, powerOfBalancer, reload } from "./balancer.ts";
 import { certificate } from "./certificate.ts";
 import { bad, controller, deploy, rollback } from "./releases.ts";
+import { scale } from "./scale.ts";
 import { disk, memory, postgresKills, redisKills } from "./stores.ts";
 import type { Drill } from "./types.ts";
 
@@ -19,6 +20,7 @@ export const drills: Drill[] = [
   rollback,
   bad,
   controller,
+  scale,
   reload,
   certificate,
   nginx,

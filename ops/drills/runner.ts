@@ -3,7 +3,7 @@ import { announce, armUndo, restoreCluster } from "../cluster/failsafe.ts";
 import { findHost } from "../cluster/hosts.ts";
 import { emulated } from "../cluster/provider.ts";
 import { openSession, pause, type Session } from "../cluster/session.ts";
-import { counterApp, counterSite, type Site, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
+import { counterApp, counterSite, loginOf, type Site, siteFor, siteOfApp, wayTo } from "../cluster/sites.ts";
 import { balancer, redis } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed } from "../lib/exec.ts";
@@ -22,6 +22,7 @@ const at = (site: Site, secure: boolean) => ({
   host: findHost(balancer).address,
   domain: site.domain,
   ...wayTo(site, secure || site.redirect),
+  ...loginOf(site),
 });
 
 /**
@@ -107,7 +108,8 @@ export async function runDrill(
   await Promise.all([...loads, writing].map((load) => load?.stop())).catch(report);
   if (row.broken.length > 0) await explain(limited(60), app, row.broken, samples(), seen).catch(report);
   try {
-    await restoreCluster(limited(120), drill);
+    // A restore of the drill's own may be as long as its run.
+    await restoreCluster(limited(drill.restore ? Math.max(120, drill.limit) : 120), drill);
     if (drill.writes) await removeRows(limited(60), drillRows);
   } catch (error) {
     row.broken.push(`not everything could be put back: ${error instanceof Error ? error.message : error}`);

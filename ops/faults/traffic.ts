@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { findHost } from "../cluster/hosts.ts";
-import { counterSite, type Site, siteFor, wayTo } from "../cluster/sites.ts";
+import { counterSite, loginOf, type Site, siteFor, wayTo } from "../cluster/sites.ts";
 import { balancer } from "../cluster/topology.ts";
 import { startLoad } from "../loadgen/load.ts";
 import { writesPath } from "../loadgen/options.ts";
@@ -15,13 +15,14 @@ export function startTraffic(visits = 100, writes = 20, reads = 10): () => Promi
   const host = findHost(balancer).address;
   const counter = counterSite();
   const workshop = siteFor(writesPath);
-  const at = (site: Site) => ({ host, domain: site.domain, ...wayTo(site) });
+  const at = (site: Site) => ({ host, domain: site.domain, ...wayTo(site), ...loginOf(site) });
   const loads = [
     startLoad({ ...at(counter), rate: visits }),
     startLoad({ ...at(workshop), rate: writes, writes: `${drillRows}-${Date.now().toString(36)}` }),
   ];
   const { port, tls } = wayTo(workshop);
-  const list = { host, port, ...tls, path: `${writesPath}?limit=20`, headers: { Host: workshop.domain } };
+  const headers = { Host: workshop.domain, ...loginOf(workshop) };
+  const list = { host, port, ...tls, path: `${writesPath}?limit=20`, headers };
   const ignore = () => {}; // the metrics and the logs show its result
   const read = () =>
     (tls ? https : http)

@@ -11,8 +11,13 @@ import { type Counters, counted, counters } from "./metrics.ts";
 /** The beginning of the names of a load's rows. */
 export const rowPrefix = "halo-load";
 
+const removing = [
+  "DELETE FROM workshop.services s USING workshop.vehicles v, workshop.customers c WHERE s.vehicle_id = v.id AND v.customer_id = c.id AND c.name",
+  "DELETE FROM workshop.vehicles v USING workshop.customers c WHERE v.customer_id = c.id AND c.name",
+  "DELETE FROM workshop.customers WHERE name",
+].map((rows) => `${rows} LIKE '${rowPrefix}-%'`);
 /** The command that takes them out by hand. */
-export const removal = `npm run ssh -- ${postgres} "sudo -u postgres psql halo -c \\"DELETE FROM workshop.customers WHERE name LIKE '${rowPrefix}-%'\\""`;
+export const removal = `npm run ssh -- ${postgres} "sudo -u postgres psql halo -c \\"${removing.join("; ")}\\""`;
 
 /** Nanoseconds of CPU by process of the workers, for each backend. */
 export type Cpu = Record<string, Map<string, number>>;
@@ -46,6 +51,17 @@ export const cores = (before: Cpu, after: Cpu, seconds: number): Record<string, 
         : [];
     }),
   );
+
+/** Seconds of CPU that PostgreSQL has used until now; undefined where its host cannot be asked, or does not count them. */
+export async function readDatabaseCpu(session: Session): Promise<number | undefined> {
+  try {
+    const { output } = await session.on(postgres, shellScript(new URL("postgres-cpu.sh", import.meta.url)));
+    return output === "" ? undefined : Number(output) / 1e6;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return undefined;
+  }
+}
 
 const waitMs = 60_000; // ms for a scrape to come, six of its intervals
 

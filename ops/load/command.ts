@@ -3,17 +3,18 @@ import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { openSession, type Session } from "../cluster/session.ts";
-import { secureUrlOf, siteFor, urlOf, wayTo } from "../cluster/sites.ts";
+import { loginOf, secureUrlOf, siteFor, urlOf, wayTo } from "../cluster/sites.ts";
 import { backends, balancer } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
 import { localPath, root } from "../lib/paths.ts";
 import { removeRows } from "../loadgen/rows.ts";
 import type { Sample } from "../loadgen/sample.ts";
-import { cores, readCpu, removal, rowPrefix, snapshot } from "./cluster.ts";
+import { cores, readCpu, readDatabaseCpu, removal, rowPrefix, snapshot } from "./cluster.ts";
+import { deskNotes, type Round, runDesk } from "./desk.ts";
 import { bySecond, clientMetrics, p95Like, prometheusMetrics } from "./metrics.ts";
 import { compare, notes, page, type Report, readReport, table } from "./report.ts";
-import { knee, runLoad } from "./run.ts";
+import { knee, type Run, runLoad } from "./run.ts";
 import { list, makePlan, type Plan } from "./scenarios.ts";
 
 const interrupted = new AbortController();
@@ -65,15 +66,16 @@ async function runPlan(plan: Plan, secure: boolean): Promise<Report> {
   const host = findHost(balancer).address;
   // Not the interruption's signal: a run that has begun is undone to its end.
   const session = () => openSession(console.log, AbortSignal.timeout(120_000));
-  const target = { host, domain, ...way, writes: `${rowPrefix}-${Date.now().toString(36)}` };
+  const target = { host, domain, ...way, ...loginOf(site), writes: `${rowPrefix}-${Date.now().toString(36)}` };
   console.log(`${plan.scenario}: ${plan.what} (${url}${plan.path})`);
 
   const at = new Date().toISOString();
-  if (plan.clients) await removeRows(session(), rowPrefix);
+  const writes = plan.clients !== undefined || plan.desk !== undefined;
+  if (writes) await removeRows(session(), rowPrefix);
   const before = await snapshot(interrupted.signal);
   if (interrupted.signal.aborted) throw new UserError("interrupted before the first request", "run it again");
-  const { samples, seconds, steps, cpu, baselineLatency } = await measure(plan, target, session).finally(async () => {
-    if (!plan.clients) return;
+  const run = await measure(plan, target, session).finally(async () => {
+    if (!writes) return;
     try {
       console.log(`${elapsed()}: ${await removeRows(session(), rowPrefix)} rows taken out again`);
     } catch (error) {
@@ -81,6 +83,7 @@ async function runPlan(plan: Plan, secure: boolean): Promise<Report> {
       console.log(`${elapsed()}: ${error instanceof Error ? error.message : error}\n${rowsLeft}`);
     }
   });
+  const { samples, seconds, steps, cpu, baselineLatency, rounds } = run;
   if (samples.length === 0 || samples.every(({ status }) => status === 0))
     throw new UserError(`nobody answered: ${samples[0]?.error ?? "interrupted too soon"}`, "npm run verify");
   const requests = samples.filter(({ status }) => status > 0).length;
@@ -103,10 +106,12 @@ async function runPlan(plan: Plan, secure: boolean): Promise<Report> {
     client: { ...clientMetrics(samples, seconds), ...(silent.length < backends.length ? { cpu } : {}) },
     ...measured,
     steps,
+    ...(rounds && { rounds }),
     notes: [
       ...(rowsLeft ? [rowsLeft] : []),
       ...(silent.length > 0 ? [`the client's backend CPU is without ${silent.join(", ")}: no word over SSH`] : []),
       ...(plan.steps ? [knee(steps, plan.steps.to)] : []),
+      ...(rounds ? deskNotes(rounds) : []),
       ...notes(samples),
     ],
     series: bySecond(samples),
@@ -116,7 +121,9 @@ async function runPlan(plan: Plan, secure: boolean): Promise<Report> {
 /** The run itself, with the cores that the workers used in it. */
 async function measure(plan: Plan, target: Parameters<typeof runLoad>[1], session: () => Session) {
   const before = await readCpu(session());
-  const run = await runLoad(plan, target, interrupted.signal);
+  const run: Run & { rounds?: Round[] } = plan.desk
+    ? await runDesk(plan, target, () => readDatabaseCpu(session()), interrupted.signal)
+    : await runLoad(plan, target, interrupted.signal);
   return { ...run, cpu: cores(before, await readCpu(session()), run.seconds) };
 }
 

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { UserError } from "../lib/cli.ts";
 import type { Sample } from "../loadgen/sample.ts";
+import type { Round } from "./desk.ts";
 import { disagree, isFailure, type LoadMetrics, type Second, tallyBy } from "./metrics.ts";
 import type { Step } from "./run.ts";
 
@@ -24,6 +25,8 @@ export type Report = {
   /** Ms between the client and nginx. */
   way?: number;
   steps: Step[];
+  /** Of a desk. */
+  rounds?: Round[];
   notes: string[];
   series: Second[];
 };

@@ -32,7 +32,7 @@ const wait = (ms: number, ended: AbortSignal) =>
  */
 export async function runLoad(
   plan: Plan,
-  target: Pick<LoadOptions, "host" | "port" | "domain" | "tls" | "writes">,
+  target: Pick<LoadOptions, "host" | "port" | "domain" | "tls" | "authorization" | "writes">,
   interrupted: AbortSignal,
 ): Promise<Run> {
   if (interrupted.aborted) return { samples: [], seconds: 0.001, steps: [] };

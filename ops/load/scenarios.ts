@@ -4,18 +4,20 @@ import { parseDuration } from "../lib/duration.ts";
 /** A constant rate from a second of the run on, for so many seconds. */
 export type Phase = { from: number; seconds: number; rate: number };
 
-/** A run as it is to be. One of phases, clients and steps says how the requests come. */
+/** A run as it is to be. One of phases, clients, steps and desk says how the requests come. */
 export type Plan = {
   scenario: string;
   what: string;
   path: string;
-  /** Seconds after which it is over, whatever is still to be sent; of steps, seconds of each. */
+  /** Seconds after which it is over, whatever is still to be sent; of steps and of a desk's rounds, seconds of each. */
   seconds: number;
   connections: number;
   phases?: Phase[];
   clients?: { count: number; times: number };
   /** Requests a second of the first step, and how many no step may exceed. */
   steps?: { from: number; to: number };
+  /** Requests a second, and how many rounds are measured. */
+  desk?: { rate: number; rounds: number };
 };
 
 /** The values that a person may give instead of the scenario's own; as typed. */
@@ -27,7 +29,17 @@ export type Options = { rate?: string; duration?: string; connections?: string; 
  */
 export const bounds = { p95: 200, errors: 0.01, growth: 1.5, near: 1.1 };
 
-const LIMITS = { rate: 5000, seconds: 4 * 3600, requests: 500_000, connections: 400, clients: 100, step: 20 };
+const LIMITS = {
+  rate: 5000,
+  seconds: 4 * 3600,
+  requests: 500_000,
+  connections: 400,
+  clients: 100,
+  step: 20,
+  /** Requests a second of a desk, and seconds of each of its rounds. */
+  desk: 200,
+  round: 300,
+};
 
 type Scenario = {
   what: string;
@@ -85,6 +97,14 @@ const scenarios: Record<string, Scenario> = {
     connections: 200,
     plan: (to) => ({ steps: { from: Math.min(50, to), to } }),
   },
+  desk: {
+    what: "a front desk's day, 30 times as fast: boards, searches, jobs from intake to payment; 6 rounds, the cache of lists off and on in turn",
+    path: "/api/services",
+    rate: 40,
+    seconds: 30,
+    connections: 20,
+    plan: (rate) => ({ desk: { rate, rounds: 6 } }),
+  },
   visits: {
     what: "GET / of the counter; its visits are real ones and stay counted",
     path: "/",
@@ -117,11 +137,15 @@ export function makePlan(name: string | undefined, options: Options): Plan {
         "its clients send as fast as they are answered, to /api/customers",
       );
 
+  if (name === "desk" && options.path !== undefined)
+    throw new UserError("desk takes no --path", "its requests are those of the workshop's pages");
+
   const rate = options.rate === undefined ? (scenario.rate ?? 0) : Number(options.rate);
-  if (!closed && !(rate >= 0.1 && rate <= LIMITS.rate))
-    throw new UserError(`--rate ${options.rate} is not possible`, `requests a second, 0.1 to ${LIMITS.rate}`);
+  const fastest = name === "desk" ? LIMITS.desk : LIMITS.rate;
+  if (!closed && !(rate >= 0.1 && rate <= fastest))
+    throw new UserError(`--rate ${options.rate} is not possible`, `requests a second, 0.1 to ${fastest}`);
   const seconds = options.duration === undefined ? scenario.seconds : parseDuration(options.duration);
-  const longest = name === "stress" ? LIMITS.step : LIMITS.seconds;
+  const longest = name === "stress" ? LIMITS.step : name === "desk" ? LIMITS.round : LIMITS.seconds;
   if (!(seconds >= 1 && seconds <= longest))
     throw new UserError(
       `--duration ${options.duration} is not possible`,

@@ -10,6 +10,8 @@ export type LoadOptions = {
   domain: string;
   /** By https, to this name, checked by this CA, by Node's own or not at all. */
   tls?: Way["tls"];
+  /** The header of a site with a login. */
+  authorization?: string;
   /** Requests a second, each sent when it is due. */
   rate: number;
   fresh?: boolean;

@@ -26,6 +26,7 @@ const headers = {
   Host: domain,
   Accept: "application/json",
   "User-Agent": options.agent ?? (path ? "halo-load" : "halo-drill"),
+  ...(options.authorization && { Authorization: options.authorization }),
 };
 // Any app takes the smallest JSON, or refuses it.
 const body = options.method === "POST" ? "{}" : undefined;

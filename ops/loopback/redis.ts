@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 
 /** All that the service may do in Redis; the ACL of the hosts must allow exactly this. */
 const SERVICE_ACL =
-  "resetkeys ~total_visits ~v:* resetchannels -@all +fcall +time +get +set +hmget +hset +expire +ping +info +hello";
+  "resetkeys ~total_visits ~v:* ~workshop:lists resetchannels -@all +fcall +time +get +set +hmget +hset +expire +ping +info +hello";
 export const SERVICE_LOGIN = { REDIS_USERNAME: "halo", REDIS_PASSWORD: "integration-secret" };
 
 /** A Redis of the caller's own, with the durability of the real one and the service's user. */

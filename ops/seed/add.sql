@@ -53,11 +53,12 @@ FROM (
 JOIN customers c ON c.id = :base + (n - 1) / 3 * 2 + CASE WHEN n % 3 = 1 THEN 1 ELSE 2 END
 ON CONFLICT DO NOTHING;
 
-INSERT INTO services (id, vehicle_id, kind, description, status, price, scheduled_at, completed_at, notes, created_at, updated_at)
+INSERT INTO services (id, vehicle_id, kind, description, status, price, scheduled_at, completed_at, paid_at, notes, created_at, updated_at)
   OVERRIDING SYSTEM VALUE
 SELECT :base + n, vehicle_id, regexp_replace(job, ' \d+ \d+$', ''),
   CASE WHEN r1 % 10 < 6 THEN pg_temp.pick(pg_temp.complaints(), r2) END, status, low * 1000 + r3 % ((high - low) / 5 + 1) * 5000,
   at, CASE WHEN status = 'done' THEN at + make_interval(mins => 30 + r4 % 420) END,
+  CASE WHEN status = 'done' THEN at + make_interval(mins => 30 + r4 % 420) END,
   CASE WHEN r5 % 5 = 0 THEN pg_temp.pick(pg_temp.notes(), r6) END, ordered, greatest(ordered, least(at, timestamptz :'now'))
 FROM (
   SELECT *, substring(job, '(\d+) \d+$')::int AS low, substring(job, '\d+$')::int AS high,

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { findHost, remote } from "../cluster/hosts.ts";
 import { inGroup } from "../cluster/inventory.ts";
+import { renewLists } from "../cluster/lists.ts";
 import { UserError } from "../lib/cli.ts";
 import { capture, elapsed } from "../lib/exec.ts";
 import { addScript, countScript, MAX_CUSTOMERS, MAX_SEED, removeScript } from "./statements.ts";
@@ -47,7 +48,10 @@ export async function seed(args: string[]) {
     for (const [i, count] of rows.entries()) counts[i] = (counts[i] ?? 0) + count;
     if (batch.to < customers) console.log(`${batch.to} of ${customers} customers (${elapsed()})`);
   }
-  if (counts.some(Boolean)) await psql(...kinds.map((kind) => `ANALYZE ${kind}`));
+  if (counts.some(Boolean)) {
+    await psql(...kinds.map((kind) => `ANALYZE ${kind}`));
+    await renewLists();
+  }
   const said = kinds.map((kind, i) => `${counts[i]} ${kind}`).join(", ");
   console.log(`${values.remove ? "Removed" : "Added"} ${said} (${elapsed()})`);
   const [, left = 0] = values.remove ? await present() : [];

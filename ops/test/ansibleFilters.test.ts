@@ -72,6 +72,17 @@ const of = (...problems: string[]) => problems.map((problem) => `sites.yml: docs
 test.each<[string, object, string[]]>([
   ["a right one", {}, []],
   ["a service of the cluster", { paths: { "/": { service: "app" }, "/x": { web: "demo/counter" } } }, []],
+  ["an index of the sites", { paths: { "/-/": { index: "all" } } }, []],
+  [
+    "an index at a path without a slash behind",
+    { paths: { "/sites": { index: "all" } } },
+    of(", /sites: index is all, at a path with a / behind; it is all"),
+  ],
+  [
+    "an index of one app",
+    { paths: { "/-/": { index: "demo" } } },
+    of(", /-/: index is all, at a path with a / behind; it is demo"),
+  ],
   ["no domain", { domain: undefined }, ["sites.yml: site 2 needs domain, a host name in small letters; it has none"]],
   [
     "a domain with capitals",
@@ -120,11 +131,23 @@ test.each<[string, object, string[]]>([
     of(" leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"),
   ],
   ["Prometheus under its role", { role: "metrics", paths: { "/": { service: "prometheus" } } }, []],
-  [
-    "a short password",
-    { login: { user: "a", password: "short" } },
-    of(": login is {user, password}; the user of letters, digits, . _ and -, the password of 12 characters or more"),
-  ],
+  ["a login of two people", { login: { people: ["ayu", "budi.2"] } }, []],
+  ...[
+    { user: "a", password: "short" },
+    { people: [] },
+    { people: ["ayu", "ayu"] },
+    { people: ["../ayu"] },
+    { people: ["ayu lestari"] },
+    { people: "ayu" },
+    { people: ["ayu"], password: "long enough" },
+    "ayu",
+  ].map((login): [string, object, string[]] => [
+    `the login ${JSON.stringify(login)}`,
+    { login },
+    of(
+      ": login is {user, password} or {people: [NAME, ...]}; a name of letters, digits, . _ and -, the password of 12 characters or more",
+    ),
+  ]),
   ["no port", { ports: [], any_name_ports: undefined }, of(" needs ports or any_name_ports")],
   ["a text as port", { ports: ["80"] }, of(": 80 is no port")],
   ["a port too high", { ports: [65536] }, of(": 65536 is no port")],
@@ -138,9 +161,9 @@ test.each<[string, object, string[]]>([
   [
     "two answers",
     { paths: { "/": { web: "demo/counter", files: "/srv" } } },
-    of(', / needs one of service, web and files; it has {"web": "demo/counter", "files": "/srv"}'),
+    of(', / needs one of service, states, web, files and index; it has {"web": "demo/counter", "files": "/srv"}'),
   ],
-  ["no answer", { paths: { "/": null } }, of(", / needs one of service, web and files; it has {}")],
+  ["no answer", { paths: { "/": null } }, of(", / needs one of service, states, web, files and index; it has {}")],
   [
     "an unknown service",
     { paths: { "/": { service: "shop" } } },
@@ -156,6 +179,24 @@ test.each<[string, object, string[]]>([
     { paths: { "/": { service: "redis" } } },
     of(", /: the service redis is closed to the balancers; put balancers into its `from` in firewall_services"),
   ],
+  ["the states of a service", { paths: { "/": { service: "app" }, "/x.json": { states: "app/state" } } }, []],
+  [
+    "the states of an unknown service",
+    { paths: { "/x.json": { states: "shop/state" } } },
+    of(", /x.json: there is no service shop in firewall_services; there are ssh, http, app, redis, lost, prometheus"),
+  ],
+  [
+    "the states of a closed service",
+    { paths: { "/x.json": { states: "redis/state" } } },
+    of(", /x.json: the service redis is closed to the balancers; put balancers into its `from` in firewall_services"),
+  ],
+  ...["app", "app/a b", "app/a;b", "/state", ["app/state"]].map((states): [string, object, string[]] => [
+    `the states ${states}`,
+    { paths: { "/x.json": { states } } },
+    of(
+      `, /x.json: states is NAME/PATH, a service and a path of letters, digits, . _ / and -; it is ${typeof states === "string" ? states : "['app/state']"}`,
+    ),
+  ]),
   ["a folder of no release", { paths: { "/": { web: "demo/shop" } } }, of(", /: there is no folder app/web/shop")],
   ["a folder of an app from elsewhere", { paths: { "/": { web: "film/shop" } } }, []],
   ["a static app", { paths: { "/": { web: "pages" } } }, []],
@@ -291,4 +332,48 @@ test("a rollback can go to a release that every backend has, none has marked, an
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+const linked = (domain: string, more: object) => ({ domain, ports: [80], tls: "local", redirect: false, ...more });
+const linkedSites = [
+  linked("a.test", { role: "counter", paths: { "/": { service: "demo" }, "/-/": { index: "all" } } }),
+  linked("metrics.a.test", {
+    role: "metrics",
+    redirect: true,
+    login: { user: "a", password: "b" },
+    paths: { "/": { web: "demo/metrics" }, "/prometheus/": { service: "prometheus" } },
+  }),
+  linked("b.test", {
+    ports: undefined,
+    any_name_ports: [8085],
+    paths: { "/": { service: "shop" }, "/api/": { service: "demo" } },
+  }),
+  linked("c.test", { ports: [8080], paths: { "/": { web: "pages" } } }),
+];
+const linkedPlans = {
+  demo: { runs: true },
+  shop: { runs: true },
+  pages: { runs: false },
+  lonely: { runs: true },
+};
+
+test("the index has each site with its address and its apps, and then the apps without a site", () => {
+  expect(filter("index", "index_entries", linkedSites, linkedPlans, [8443], ["metrics.a.test"])).toEqual([
+    { title: "Visit counter", url: "http://a.test", domain: "a.test", login: false, apps: ["demo"] },
+    { title: "Metrics", url: "https://metrics.a.test:8443", domain: "metrics.a.test", login: true, apps: [] },
+    { title: "shop, demo", url: "http://b.test:8085", domain: "b.test", login: false, apps: ["shop", "demo"] },
+    { title: "pages", url: "http://c.test:8080", domain: "c.test", login: false, apps: [] },
+    { title: "lonely", url: "", domain: "", login: false, apps: ["lonely"] },
+  ]);
+});
+
+test("the index has one address; without it there is none", () => {
+  expect(filter("index", "index_url", linkedSites, [443], [])).toBe("http://a.test/-/");
+  expect(filter("index", "index_url", linkedSites.slice(1), [443], [])).toBe("");
+});
+
+test("the index links a site by https as soon as it has its certificate", () => {
+  const site = linked("a.test", { tls: "acme", redirect: true, paths: { "/-/": { index: "all" } } });
+  const url = (secure: string[]) => filter("index", "index_url", [site], [443], secure);
+  expect([url([]), url(["a.test"])]).toEqual(["http://a.test/-/", "https://a.test/-/"]);
 });

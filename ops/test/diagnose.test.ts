@@ -9,7 +9,7 @@ import { causes } from "../diagnose/causes/index.ts";
 import { floorGrowth } from "../diagnose/causes/leak.ts";
 import { causeNames } from "../diagnose/causes/types.ts";
 import { describe as describeFinding } from "../diagnose/command.ts";
-import { diagnose, symptoms, unseen } from "../diagnose/findings.ts";
+import { advice, diagnose, symptoms, unseen } from "../diagnose/findings.ts";
 import { limits } from "../diagnose/limits.ts";
 import { since } from "../diagnose/readings.ts";
 import {
@@ -751,6 +751,14 @@ test("a certificate that expires is named with its site and its days, one that h
   expect(diagnose(cluster(of(-1.5)))[0]?.evidence).toEqual([
     "the certificate of shop.test has expired 1 day ago, and browsers refuse the site",
   ]);
+});
+
+test("a load that lasts is advice on the number of backends, and nothing that is wrong", () => {
+  const s = cluster({ metrics: { steady: { "": [[at, 1.5]] }, peak: { "": [[at, 1.6]] } } });
+  expect(advice(s)).toMatch(/^3 backends instead of 2: .*75 % busy.* npm run scale -- backends=3$/);
+  expect([diagnose(s), symptoms(s), unseen(s, [])]).toEqual([[], [], []]);
+  expect(advice(cluster())).toBeUndefined();
+  expect(advice(cluster({ metrics: { error: "away" } }))).toBeUndefined();
 });
 
 test("every cause has a section in the runbook, and each but five a fault", () => {

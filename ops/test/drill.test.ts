@@ -21,6 +21,7 @@ import {
 } from "../drills/budget.ts";
 import { drills } from "../drills/index.ts";
 import { table } from "../drills/report.ts";
+import { restartSince } from "../drills/scale.ts";
 import { now } from "../lib/clock.ts";
 import { root } from "../lib/paths.ts";
 import { startLoad } from "../loadgen/load.ts";
@@ -221,6 +222,13 @@ const written = (given: Partial<Written> = {}): Written => {
     ...given,
   };
 };
+
+test("a drill excuses refused writes by a restart of PostgreSQL since its beginning, and by none before", () => {
+  const shown = "ActiveEnterTimestampMonotonic=5800123\nActiveExitTimestampMonotonic=5600123";
+  expect(restartSince(5000, shown)).toEqual([{ from: 5600.123, to: 6800.123 }]);
+  expect(restartSince(5700, shown)).toEqual([]);
+  expect(restartSince(1, shown.replace("5600123", "0"))).toEqual([]);
+});
 
 test("writes that all are one row break nothing, though one was refused while the database was away", () => {
   expect(judgeWrites(written())).toEqual([]);

@@ -5,6 +5,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { readIntake } from "../../app/src/workshop/intake.ts";
+import { readListRequest } from "../../app/src/workshop/lists.ts";
+import { resources } from "../../app/src/workshop/resources.ts";
 import { thresholdOf } from "../../test/lib/alerts.ts";
 import { histogramQuantile, type LabelledValue } from "../cluster/prometheus.ts";
 import type { Session } from "../cluster/session.ts";
@@ -12,10 +15,12 @@ import { backends } from "../cluster/topology.ts";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { cores, readCpu } from "../load/cluster.ts";
+import { Desk, deskNotes, type Round, runDesk } from "../load/desk.ts";
 import { bySecond, clientMetrics, counters, disagree, p95Like, prometheusMetrics } from "../load/metrics.ts";
 import { agrees, compare, page, type Report, readReport, rows, table } from "../load/report.ts";
 import { findKnee, judge, knee, runLoad, type Step } from "../load/run.ts";
 import { bounds, list, makePlan, type Plan } from "../load/scenarios.ts";
+import { removeRows } from "../loadgen/rows.ts";
 import type { Sample } from "../loadgen/sample.ts";
 
 const sample = (at: number, given: Partial<Sample> = {}): Sample => ({
@@ -55,6 +60,13 @@ describe("a plan", () => {
     ]);
   });
 
+  test("a desk has rounds of its duration", () => {
+    expect(makePlan("desk", { rate: "10", duration: "1m" })).toMatchObject({
+      seconds: 60,
+      desk: { rate: 10, rounds: 6 },
+    });
+  });
+
   test.each([
     [undefined, {}, /no scenario is named/],
     ["much", {}, /there is no scenario much/],
@@ -71,6 +83,9 @@ describe("a plan", () => {
     ["high", { connections: "101" }, /--connections 101 is not possible/],
     ["high", { rate: "5" }, /high takes no --rate/],
     ["high", { path: "/" }, /high takes no --path/],
+    ["desk", { path: "/" }, /desk takes no --path/],
+    ["desk", { rate: "201" }, /--rate 201 is not possible/],
+    ["desk", { duration: "6m" }, /--duration 6m is not possible/],
     ["normal", { path: "api" }, /--path api is no path/],
     ["normal", { path: "/a b" }, /is no path/],
     ["normal", { path: "/\r\nX: y" }, /is no path/],
@@ -333,6 +348,136 @@ describe("a report", () => {
     expect(text).toContain("&lt;/script&gt;&lt;b&gt;");
     expect(text).toContain("&lt;much&gt;");
   });
+});
+
+describe("a desk", () => {
+  const made = JSON.stringify({ customer: { id: 7 }, vehicle: { id: 8 }, service: { id: 9 } });
+  const requests = (count: number, status: number) => {
+    const desk = new Desk("halo-load-m3x", new Date("2026-11-21T03:00:00Z"));
+    return Array.from({ length: count }, () => {
+      const request = desk.next();
+      desk.learn(request, status, made);
+      return request;
+    });
+  };
+
+  test("a job is 16 of 960 requests, 6 of them writes; the API takes each request", () => {
+    const all = requests(960, 201);
+    const [intake, start, part, labour, end, payment] = all.filter(({ method }) => method !== "GET");
+    expect([intake, start, part, labour, end, payment].map((each) => `${each?.method} ${each?.path}`)).toEqual([
+      "POST /api/intake",
+      "PATCH /api/services/9",
+      "POST /api/lines",
+      "POST /api/lines",
+      "PATCH /api/services/9",
+      "PATCH /api/services/9",
+    ]);
+    expect(readIntake(intake?.body).customer).toMatchObject({ name: "halo-load-m3x-1" });
+    for (const line of [part, labour]) expect(resources.lines.input.parse(line?.body)).toMatchObject({ service_id: 9 });
+    for (const change of [start, end, payment]) resources.services.patch.parse(change?.body);
+
+    const reads = all.filter(({ method }) => method === "GET").map(({ path }) => new URL(path, "http://a.test"));
+    expect(reads).toHaveLength(954);
+    expect(reads.filter(({ pathname }) => pathname === "/api/services")).toHaveLength(944);
+    for (const { pathname, searchParams } of reads) {
+      const [outer, id, inner] = pathname.split("/").slice(2);
+      if (id && !inner) continue;
+      readListRequest(resources[(inner ?? outer) as keyof typeof resources], searchParams);
+    }
+  });
+
+  test.each([2, 3, 4])("with %i backends in turn, each list of the board goes to all of them", (count) => {
+    const asked = requests(240, 201).map(({ path }, turn) => `${turn % count} ${path}`);
+    expect(new Set(asked.filter((each) => each.includes(" /api/services?"))).size).toBe(4 * count);
+  });
+
+  test("a job without an answer to its intake is given up for the next one", () => {
+    const own = requests(240, 503).filter((_, turn) => turn % 60 === 0);
+    expect(own.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "GET /api/customers?limit=25&q=sant",
+      "GET /api/vehicles?limit=25&q=sant",
+      "POST /api/intake",
+      "GET /api/customers?limit=25&q=toyota",
+    ]);
+  });
+
+  /** Runs four rounds of a desk, which an interruption ends at a request of this number. */
+  async function run(last = Number.POSITIVE_INFINITY) {
+    const interrupted = new AbortController();
+    let asked = 0;
+    const server = createServer((req, res) => {
+      const list = req.method === "GET" && req.url?.includes("?");
+      const cache = req.headers["x-halo-cache"] === "off" ? "off" : "hit";
+      asked += 1;
+      if (asked >= last) interrupted.abort();
+      req.resume().on("end", () => {
+        res.writeHead(req.method === "POST" ? 201 : 200, list ? { "X-Cache": cache } : {}).end(made);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const target = { host: "127.0.0.1", port, domain: "a.test", writes: "halo-load-x" };
+    const said = vi.spyOn(console, "log").mockImplementation(() => {});
+    let used = 0;
+    const cpu = async () => {
+      used += 0.5;
+      return used;
+    };
+    const plan = { seconds: 0.3, connections: 4, desk: { rate: 100, rounds: 4 } };
+    const done = await runDesk(plan, target, cpu, interrupted.signal);
+    said.mockRestore();
+    server.close();
+    server.closeAllConnections();
+    return done;
+  }
+
+  test("its rounds ask for no cache and for the cache in turn, after a first one that does not count", async () => {
+    const { samples, rounds } = await run();
+    expect(samples.map(({ status, error }) => [status < 300, error])).toEqual(Array(150).fill([true, undefined]));
+    expect(rounds.map(({ cached, requests, cpu }) => [cached, requests, cpu])).toEqual([
+      [false, 30, 0.5],
+      [true, 30, 0.5],
+      [false, 30, 0.5],
+      [true, 30, 0.5],
+    ]);
+    for (const { cached, lists, hits } of rounds) {
+      expect(lists).toBeGreaterThan(25);
+      expect(hits).toBe(cached ? lists : 0);
+    }
+  });
+
+  test("a round that an interruption cuts short does not count", async () => {
+    const { samples, rounds } = await run(65);
+    expect(samples.length).toBeLessThan(90);
+    expect(rounds.map(({ cached, requests }) => [cached, requests])).toEqual([[false, 30]]);
+  });
+
+  test("its result is the hits with the cache, and PostgreSQL's CPU of the whole pairs of rounds", () => {
+    const round = (cached: boolean, hits: number, cpu: number): Round => ({
+      cached,
+      requests: 100,
+      lists: 90,
+      hits,
+      cpu,
+    });
+    const rounds = [round(false, 0, 4), round(true, 81, 1), round(false, 0, 6), round(true, 81, 1.5)];
+    expect(deskNotes([...rounds, round(false, 0, 9)])).toEqual([
+      "lists from the service's memory, with the cache: 90.0 % (162 of 180)",
+      "PostgreSQL's CPU: 10.00 s without the cache, 2.50 s with it, 75.0 % less (by pair of rounds: 4.00 and 1.00; 6.00 and 1.50)",
+    ]);
+    expect(deskNotes(rounds.map(({ cpu: _, ...each }) => each))[1]).toMatch(/^PostgreSQL's CPU is not known/);
+    expect(deskNotes(rounds.slice(0, 1))).toEqual(["no pair of rounds was finished"]);
+    expect(deskNotes([round(false, 1, 4), ...rounds.slice(1)])[0]).toContain("Fix: ");
+  });
+});
+
+test.each([
+  ["3", 1],
+  ["0", 0],
+])("%s removed rows renew the lists %i times", async (output, times) => {
+  const renew = vi.fn(async () => {});
+  expect(await removeRows({ on: async () => ({ code: 0, output, at: 0 }) }, "halo-load", renew)).toBe(Number(output));
+  expect(renew).toHaveBeenCalledTimes(times);
 });
 
 describe("a run", () => {

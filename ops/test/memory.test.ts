@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { memoryFor } from "../doctor/memory.ts";
+import { memoryFor } from "../cluster/memory.ts";
 
 test.each([
   ["docker", 1.5, /containers need about 1\.5 GiB/],

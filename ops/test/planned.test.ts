@@ -36,7 +36,7 @@ test.each([
 ])("a mark: %s", (_, given, text) => {
   planned(given);
   expect(lines()).toEqual([
-    expect.stringMatching(/^halo_event_timestamp_seconds\{kind="drill",text=".*",edge="begin"\} \d{10}$/),
+    expect.stringMatching(/^halo_event_timestamp_seconds\{kind="drill",text=".*",edge="begin",begin="(\d{10})"\} \1$/),
   ]);
   expect(lines()[0]).toContain(`text="${text}",`);
   const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -44,27 +44,52 @@ test.each([
   expect([events(), locks, join(locks, "planned")].map(mode)).toEqual(["644", "700", "600"]);
 });
 
-test("a bad line goes and takes no other with it; 20 are kept, the newest of lines that say the same", () => {
-  const good = (text: string, at: number) =>
-    `halo_event_timestamp_seconds{kind="drill",text="${text}",edge="begin"} ${at}`;
+const line = (text: string, at: number, edge = "begin", begin = at) =>
+  `halo_event_timestamp_seconds{kind="drill",text="${text}",edge="${edge}",begin="${begin}"} ${at}`;
+
+test("a bad line goes and takes no other with it; 100 are kept", () => {
   const cut = Buffer.from("中").subarray(0, 2);
+  const [before, after] = line("cut", 5).split("cut") as [string, string];
   writeFileSync(
     events(),
     Buffer.concat([
       Buffer.from(
-        `${good("kept", 1)}\n${good("same", 2)}\nno mark\n${good('"', 3)}\n${good("same", 4)}\nhalo_event_timestamp_seconds{kind="drill",text="`,
+        `${line("kept", 1)}\nno mark\n${line('"', 3)}\nhalo_event_timestamp_seconds{kind="drill",text="old",edge="end"} 4\n${before}`,
       ),
       cut,
-      Buffer.from(`",edge="begin"} 5\n${good("torn", 6).slice(0, 30)}`),
+      Buffer.from(`${after}\n${line("torn", 6).slice(0, 30)}`),
     ]),
   );
-  planned("same");
-  expect(lines().map((line) => line.match(/text="(.*?)"/)?.[1])).toEqual(["kept", "same"]);
-  expect(lines()[1]).not.toContain("} 4");
-  writeFileSync(events(), Array.from({ length: 25 }, (_, at) => `${good(`mark ${at}`, at)}\n`).join(""));
+  planned("new");
+  expect(lines().map((each) => each.match(/text="(.*?)"/)?.[1])).toEqual(["kept", "new"]);
+  writeFileSync(events(), Array.from({ length: 105 }, (_, at) => `${line(`mark ${at}`, at)}\n`).join(""));
   planned("last");
-  expect(lines()).toHaveLength(20);
+  expect(lines()).toHaveLength(100);
   expect(lines()[0]).toContain('"mark 6"');
+});
+
+test("each begin keeps its line, and an end names the last one that is open", () => {
+  writeFileSync(
+    events(),
+    [line("a", 1), line("a", 2, "end", 1), line("a", 3), line("b", 4), line("a", 5)]
+      .map((each) => `${each}\n`)
+      .join(""),
+  );
+  planned("a", "end");
+  expect(lines()).toHaveLength(6);
+  expect(lines()[5]).toMatch(/text="a",edge="end",begin="5"\} \d{10}$/);
+  planned("a", "end");
+  expect(lines()[6]).toMatch(/text="a",edge="end",begin="3"\} \d{10}$/);
+});
+
+test("an end without a begin is no mark", () => {
+  planned("a", "end");
+  expect(existsSync(events())).toBe(false);
+  planned("a");
+  planned("a", "end");
+  planned("a", "end");
+  planned("b", "end");
+  expect(lines().map((each) => each.match(/edge="(\w+)"/)?.[1])).toEqual(["begin", "end"]);
 });
 
 test("the silence gets the text and the matchers, and its end; without the folder the work goes on", () => {

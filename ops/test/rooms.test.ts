@@ -35,8 +35,9 @@ function allowed(from: string, to: string): boolean {
   if (to === "command" || to === "test") return false;
   if (from in shared) return shared[from]?.includes(to) || (from === "loopback" && to === "app");
   if (below.includes(to) || from === "command") return true;
-  // The dashboards show the metrics page's bounds; the bench of the lists uses the rows of `npm run seed`.
-  return (from === "dashboards" && to === "app") || (from === "bench" && to === "seed");
+  // The dashboards show the metrics page's bounds, and diagnose gives its advice; the benches do the service's work, and use the rows of
+  // `npm run seed`.
+  return (["dashboards", "diagnose", "bench"].includes(from) && to === "app") || (from === "bench" && to === "seed");
 }
 
 test("every import leads to the same room or a lower one, and no command imports from another one's room", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { portOf, withPorts } from "../cluster/services.ts";
-import { counterSite, parseSites, secureUrlOf, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
+import { counterSite, loginOf, parseSites, secureUrlOf, siteFor, siteOf, urlOf } from "../cluster/sites.ts";
 
 test("a site has its name and every port, those for any name too", () => {
   const text =
@@ -9,6 +9,28 @@ test("a site has its name and every port, those for any name too", () => {
     { domain: "a.test", ports: [80, 8080], paths: [], tls: "local", redirect: false },
     { domain: "b.test", ports: [80, 8085], paths: ["/api/"], tls: "local", redirect: false },
   ]);
+});
+
+test("a site with people is asked as the first of them, whose password has to exist", () => {
+  const [site] = parseSites("sites: [{domain: people.test, ports: [80], login: {people: [ayu, budi]}}]");
+  expect([site.people, site.redirect]).toEqual([["ayu", "budi"], true]);
+  expect(() => loginOf(site)).toThrow("people.test has no password for ayu yet");
+  const [open] = parseSites("sites: [{domain: open.test, ports: [80]}]");
+  expect(loginOf(open)).toEqual({});
+});
+
+test("a site with one user is asked as that one, unless Ansible makes the password", () => {
+  const login = (password: string) =>
+    loginOf(parseSites(`sites: [{domain: one.test, ports: [80], login: {user: desk, password: "${password}"}}]`)[0]);
+  expect(login("long-enough-1")).toEqual({ authorization: `Basic ${btoa("desk:long-enough-1")}` });
+  expect(login("{{ metrics_password }}")).toEqual({});
+});
+
+test("a login of digits is the text that is written", () => {
+  const [first] = parseSites("sites: [{domain: one.test, ports: [80], login: {user: 12, password: 081234567890}}]");
+  expect(loginOf(first)).toEqual({ authorization: `Basic ${btoa("12:081234567890")}` });
+  const [people] = parseSites("sites: [{domain: people.test, ports: [80], login: {people: [7]}}]");
+  expect(() => loginOf(people)).toThrow("people.test has no password for 7 yet");
 });
 
 test.each([

@@ -1,17 +1,22 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { constants, gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { type BuildFailure, type BuildOptions, build, type Metafile } from "esbuild";
 import { UserError } from "../lib/cli.ts";
 import { copyFiles, sourceFiles } from "../lib/source.ts";
+import { renderDocument } from "./document.ts";
 
 /** The files that are worth compressing; nginx sends these as they lie there. */
 const text = /\.(html|js|css|svg)$/;
 /** A file beside the page; not another page, address or place on it. */
 const reference = /(\s(?:href|src)=")(?![/#]|[a-z]+:)([^"#]+)/g;
 
-/** The folder of `from` that the others import from; it is not published. */
+/** A document of the project in a page. */
+const inclusion = /<!-- document: (\S+) -->/g;
+
+/** The folder of `from` that the others import from; each of them gets its icons, the one that browsers request by themselves among them. */
 const SHARED = "shared";
+const ICONS = ["favicon.ico", "icon.svg"];
 
 /**
  * Builds each folder of `from`, a folder of `project`, into a folder of the same name in `to`, for nginx: one with an
@@ -21,19 +26,26 @@ export async function buildWeb(project: string, from: string, to: string): Promi
   for (const entry of readdirSync(from, { withFileTypes: true })) {
     const { name } = entry;
     if (!entry.isDirectory() || name === SHARED) continue;
-    if (existsSync(join(from, name, "index.html"))) await buildSite(join(from, name), join(to, name));
+    if (existsSync(join(from, name, "index.html"))) await buildSite(project, join(from, name), join(to, name));
     else await buildAssets(join(from, name), join(to, name), sourceFiles(project, join(from, name)));
+    compress(join(to, name));
+    const icons = ICONS.filter((icon) => existsSync(join(from, SHARED, icon)));
+    copyFiles(join(from, SHARED), join(to, name), icons);
   }
 }
 
-/** Builds scripts and style sheets, each with all its imports, into files of the same name in `to`, and copies the others. */
+/**
+ * Builds scripts and style sheets, each with all its imports, into files of the same name in `to`, and copies the others. Those in
+ * folders below are only imported.
+ */
 async function buildAssets(from: string, to: string, files: string[]): Promise<void> {
-  const built = files.filter((name) => /\.(ts|css)$/.test(name));
-  await bundle(from, built, { outdir: to, outbase: from, entryNames: "[dir]/[name]" });
+  const sources = files.filter((name) => /\.(ts|css)$/.test(name));
+  const built = sources.filter((name) => !name.includes("/"));
+  await bundle(from, built, { outdir: to, entryNames: "[name]" });
   copyFiles(
     from,
     to,
-    files.filter((name) => !built.includes(name)),
+    files.filter((name) => !sources.includes(name)),
   );
 }
 
@@ -59,15 +71,19 @@ async function bundle(from: string, entryPoints: string[], options: BuildOptions
 }
 
 /**
- * Builds a site into `to`: index.html, the files of its href="..." and src="..." as a/NAME.HASH.EXT (scripts with all
- * that they import), and a .gz beside each text. The same source gives the same bytes.
+ * Builds a site into `to`: its pages, the files of their href="..." and src="..." as a/NAME.HASH.EXT (scripts with all
+ * that they import). A comment "document: PATH" is replaced by that document of the project. The same source gives the same bytes.
  */
-export async function buildSite(from: string, to: string): Promise<void> {
-  const html = readFileSync(join(from, "index.html"), "utf8");
-  const named = [...html.matchAll(reference)].map((match) => String(match[2]));
-  for (const name of named)
-    if (!existsSync(join(from, name)) || !statSync(join(from, name)).isFile())
-      throw wrong(join(from, "index.html"), `names ${name}, which is not beside it`);
+export async function buildSite(project: string, from: string, to: string): Promise<void> {
+  const pages = readdirSync(from)
+    .filter((name) => name.endsWith(".html"))
+    .map((name) => ({ name, html: readFileSync(join(from, name), "utf8") }));
+  const named = pages.flatMap((page) => {
+    const names = [...page.html.matchAll(reference)].map((match) => String(match[2]));
+    const lost = names.find((name) => !statSync(join(from, name), { throwIfNoEntry: false })?.isFile());
+    if (lost) throw wrong(join(from, page.name), `names ${lost}, which is not beside it`);
+    return names;
+  });
   const metafile = await bundle(from, [...new Set(named)], {
     outdir: to,
     entryNames: "a/[name].[hash]",
@@ -80,13 +96,22 @@ export async function buildSite(from: string, to: string): Promise<void> {
   for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs))
     built.set(entryPoint ?? Object.keys(inputs)[0] ?? "", relative(to, join(from, file)));
   mkdirSync(to, { recursive: true });
-  writeFileSync(
-    join(to, "index.html"),
-    html.replace(reference, (_, before, name) => before + built.get(name)),
-  );
-  for (const name of readdirSync(to, { recursive: true, encoding: "utf8" }).filter((each) => text.test(each))) {
-    const file = join(to, name);
-    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: constants.Z_BEST_COMPRESSION }));
+  for (const { name, html } of pages)
+    writeFileSync(
+      join(to, name),
+      html
+        .replace(reference, (_, before, file) => before + built.get(file))
+        .replace(inclusion, (_, path) => renderDocument(readFileSync(join(project, path), "utf8"))),
+    );
+}
+
+/** Puts a .gz and a .br beside each text of a folder. */
+function compress(folder: string): void {
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((each) => text.test(each))) {
+    const file = join(folder, name);
+    const bytes = readFileSync(file);
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }));
+    writeFileSync(`${file}.br`, brotliCompressSync(bytes)); // the highest quality is its default
   }
 }
 

@@ -2,7 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { connect } from "node:net";
 import { inGroup } from "../../ops/cluster/inventory.ts";
-import { counterSite, siteFor, sites, wayTo } from "../../ops/cluster/sites.ts";
+import { counterSite, loginOf, siteFor, sites, wayTo } from "../../ops/cluster/sites.ts";
 import { backends, until } from "./hosts.ts";
 
 export const balancerAddress = inGroup("balancers")[0]?.address ?? "";
@@ -43,10 +43,12 @@ export function request(
   body?: string | Buffer,
 ): Promise<Answer> {
   const since = performance.now();
-  const headers = { Host: siteFor(path, all).domain, ...options.headers };
+  const given = { Host: siteFor(path, all).domain, ...options.headers };
+  const site = siteNamed(given.Host);
+  const headers = { ...loginOf(site), ...given };
   // Another host or port is asked by http.
   const own = options.port === undefined && options.host === undefined;
-  const { port, tls } = secure ? secureWay(`${headers.Host}`) : wayTo(siteNamed(headers.Host), own ? undefined : false);
+  const { port, tls } = secure ? secureWay(`${headers.Host}`) : wayTo(site, own ? undefined : false);
   return new Promise((resolve, reject) => {
     const outgoing = (tls ? https : http).request(
       {

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { root } from "../../ops/lib/paths.ts";
 import { sourceFiles } from "../../ops/lib/source.ts";
 import { readUsages } from "../../ops/lib/usage.ts";
+import { anchorOf } from "../../ops/web/document.ts";
 
 const tracked = sourceFiles(root, root);
 const documents = tracked.filter((file) => file.endsWith(".md"));
@@ -12,12 +13,11 @@ const read = (file: string) => readFileSync(join(root, file), "utf8");
 /** A document without its fenced blocks and comments. */
 const prose = (file: string) => read(file).replace(/^```[\s\S]*?^```|<!--[\s\S]*?-->/gm, "");
 
-/** The anchors of a document's headings, as GitHub and GitLab make them. */
+/** The anchors of a document's headings; a second one of the same name has a number. */
 function anchors(file: string): string[] {
   const seen = new Map<string, number>();
   return [...prose(file).matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) => {
-    const plain = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
-    const anchor = plain.replace(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-");
+    const anchor = anchorOf(heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1"));
     const times = seen.get(anchor) ?? 0;
     seen.set(anchor, times + 1);
     return times === 0 ? anchor : `${anchor}-${times}`;

@@ -13,11 +13,6 @@ import { sourceFiles } from "../../ops/lib/source.ts";
 const accepted: { file: RegExp; line?: RegExp; reason: string }[] = [
   { file: /^test\/audit\/accepted\.yml$/, line: /SSH-7408: /, reason: "a sentence about SSH's known port" },
   {
-    file: /^test\/system\/bench\.test\.ts$/,
-    line: /dport 3001/,
-    reason: "the bench's own server, on the port of a release's candidate",
-  },
-  {
     file: /^app\/src\/config\.ts$/,
     line: /_?PORT: /,
     reason: "defaults without hosts; a host's settings file has every port",

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { firstId } from "../../ops/seed/statements.ts";
+import { app } from "../lib/app.ts";
 import { backends, explainByJournals, on, start, until } from "../lib/hosts.ts";
 import { visit } from "../lib/http.ts";
 
@@ -17,7 +18,7 @@ async function everyBackendIsItself(): Promise<void> {
     expect(
       await on(
         name,
-        "nft list ruleset 2>/dev/null | grep -E 'halo_bench|dport 3001'; systemctl list-units --all --no-legend 'halo-bare*' 'halo-bench*'",
+        `nft list ruleset 2>/dev/null | grep -E 'halo_bench|dport (${app.port + 1}|${app.port + 9}) '; ls /run/halo-*.cjs 2>/dev/null; systemctl list-units --all --no-legend 'halo-bare*' 'halo-fastify*' 'halo-bench*'`,
       ),
     ).toBe("");
 }

@@ -110,9 +110,12 @@ describe("the visit counter", () => {
 });
 
 describe("the paths that the balancer does not pass on", () => {
-  test.each(["/metrics", "/healthz", "/readyz", "/version"])("%s is not reachable through it", async (path) => {
-    expect((await request(path)).status).toBe(404);
-  });
+  test.each(["/metrics", "/healthz", "/readyz", "/version", "/visits"])(
+    "%s is not reachable through it",
+    async (path) => {
+      expect((await request(path)).status).toBe(404);
+    },
+  );
 
   test("an unknown Host never sees the site", async () => {
     const answer = await request("/", { headers: { Host: "other.example" } });

@@ -82,6 +82,7 @@ test("every backend stopped: nginx itself answers a clean 503 with Retry-After, 
     expect(JSON.parse(json.body)).toMatchObject({ status: 503 });
     const page = await request("/", { headers: { Accept: "text/html" } });
     expect([page.status, page.headers["content-type"]]).toEqual([503, expect.stringMatching(/^text\/html/)]);
+    expect(page.body).toContain('<a href="">Try again</a>');
   } finally {
     await Promise.all(backends.map((name) => on(name, `systemctl start ${app.unit}`)));
   }

@@ -89,6 +89,13 @@ describe("requests a second", () => {
     expect(sum(kinds, status) + sum(kinds, 429)).toBe(1500);
   });
 
+  test("one address cannot use up the questions of all about the sites' states", async () => {
+    const ask = `curl -s -o /dev/null -w '%{http_code} ' -H 'Host: ${domain}' http://${balancerAddress}:${portFor(domain)}/-/state.json`;
+    const statuses = (host: string, count: number) => on(host, `for i in $(seq ${count}); do ${ask}; done`);
+    expect(await statuses(first, 60)).toMatch(/^(200 ){10}.*429/);
+    expect(await statuses(second, 3)).toBe("200 200 200");
+  });
+
   atNight(
     "refusals that nginx does not count do not fill the log, and a client's search texts are not in it",
     async () => {
@@ -111,6 +118,26 @@ describe("requests a second", () => {
     });
     expect(sum(await flood<Kind[]>(first, "requests", domain, 100, rate * 0.8), 200)).toBe(100);
   });
+});
+
+test("a client with limits gets lists from the service's memory, whatever it asks", async () => {
+  const name = siteOf("workshop")?.domain ?? "";
+  const path = "/api/customers?limit=1";
+  const headers = { Host: name, "X-Halo-Cache": "off" };
+  // A list is kept from the first write on.
+  const made = await request(
+    "/api/customers",
+    { method: "POST", headers: { ...headers, "Content-Type": "application/json" } },
+    JSON.stringify({ name: "Uji", phone: "0812-0000" }),
+  );
+  await request(`/api/customers/${JSON.parse(made.body).id}`, {
+    method: "DELETE",
+    headers: { ...headers, "If-Match": "*" },
+  });
+  const given = Object.entries(headers).map(([header, value]) => `-H '${header}: ${value}'`);
+  const curl = `curl -s -o /dev/null -D - ${given.join(" ")} 'http://${balancerAddress}:${portFor(name)}${path}'`;
+  await until("a list from memory", 10_000, async () => /^x-cache: hit/im.test(await on(first, curl)));
+  expect((await request(path, { headers })).headers["x-cache"]).toBe("off");
 });
 
 test("slow clients and a flood of connections from one address: the next is refused, the slow ones are ended, nobody else waits", async () => {
@@ -194,7 +221,7 @@ describe("requests that are sent again to another backend", () => {
 });
 
 describe("nginx's configuration with other settings", () => {
-  const limits = async () => (await rendered()).match(/^ +limit_(req|conn)(_zone)? .*;$/gm);
+  const limits = async () => (await rendered()).match(/^ +limit_(req|conn)(_zone)? .*(requests|connections).*;$/gm);
 
   atNight("0 switches a limit off", async () => {
     const off = await render({ nginx_rate_limit: 0, nginx_connections_per_client: 0, unlimited_addresses: [] });

@@ -71,6 +71,22 @@ test("high: nothing fails, both sides agree within a tenth, its rows are gone; c
   expect(notes[0]).toMatch(/^answered by: backend\d 1[45]\d\d, backend\d 1[45]\d\d$/);
 });
 
+test("desk: the hits and PostgreSQL's CPU of each round, without the cache and with it; its rows are gone", async () => {
+  const { code, output } = await sh(["ops/run", "load", "desk", "--duration", "5s"]);
+  console.log(output);
+  expect(code, output).toBe(0);
+  const { client, rounds = [] } = read(output);
+  expect(client.errors).toBe(0);
+  expect(rounds.map(({ cached, hits }) => [cached, hits > 0])).toEqual(
+    Array.from({ length: 6 }, (_, i) => [i % 2 === 1, i % 2 === 1]),
+  );
+  for (const { cached, lists, hits, cpu } of rounds) {
+    expect(cpu).toBeGreaterThan(0);
+    if (cached) expect(hits / lists).toBeGreaterThan(0.8);
+  }
+  expect(await rows()).toBe(0);
+});
+
 test("its page opens from the disk, draws, and asks nobody", async () => {
   const browser = await openBrowser();
   try {

@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { inGroup } from "../../ops/cluster/inventory.ts";
@@ -8,13 +7,13 @@ import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { balancerAddress, request } from "../lib/http.ts";
+import { axeFindings, cutOff, measure, moved, onSlowPhone, PAINT_LIMIT, slowDown } from "../lib/page.ts";
 import { metricsLogin, metricsSite, metricsUrl, traffic } from "../lib/prometheus.ts";
 
 beforeEach(explainByJournals);
 const home = `${metricsUrl}/`;
 const [monitor = ""] = inGroup("monitoring").map(({ name }) => name);
 const screenshots = localPath("reports", "screenshots");
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const metrics = [
   "requests",
   "p95",
@@ -25,9 +24,11 @@ const metrics = [
   "disk",
   "network",
   "connections",
+  "cache",
   "certificate",
 ];
-const phone = { width: 360, height: 740 };
+const phone = { width: 390, height: 844 };
+const smallPhone = { width: 320, height: 640 };
 const desktop = { width: 1280, height: 800 };
 const work = `uji ${Date.now()}`;
 let browser: Browser;
@@ -52,8 +53,12 @@ afterAll(async () => {
   await stop?.();
 });
 
-/** Opens the page; its requests to other sites, and the errors of its policy, are in `wrong`. */
-async function open(options: BrowserContextOptions = {}, hash = ""): Promise<{ page: Page; wrong: string[] }> {
+/** Opens the page, prepared by `prepare`; its requests to other sites, and the errors of its policy, are in `wrong`. */
+async function open(
+  options: BrowserContextOptions = {},
+  hash = "",
+  prepare: (page: Page) => Promise<unknown> = async () => {},
+): Promise<{ page: Page; wrong: string[] }> {
   // Whether a browser trusts the certificate is tls.test.ts' question.
   const page = await browser.newPage({
     viewport: desktop,
@@ -70,6 +75,7 @@ async function open(options: BrowserContextOptions = {}, hash = ""): Promise<{ p
   page.on("console", (message) => {
     if (message.type() === "error") wrong.push(message.text());
   });
+  await prepare(page);
   await page.goto(home + hash);
   return { page, wrong };
 }
@@ -155,6 +161,66 @@ test("a deploy and a drill are marked and listed, with the time that they took",
   await page.close();
 });
 
+test("each run of a drill is a mark of its own, at the same time in every range; an end without a begin is none", async () => {
+  const twice = `dua ${Date.now()}`;
+  await on(
+    monitor,
+    `for i in 1 2; do halo-planned begin drill "${twice}" 60; sleep 1; halo-planned end drill "${twice}"; done; halo-planned end drill "yatim ${twice}"`,
+  );
+  const { page } = await open({}, "#15m");
+  const mine = page.locator("#marks li", { hasText: twice });
+  const times = () => mine.locator("time").evaluateAll((all) => all.map((each) => each.getAttribute("datetime")));
+  await expect.poll(times, { timeout: 30_000 }).toHaveLength(2);
+  const short = await times();
+  await page.getByRole("link", { name: "Last 24 h" }).click();
+  await page.locator("#requests-words", { hasText: "Last 24 hours" }).waitFor({ state: "attached" });
+  expect(await times()).toEqual(short);
+  expect(await page.locator("#marks li", { hasText: "yatim" }).count()).toBe(0);
+  for (const text of await mine.locator("span").allTextContents()) expect(text).toMatch(/, \d+ s$/);
+  await page.close();
+});
+
+test("a refresh asks for the new points alone", async () => {
+  const { page } = await open({}, "#15m");
+  await curves(page);
+  await page.evaluate("performance.clearResourceTimings()");
+  const asked: URL[] = [];
+  page.on("request", (each) => asked.push(new URL(each.url())));
+  const ranges = () => asked.filter(({ pathname }) => pathname.endsWith("query_range"));
+  await expect.poll(() => ranges().length, { timeout: 40_000 }).toBeGreaterThan(2);
+  for (const { searchParams } of ranges())
+    expect(Number(searchParams.get("end")) - Number(searchParams.get("start"))).toBeLessThanOrEqual(60);
+  const bytes = await page.evaluate<number>(
+    `performance.getEntriesByType("resource").reduce((sum, { transferSize }) => sum + transferSize, 0)`,
+  );
+  console.log(`a refresh of the metrics page: ${Math.round(bytes / ranges().length)} bytes`);
+  expect(bytes / ranges().length).toBeLessThan(10_000);
+  await page.close();
+});
+
+test("nothing moves on a slow phone, from the first paint to the next refreshes", async () => {
+  const { page, wrong } = await open({ viewport: phone }, "#15m", async (page) => {
+    await measure(page);
+    await slowDown(page);
+  });
+  await curves(page);
+  const first = await page.textContent("#asked");
+  await expect.poll(() => page.textContent("#asked"), { timeout: 30_000 }).not.toBe(first);
+  expect(await moved(page)).toEqual([]);
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test.each([
+  ["the metrics page", home, curves],
+  ["the runbook", `${home}runbook.html`, (page: Page) => page.locator("h1").waitFor()],
+] as const)("on a slow phone %s is painted in time and stays still", async (name, url, ready) => {
+  const options = { ignoreHTTPSErrors: true, httpCredentials: metricsLogin() };
+  const { paint, shifts } = await onSlowPhone(browser, name, url, ready, options);
+  expect(shifts).toEqual([]);
+  expect(paint).toBeLessThan(PAINT_LIMIT);
+});
+
 test("the page reports Prometheus away and keeps the last values; all goes on by itself when it is back", async () => {
   const { page } = await open({}, "#5m");
   await curves(page);
@@ -174,6 +240,99 @@ test("the page reports Prometheus away and keeps the last values; all goes on by
   await page.close();
 });
 
+/** An answer of Prometheus' API. */
+const answer = (data: unknown) => ({ json: { status: "success", data } });
+
+test("the verdict counts metrics out of bounds beside alerts, and leads to their cards", async () => {
+  const { page } = await open({}, "#5m");
+  const lines = { "cpu 0": 0.95, "p95 0": 0.5, "disk 0": 0.5 };
+  await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));
+  await page.route("**/api/v1/query?*", (route) =>
+    route.fulfill(
+      answer({
+        result: [
+          { metric: { __name__: "up", job: "service", instance: "backend1/demo/0", app: "demo" }, value: [0, "1"] },
+          ...Object.entries(lines).map(([line, value]) => ({
+            metric: { line, ...(!line.startsWith("p95") && { host: "backend1" }) },
+            value: [0, String(value)],
+          })),
+        ],
+      }),
+    ),
+  );
+  await page.reload();
+  await page.locator("h1", { hasText: "No alert; 2 metrics out of bounds" }).waitFor();
+  expect(await page.getAttribute("#verdict", "class")).toBe("worse");
+  expect(await page.locator("#alerts .out a").allTextContents()).toEqual(["Response time, p95", "CPU"]);
+  await page.locator("#alerts .out a", { hasText: "CPU" }).click();
+  expect(await page.evaluate("document.activeElement.id")).toBe("cpu");
+  expect(page.url()).toBe(`${home}#5m`);
+  await page.close();
+});
+
+test("advice on the number of backends stands beside a verdict that all is well", async () => {
+  const { page } = await open({}, "#5m");
+  await page.route("**/api/v1/alerts*", (route) => route.fulfill(answer({ alerts: [] })));
+  const up = backends.map((host) => ({ __name__: "up", job: "service", host, app: "demo" }));
+  const result = [
+    ...up.map((metric) => ({ metric, value: [0, "1"] })),
+    { metric: { line: "cpu 0", host: "backend1" }, value: [0, "0.5"] },
+    { metric: { line: "steady" }, value: [0, String(0.7 * backends.length)] },
+  ];
+  await page.route("**/api/v1/query?*", (route) => route.fulfill(answer({ result })));
+  await page.reload();
+  const advice = page.locator("#alerts .advice");
+  expect(await advice.textContent()).toMatch(/^Advice\d+ backends instead of .*70 % busy.*npm run scale/);
+  expect(await page.textContent("h1")).toBe("All is well");
+  await page.close();
+});
+
+test("an alert leads to its section of the runbook, and to the card that shows its reason", async () => {
+  const { page, wrong } = await open();
+  const firing = (alertname: string) => ({
+    labels: { alertname, severity: "warning" },
+    annotations: { summary: "it is", runbook: `docs/runbook.md#${alertname.toLowerCase()}` },
+    state: "firing",
+    activeAt: "2026-01-01T00:00:00Z",
+  });
+  await page.route("**/api/v1/alerts*", (route) =>
+    route.fulfill(answer({ alerts: [firing("SiteSlow"), firing("ClockWrong")] })),
+  );
+  await page.reload();
+  const alert = page.locator("#alerts li", { hasText: "SiteSlow" });
+  await alert.waitFor();
+  expect(await alert.locator("a").allTextContents()).toEqual(["Runbook", "Response time, p95"]);
+  expect(await page.locator("#alerts li", { hasText: "ClockWrong" }).locator("a").allTextContents()).toEqual([
+    "Runbook",
+  ]);
+  await alert.locator("a").first().click();
+  await page.waitForURL(`${home}runbook.html#siteslow`);
+  expect(await page.locator(":target").textContent()).toBe("SiteSlow");
+  expect(await page.locator(":target").boundingBox()).toMatchObject({ y: expect.toSatisfy((y: number) => y < 200) });
+  for (const width of [320, 1280]) {
+    await page.setViewportSize({ width, height: 740 });
+    expect(await cutOff(page)).toEqual([]);
+  }
+  expect(await axeFindings(page)).toEqual([]);
+  await page.screenshot({ path: `${screenshots}/runbook.png` });
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+test("no label of an axis is cut, at 24 h and on a small phone as well", async () => {
+  const { page } = await open({ viewport: smallPhone }, "#24h");
+  await curves(page);
+  const edges = await page.$$eval("canvas", (all) =>
+    all.map((canvas) => {
+      const { data = [] } =
+        canvas.getContext("2d")?.getImageData(canvas.width - 1, 0, 1, canvas.height) ?? ({} as Partial<ImageData>);
+      return [...data].filter((value, i) => i % 4 === 3 && value > 0).length;
+    }),
+  );
+  expect(edges).toEqual(metrics.map(() => 0));
+  await page.close();
+});
+
 test("alerts and targets that do not answer stand on top, the worst first; a page without metrics says so", async () => {
   const { page } = await open();
   const alert = (alertname: string, severity: string, state: string) => ({
@@ -182,7 +341,6 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
     state,
     activeAt: "2026-01-01T00:00:00Z",
   });
-  const answer = (data: unknown) => ({ json: { status: "success", data } });
   await page.route("**/api/v1/alerts*", (route) =>
     route.fulfill(
       answer({
@@ -206,7 +364,7 @@ test("alerts and targets that do not answer stand on top, the worst first; a pag
     ),
   );
   await page.reload();
-  await page.locator("h1", { hasText: "2 alerts" }).waitFor();
+  await page.locator("h1", { hasText: "2 alerts; 1 target is down" }).waitFor();
   expect(await page.locator("#alerts b").allTextContents()).toEqual(["BackendDown", "SiteSlow", "Not answering"]);
   expect(await page.locator("#alerts .down").textContent()).toContain("backend1/demo/0 (service)1 of 2 targets are up");
   await page.screenshot({ path: `${screenshots}/metrics-alerts.png` });
@@ -278,16 +436,15 @@ test.each([
   ["desktop", desktop, "dark"],
   ["phone", phone, "light"],
   ["phone", phone, "dark"],
+  ["small-phone", smallPhone, "light"],
+  ["small-phone", smallPhone, "dark"],
 ] as const)("on a %s %o in %s nothing is cut off, and axe finds nothing", async (name, viewport, colorScheme) => {
   const { page, wrong } = await open({ viewport, colorScheme }, "#5m");
   await curves(page);
   await page.screenshot({ path: `${screenshots}/metrics-${name}-${colorScheme}.png`, fullPage: true });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(viewport.width);
-  await page.evaluate(axe);
-  const found = await page.evaluate<string[]>(
-    `axe.run().then(({ violations }) => violations.map(({ impact, id, nodes }) => impact + " " + id + ": " + nodes[0].html))`,
-  );
-  expect(found).toEqual([]);
+  expect(await cutOff(page)).toEqual([]);
+  expect(await axeFindings(page)).toEqual([]);
   expect(wrong).toEqual([]);
   await page.close();
 });

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { inGroup, inventoryFile } from "../../ops/cluster/inventory.ts";
 import { firewallServices, joined, portOf } from "../../ops/cluster/services.ts";
-import { sites as allSites, siteOf } from "../../ops/cluster/sites.ts";
-import { root } from "../../ops/lib/paths.ts";
+import { sites as allSites, siteOf, urlOf } from "../../ops/cluster/sites.ts";
+import { localPath, root } from "../../ops/lib/paths.ts";
 import { app, releases } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
-import { type Answer, answerInTurn, balancerAddress, domain, portFor, request } from "../lib/http.ts";
+import { type Answer, answerInTurn, balancerAddress, counter, domain, portFor, raw, request } from "../lib/http.ts";
 import { render, rendered } from "../lib/nginx.ts";
 import { atNight, wholeNight } from "../lib/night.ts";
 import { deploy, pack } from "../lib/releases.ts";
@@ -26,6 +26,7 @@ const {
 }: { domain: string; ports: [number]; any_name_ports: [number] } = sites.find(
   ({ role }: { role?: string }) => role === "workshop",
 );
+const { paths: counterPaths } = sites.find(({ role }: { role?: string }) => role === "counter");
 const workshopPorts = siteOf("workshop")?.ports ?? [];
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
@@ -108,6 +109,86 @@ describe("the site that answers by name and port", () => {
   });
 });
 
+describe("the index of the sites", () => {
+  type Count = { metric: { app: string; count: string }; value: [number, string] };
+  const counts = async (query = ""): Promise<Count[]> =>
+    JSON.parse((await request(`/-/state.json${query}`)).body).data.result;
+
+  test("links every site, from nginx itself", async () => {
+    const { status, headers, body } = await request("/-/");
+    expect([status, headers["content-type"], headers["x-served-by"]]).toEqual([
+      200,
+      "text/html; charset=utf-8",
+      undefined,
+    ]);
+    for (const site of allSites()) expect(body).toContain(`<a href="${urlOf(site)}/">`);
+    expect(body).toContain(`data-app="${app.name}"`);
+    expect((await request("/-/index.mjs")).headers["content-type"]).toMatch(/^text\/javascript/);
+  });
+
+  test("has the number of backends of each app that answer, whatever else a client asks Prometheus", async () => {
+    const all = String(backends.length);
+    const complete = async () =>
+      (await counts()).filter(({ metric, value }) => metric.app === app.name && value[1] === all).length;
+    await expect.poll(complete, { timeout: 60_000, interval: 1000 }).toBe(2);
+    const metrics = async (query?: string) => (await counts(query)).map(({ metric }) => metric);
+    expect(await metrics("?query=up")).toEqual(await metrics());
+    for (const path of ["/-/state.json", "/assets/backends.json"]) {
+      const { status, headers } = await request(path, { method: "POST" }, "query=up");
+      expect([path, status, headers.allow]).toEqual([path, 405, "GET, HEAD"]);
+      // The answers of other hosts in it are not compressed, whatever the client accepts.
+      const packed = await request(path, { headers: { "Accept-Encoding": "gzip" } });
+      const text = packed.headers["content-encoding"] === "gzip" ? gunzipSync(packed.bytes) : packed.body;
+      expect([path, packed.status, JSON.parse(String(text))]).toEqual([path, 200, expect.any(Object)]);
+    }
+  });
+
+  test("is where /-/ of Halo's other sites leads, without a login", async () => {
+    for (const { domain: name } of allSites().filter(({ role }) => role && role !== "counter")) {
+      const { status, headers } = await request("/-/", { headers: { Host: name } });
+      expect([name, status, headers.location]).toEqual([name, 302, `${urlOf(counter)}/-/`]);
+    }
+  });
+
+  test("every site of Halo's own has an icon", async () => {
+    for (const name of [domain, workshop]) {
+      const { status, headers } = await request("/favicon.ico", { headers: { Host: name } });
+      expect([name, status, headers["content-type"]]).toEqual([name, 200, "image/x-icon"]);
+    }
+  });
+});
+
+describe("an error of nginx itself", () => {
+  const way = (href: string, text: string) => `<a href="${href}">${text}</a>`;
+  const index = `${urlOf(counter)}/-/`;
+
+  test.each<[number, string, string, string, string[]]>([
+    [404, workshop, "/nowhere", "en", [way("/", "Start page"), way(index, "All sites")]],
+    [404, workshop, "/nowhere", "id-ID,id;q=0.9,en;q=0.8", [way("/", "Halaman awal"), way(index, "Semua situs")]],
+    [401, siteOf("metrics")?.domain ?? "", "/", "en", [way("/", "Start page")]],
+  ])("%i of %s is a page for a browser, with a way back (%s, %s)", async (status, name, path, language, ways) => {
+    const page = await request(path, { headers: { Host: name, Accept: "text/html", "Accept-Language": language } });
+    expect([page.status, page.headers["content-type"]]).toEqual([status, "text/html; charset=utf-8"]);
+    expect(page.body).toContain(`<html lang="${language.slice(0, 2)}">`);
+    for (const each of ways) expect(page.body).toContain(each);
+    expect(page.body).toContain(String(page.headers["x-request-id"]));
+  });
+
+  test("421 leads to the index, and no further under the wrong name", async () => {
+    const { status, body } = await ask("/", { Host: "other.example", Accept: "text/html" });
+    expect(status).toBe(421);
+    expect(body).toContain(way(index, "All sites"));
+    expect(body).not.toContain('href="/"');
+  });
+
+  test("413 is a page for a browser, and a problem for a program", async () => {
+    const head = (accept: string) =>
+      `POST / HTTP/1.1\r\nHost: ${domain}\r\nConnection: close\r\nAccept: ${accept}\r\nContent-Length: 104857600\r\n\r\n`;
+    expect(await raw(head("text/html"))).toMatch(/^HTTP\/1\.1 413 [\s\S]*<h1>The file or form is too large\.<\/h1>/);
+    expect(await raw(head("*/*"))).toMatch(/^HTTP\/1\.1 413 [\s\S]*"status":413}/);
+  });
+});
+
 describe("the workshop's files", () => {
   test("the page is asked for again each time, and answers 304 while it is the same", async () => {
     const { headers } = await ask("/");
@@ -123,33 +204,40 @@ describe("the workshop's files", () => {
     expect([again.status, again.body]).toEqual([304, ""]);
   });
 
-  test("the files that it names are cached for ever and come compressed as on the disk", async () => {
-    const page = await ask("/");
-    const packed = await ask("/", { "Accept-Encoding": "gzip" });
-    expect(gunzipSync(packed.bytes)).toEqual(page.bytes);
-    let transferred = packed.bytes.length;
-    for (const path of parts(page.body)) {
-      expect(path).toMatch(/^\/a\/[\w-]+\.[0-9A-Z]{8}\.(js|css|svg)$/);
-      const plain = await ask(path);
-      const zipped = await ask(path, { "Accept-Encoding": "gzip" });
-      for (const each of [plain, zipped])
-        expect([path, each.status, each.headers["cache-control"], each.headers["x-content-type-options"]]).toEqual([
+  test.each([
+    ["gzip", "gzip", gunzipSync],
+    ["gzip, deflate, br, zstd", "br", brotliDecompressSync],
+  ])(
+    "the files that it names are cached for ever and come compressed as on the disk (%s: %s)",
+    async (accepted, encoding, unpack) => {
+      const page = await ask("/");
+      const packed = await ask("/", { "Accept-Encoding": accepted });
+      expect([packed.headers["content-encoding"], packed.headers.vary]).toEqual([encoding, "Accept-Encoding"]);
+      expect(unpack(packed.bytes)).toEqual(page.bytes);
+      let transferred = packed.bytes.length;
+      for (const path of parts(page.body)) {
+        expect(path).toMatch(/^\/a\/[\w-]+\.[0-9A-Z]{8}\.(js|css|svg)$/);
+        const plain = await ask(path);
+        const zipped = await ask(path, { "Accept-Encoding": accepted });
+        for (const each of [plain, zipped])
+          expect([path, each.status, each.headers["cache-control"], each.headers["x-content-type-options"]]).toEqual([
+            path,
+            200,
+            "public, max-age=31536000, immutable",
+            "nosniff",
+          ]);
+        expect([path, zipped.headers["content-encoding"], zipped.headers["content-length"]]).toEqual([
           path,
-          200,
-          "public, max-age=31536000, immutable",
-          "nosniff",
+          encoding,
+          String(zipped.bytes.length), // known beforehand: it was not compressed for this answer
         ]);
-      expect([path, zipped.headers["content-encoding"], zipped.headers["content-length"]]).toEqual([
-        path,
-        "gzip",
-        String(zipped.bytes.length), // known beforehand: it was not compressed for this answer
-      ]);
-      expect(gunzipSync(zipped.bytes)).toEqual(plain.bytes);
-      transferred += zipped.bytes.length;
-    }
-    console.log(`the workshop's first page: ${transferred} bytes, compressed`);
-    expect(transferred).toBeLessThan(100 * 1024);
-  });
+        expect(unpack(zipped.bytes)).toEqual(plain.bytes);
+        transferred += zipped.bytes.length;
+      }
+      console.log(`the workshop's first page: ${transferred} bytes, compressed (${encoding})`);
+      expect(transferred).toBeLessThan(100 * 1024);
+    },
+  );
 
   test("a missing path is a problem, or a page for a browser, and nobody keeps it", async () => {
     for (const path of ["/nowhere", "/a/lost.00000000.js"]) {
@@ -172,12 +260,14 @@ describe("a release's pages", () => {
       const style = readdirSync(join(site, "a")).find((each) => each.endsWith(".css")) ?? "";
       const text = `${readFileSync(join(site, "a", style))}/* ${name} */`;
       const named = `${name}.00000000.css`;
-      for (const end of ["", ".gz"]) renameSync(join(site, "a", style + end), join(site, "a", named + end));
-      writeFileSync(join(site, "a", named), text);
-      writeFileSync(join(site, "a", `${named}.gz`), gzipSync(text));
-      const page = readFileSync(join(site, "index.html"), "utf8").replace(style, named);
-      writeFileSync(join(site, "index.html"), page);
-      writeFileSync(join(site, "index.html.gz"), gzipSync(page));
+      const write = (file: string, content: string) => {
+        writeFileSync(file, content);
+        writeFileSync(`${file}.gz`, gzipSync(content));
+        writeFileSync(`${file}.br`, brotliCompressSync(content));
+      };
+      for (const end of ["", ".gz", ".br"]) renameSync(join(site, "a", style + end), join(site, "a", named + end));
+      write(join(site, "a", named), text);
+      write(join(site, "index.html"), readFileSync(join(site, "index.html"), "utf8").replace(style, named));
       change(folder);
     });
   const page = async () => (await ask("/")).body;
@@ -274,6 +364,30 @@ describe("another site is a few lines", () => {
     expect(text.match(new RegExp(`^ +listen ${open}\\b.*$`, "gm"))).toHaveLength(1);
   });
 
+  test("without an index /-/ leads to the start page, and one user of a site without people is no person", async () => {
+    const { "/-/": _, ...paths } = counterPaths;
+    const changed = sites.map((site: { role?: string }) => (site.role === "counter" ? { ...site, paths } : site));
+    const { code, output } = await render({ sites: changed });
+    expect(code, output).toBe(0);
+    const text = await rendered();
+    expect(text.match(/location = \/-\/ \{/g)).toHaveLength(3);
+    expect(text.match(/return 302 \/;/g)).toHaveLength(3);
+    expect(text).not.toContain("set $person");
+  });
+
+  test("states are each host's own answer beside the upstream, but for a drained one", async () => {
+    const [away = "", ...others] = backends;
+    const { code, output } = await render({ sites, backends_drained: [away] });
+    expect(code, output).toBe(0);
+    const text = await rendered();
+    expect(text).toContain(`"${away}":"drained"`);
+    for (const { name, address } of inGroup("backends")) {
+      const own = new RegExp(`location = \\S+/${name} \\{[^}]*internal;[^}]* proxy_pass http://${address}:`);
+      if (others.includes(name)) expect(text).toMatch(own);
+      else expect(text).not.toMatch(own);
+    }
+  });
+
   test("of two balancers, each answers the challenges of the other one's CA", async () => {
     const inventory = join(tmpdir(), "halo-two-balancers.yml");
     const address = "192.168.56.19";
@@ -335,7 +449,11 @@ describe("another site is a few lines", () => {
     ["a port of another site's", { any_name_ports: [open] }, `${workshop} and ${third.domain} claim it`],
     ["a port of SSH's", { ports: [portOf("ssh")] }, `port ${portOf("ssh")} is the service ssh's`],
     ["a folder of no release", { paths: { "/": { web: "shop" } } }, "web is APP/FOLDER, or APP of a static one"],
-    ["two answers", { paths: { "/": { web: "workshop", files: "/srv" } } }, "needs one of service, web and files"],
+    [
+      "two answers",
+      { paths: { "/": { web: "workshop", files: "/srv" } } },
+      "needs one of service, states, web, files and index",
+    ],
     ["a word that is none", { port: named }, "unknown key port"],
   ];
   test.each(wholeNight ? wrong : wrong.slice(0, 1))(
@@ -356,6 +474,55 @@ describe("another site is a few lines", () => {
       expect(output).not.toContain("Read the facts of the hosts");
     },
   );
+});
+
+atNight("the workshop with a login has no way around it, and the service knows the person", async () => {
+  const open = { domain: `open.${domain}`, ports: [named], paths: { "/": { service: app.name } } };
+  const closed = sites.map((site: { role?: string }) =>
+    site.role === "workshop" ? { ...site, redirect: false, login: { people: ["ayu", "budi"] } } : site,
+  );
+  const basic = (person: string, password: string) => ({
+    Authorization: `Basic ${Buffer.from(`${person}:${password}`).toString("base64")}`,
+  });
+  const passwordOf = (person: string) => readFileSync(localPath("secrets", "logins", workshop, person), "utf8").trim();
+  try {
+    const { code, output } = await ansible("site.yml", "-e", JSON.stringify({ sites: [...closed, open] }));
+    expect(code, output).toBe(0);
+    expect(passwordOf("ayu")).toMatch(/^[A-Za-z0-9]{24}$/);
+    expect(output).not.toContain(passwordOf("ayu"));
+    for (const port of workshopPorts)
+      for (const path of ["/", "/api/customers"]) {
+        const status = async (headers: Record<string, string>) => (await ask(path, headers, port)).status;
+        expect([port, path, await status({}), await status({ "X-Halo-Person": "ayu" })]).toEqual([
+          port,
+          path,
+          401,
+          401,
+        ]);
+        expect(await status(basic("ayu", passwordOf("budi")))).toBe(401);
+        for (const person of ["ayu", "budi"]) expect(await status(basic(person, passwordOf(person)))).toBe(200);
+      }
+    // Another site of the same service, and the service's own port.
+    const tries: Record<string, string>[] = [{}, { "X-Halo-Person": "ayu" }, basic("ayu", passwordOf("ayu"))];
+    for (const headers of tries)
+      expect((await ask("/api/customers", { Host: open.domain, ...headers })).status).toBe(403);
+    const backend = inGroup("backends")[0]?.address;
+    const direct = `curl -s -o /dev/null -w '%{http_code}' http://${backend}:${portOf(app.name)}/api/customers`;
+    expect(await on("balancer", direct)).toBe("403");
+
+    const login = { ...basic("ayu", passwordOf("ayu")), "Content-Type": "application/json" };
+    const post = { method: "POST", port: named, headers: { Host: workshop, ...login } };
+    const made = await request("/api/customers", post, JSON.stringify({ name: "Uji Masuk", phone: "0812-0000" }));
+    expect([made.status, made.headers["x-person"]]).toEqual([201, "ayu"]);
+    const path = `/api/customers/${JSON.parse(made.body).id}`;
+    const changes = JSON.parse((await ask(`${path}/changes`, login)).body).items;
+    expect(changes).toMatchObject([{ person: "ayu", action: "created" }]);
+    await ask(path, { ...login, "If-Match": "*" }, named, "DELETE");
+  } finally {
+    const { code, output } = await ansible("site.yml");
+    expect(code, output).toBe(0);
+  }
+  expect((await ask("/api/customers")).status).toBe(200);
 });
 
 afterAll(() => must(["npm", "run", "-s", "verify"]));

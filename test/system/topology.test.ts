@@ -1,9 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
 import { inventoryFile } from "../../ops/cluster/inventory.ts";
+import { killGroup, openSession } from "../../ops/cluster/session.ts";
+import { localPath, root } from "../../ops/lib/paths.ts";
 import { shellScript, textOf } from "../../ops/lib/script.ts";
 import { app, current } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
@@ -24,17 +26,19 @@ function inventory(name: string, change: (text: string) => string): { HALO_INVEN
   return { HALO_INVENTORY: file };
 }
 
+/** The names of the backends that answer. */
+async function seen(): Promise<string[]> {
+  const names = new Set<string>();
+  for (let i = 0; i < 24; i++) names.add((await visit()).visit.container_id);
+  return [...names].sort();
+}
+
 describe("four more backends are a few lines of the inventory", () => {
   const line = committed.match(/^ +backend2:.*(?:\n {10,}.*)*\n/m)?.[0] ?? "";
   const more = ["backend3", "backend4", "backend5", "backend6"];
   const six = [...backends, ...more];
   const lines = more.map((name) => line.replaceAll("backend2", name).replace("56.12", `56.1${name.at(-1)}`));
   const env = inventory("six", (text) => text.replace(line, [line, ...lines].join("")));
-  const seen = async () => {
-    const names = new Set<string>();
-    for (let i = 0; i < 24; i++) names.add((await visit()).visit.container_id);
-    return [...names].sort();
-  };
   /** Runs a command as root on one of the six. */
   const at = (name: string, ...command: string[]) => must(["ops/run", "ssh", name, "sudo", ...command], env);
   const serving = () => Promise.all(six.map((name) => at(name, "cat", `${current}/RELEASE`)));
@@ -96,6 +100,62 @@ describe("four more backends are a few lines of the inventory", () => {
     await until("two backends answer", 20_000, async () => (await seen()).length === 2);
   });
 });
+
+test("npm run scale adds a backend, also where it was cut short, and takes it away without a trace", async () => {
+  const file = join(folder, "scale.yml");
+  writeFileSync(file, committed);
+  const env = { HALO_INVENTORY: file };
+  const scale = (count: number) => sh(["ops/run", "scale", `backends=${count}`, "--yes"], env);
+  const state = localPath("scale.json");
+  const log = localPath("logs", "ansible.log");
+  const machines = () => globSync(".vagrant/machines/backend3/*/id", { cwd: root });
+  try {
+    expect(await scale(2)).toEqual({ code: 0, output: expect.stringContaining("nothing was changed") });
+
+    // Killed with all that it has started, while Ansible works.
+    rmSync(log, { force: true });
+    let group = 0;
+    const argv = ["env", `HALO_INVENTORY=${file}`, "ops/run", "scale", "backends=3", "--yes"];
+    const cut = openSession(console.log, AbortSignal.timeout(600_000)).sh(argv, {
+      started: (pid) => {
+        group = pid;
+      },
+    });
+    const works = async () => existsSync(log) && readFileSync(log, "utf8").includes("TASK [");
+    await until("Ansible works", 500_000, works);
+    killGroup(group);
+    await cut;
+    expect(readFileSync(file, "utf8")).toContain("backend3: {private_ip: 192.168.56.13,");
+    expect(existsSync(state)).toBe(true);
+
+    expect(await scale(3)).toEqual({ code: 0, output: expect.stringContaining("cut short") });
+    await until("three backends answer", 20_000, async () => (await seen()).length === 3);
+    expect(machines()).toHaveLength(1);
+
+    // The ones that stay will answer all requests.
+    const [first = ""] = backends;
+    await on(first, `systemctl stop ${app.unit}`);
+    try {
+      const refused = expect.stringMatching(/nothing was changed\nFix: npm run diagnose/);
+      expect(await scale(2)).toEqual({ code: 1, output: refused });
+    } finally {
+      await on(first, `systemctl start ${app.unit}`);
+    }
+
+    expect(await scale(2)).toEqual({ code: 0, output: expect.stringMatching(/Drain backend3.*Destroy backend3/s) });
+    expect(readFileSync(file, "utf8")).toBe(committed);
+    expect(await seen()).toEqual(backends);
+    expect(existsSync(state)).toBe(false);
+    expect(machines()).toEqual([]);
+    for (const host of ["balancer", ...backends])
+      expect(await on(host, "grep -rlE '192[.]168[.]56[.]13' /etc || true")).toBe("");
+    // A later backend of its name gets requests, and its alerts fire.
+    expect(await on("balancer", "cat /var/lib/halo-cluster/drained")).toBe("");
+    expect(await on("balancer", "cat /var/lib/prometheus/node-exporter/halo-drained.prom")).toBe("");
+  } finally {
+    await scale(2);
+  }
+}, 1_500_000);
 
 describe("a wrong inventory is one readable message, from every way in, and nothing is done", () => {
   const cases: [string, (text: string) => string, RegExp][] = [

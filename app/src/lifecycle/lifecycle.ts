@@ -29,9 +29,10 @@ export class Lifecycle {
   /**
    * Whether a request that is read now may have queued up while this process was frozen (a paused VM, SIGSTOP). nginx has
    * retried it on another backend by then, and Redis may have forgotten its id: an answer could count the visit twice.
+   *
+   * @param now in milliseconds of `performance.now()`
    */
-  get stale(): boolean {
-    const now = performance.now();
+  isStale(now: number): boolean {
     return now < this.#staleUntil || now - this.#heartbeatAt > STALE_MS;
   }
 

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { ListMeter } from "./lists.ts";
 import { watchMemory } from "./memory.ts";
 import { PostgresMeter } from "./postgres.ts";
 import { RedisMeter } from "./redis.ts";
@@ -11,6 +12,7 @@ export class Metrics {
   readonly requests = new RequestMeter(this.#registry);
   readonly redis = new RedisMeter(this.#registry);
   readonly postgres = new PostgresMeter(this.#registry);
+  readonly lists = new ListMeter(this.#registry);
   /** The Content-Type of the text. */
   readonly type = this.#registry.contentType;
 

@@ -1,6 +1,6 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 
-const COMMANDS = ["fcall"] as const;
+const COMMANDS = ["fcall", "hmget", "hset"] as const;
 const BUCKETS_S = [0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 type Command = (typeof COMMANDS)[number];

@@ -65,15 +65,15 @@ export class RequestMeter {
     this.#inFlight += 1;
   }
 
-  /** Must be called once for each begin(), at the "close" of the response. */
-  end(res: ServerResponse): void {
+  /** Must be called once for each begin(), at the "close" of the response, with the milliseconds from its start. */
+  end(res: ServerResponse, ms: number): void {
     this.#inFlight -= 1;
     const req = res.req as Request;
     const route: IRoute | undefined = req.route;
     const answers = this.#answers.get(route)?.get(req.method) ?? this.#first(req, route, res.context.mount);
     const status = res.writableFinished ? res.statusCode : CLIENT_CLOSED;
     answers.byStatus.set(status, (answers.byStatus.get(status) ?? 0) + 1);
-    answers.observe((performance.now() - res.context.startedAt) / 1000);
+    answers.observe(ms / 1000);
   }
 
   #first({ method: given }: Request, route: IRoute | undefined, mount: string): Answers {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler, Response } from "express";
-import { commonHeaders, JSON_TYPE } from "../headers.ts";
+import { commonHeaders, JSON_TYPE, sendJson } from "../headers.ts";
+import { wantsPage } from "../html.ts";
 import { hasBody, sendProblem } from "../problem.ts";
 import { CONNECTED, DISCONNECTED, INFO, MESSAGE, RETRY_AFTER_S } from "./contract.ts";
 import { PAGE_POLICY, renderPage } from "./page.ts";
@@ -50,6 +51,20 @@ export function visitRoute(
   };
 }
 
+/**
+ * GET /visits: the state of the counter as this process knows it, without a visit and without a call to Redis. The counter's page
+ * learns from it which backends answer.
+ */
+export function stateRoute(store: VisitStore): RequestHandler {
+  return (_req, res) => {
+    res.context.logged = false;
+    sendJson(res, 200, {
+      last_visit: store.latest,
+      database_status: store.available ? CONNECTED : DISCONNECTED,
+    });
+  };
+}
+
 const PAGE_HEADERS = ["Content-Security-Policy", PAGE_POLICY, "Referrer-Policy", "no-referrer"];
 
 function send(res: Response, total: number | null, type: string, body: string, extra: string[]): void {
@@ -59,10 +74,6 @@ function send(res: Response, total: number | null, type: string, body: string, e
   if (total === null) headers.push("Retry-After", String(RETRY_AFTER_S));
   res.writeHead(total === null ? 503 : 200, headers);
   res.end(body);
-}
-
-function wantsPage(req: Request): boolean {
-  return req.headers.accept?.includes("text/html") === true && req.accepts(["json", "html"]) === "html";
 }
 
 function refuseBody(req: IncomingMessage, res: Response): void {

@@ -72,6 +72,7 @@ export class VisitStore extends EventEmitter<{ unavailable: [reason: string]; av
   #brokenSince: number | undefined = performance.now();
   #reason = "not connected yet";
   #silent = false;
+  #latest: number | null = null;
 
   /** @param redis from `connectRedis`: without an offline queue and without its own retries */
   constructor(redis: Redis, meter: RedisMeter) {
@@ -94,6 +95,11 @@ export class VisitStore extends EventEmitter<{ unavailable: [reason: string]; av
       this.#flush();
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  /** The number of the last visit that this process counted; null before the first. */
+  get latest(): number | null {
+    return this.#latest;
   }
 
   /** False while the breaker is open. */
@@ -168,6 +174,7 @@ export class VisitStore extends EventEmitter<{ unavailable: [reason: string]; av
     try {
       const totals = await this.#run(batch.map((visit) => visit.id));
       this.#closeBreaker();
+      this.#latest = totals.at(-1) ?? null;
       let counted = 0;
       for (const [i, visit] of batch.entries()) {
         if (!this.#complete(visit)) continue;

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { z } from "zod";
 import type { Connection } from "./database.ts";
 import { resources, type Values } from "./resources.ts";
-import { findRow, insertRow, missingReference } from "./rows.ts";
+import { findRow, insertRow, missingReference, type Person } from "./rows.ts";
 import { intake } from "./schema.ts";
 import { type FieldError, fieldErrors, invalidFields } from "./validation.ts";
 
@@ -29,10 +29,21 @@ export function readIntake(body: unknown): Record<Part, Values> {
 }
 
 /** Creates (or finds) the customer and the vehicle, and creates the job. @throws {HttpProblem} 409 or 422 */
-export async function createIntake(db: Connection, input: Record<Part, Values>): Promise<Record<Part, Values>> {
-  const customer = await findOrCreate(db, "customer", input.customer, {});
-  const vehicle = await findOrCreate(db, "vehicle", input.vehicle, { customer_id: customer.id });
-  const service = await insertRow(db, resources.services, { ...input.service, vehicle_id: vehicle.id }, "/service");
+export async function createIntake(
+  db: Connection,
+  input: Record<Part, Values>,
+  person: Person,
+): Promise<Record<Part, Values>> {
+  // Locked, so that no other transaction deletes them or changes the owner before the job refers to them. In the order in which a change
+  // of a vehicle locks: its trigger locks the owner. Not for share: a new vehicle changes its customer's search_key, and two intakes of
+  // one customer would then wait for each other.
+  for (const part of ["vehicle", "customer"] as const)
+    if ("id" in input[part])
+      await sql`select from ${sql.table(`${part}s`)} where id = ${input[part].id} for no key update`.execute(db);
+  const customer = await findOrCreate(db, "customer", input.customer, {}, person);
+  const vehicle = await findOrCreate(db, "vehicle", input.vehicle, { customer_id: customer.id }, person);
+  const job = { ...input.service, vehicle_id: vehicle.id };
+  const service = await insertRow(db, resources.services, job, person, "/service");
   return { customer, vehicle, service };
 }
 
@@ -41,13 +52,11 @@ async function findOrCreate(
   part: "customer" | "vehicle",
   given: Values,
   owner: Values,
+  person: Person,
 ): Promise<Values> {
   const resource = resources[`${part}s`];
-  if (!("id" in given)) return insertRow(db, resource, { ...given, ...owner }, `/${part}`);
-  const id = Number(given.id);
-  // Locked, so that no other transaction deletes it or changes its owner before the job refers to it.
-  await sql`select from ${sql.table(resource.name)} where id = ${id} for share`.execute(db);
-  const row = await findRow(db, resource, id);
+  if (!("id" in given)) return insertRow(db, resource, { ...given, ...owner }, person, `/${part}`);
+  const row = await findRow(db, resource, Number(given.id));
   if (!row || (owner.customer_id && row.customer_id !== owner.customer_id))
     throw invalidFields([missingReference(`/${part}/id`)]);
   return row;

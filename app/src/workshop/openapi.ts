@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DEFAULT_LIMIT, listParameters } from "./lists.ts";
-import { type Resource, resources } from "./resources.ts";
+import { changes, type Listed, type Resource, resources } from "./resources.ts";
+import { revenueParameters } from "./revenue.ts";
 import * as schema from "./schema.ts";
 
 export type Json = Record<string, unknown>;
@@ -14,7 +15,7 @@ export interface Parameter {
 }
 
 /** A list inside another resource: the parent, the child and the child's filter that names the parent. */
-export type Nested = readonly [parent: Resource, child: Resource, filter: string];
+export type Nested = readonly [parent: Resource, child: Listed, filter: string];
 
 export interface Operation {
   readonly summary: string;
@@ -37,7 +38,7 @@ const Problem = z
           parameter: z.string().optional().meta({ description: "The parameter in the query." }),
           code: z.string().meta({
             description:
-              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken; in a query: format, repeated, unknown_parameter.",
+              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken, paid; in a query: format, repeated, unknown_parameter.",
           }),
           detail: z.string(),
         }),
@@ -56,7 +57,7 @@ const Problem = z
 const about: Record<number, string> = {
   400: "The request is malformed.",
   404: "The resource does not exist.",
-  409: "The request conflicts with existing rows.",
+  409: "The request conflicts with existing rows, or the job is paid.",
   412: "The row has another version now; the ETag has it.",
   413: "The body is larger than 64 KiB.",
   415: "The body is not application/json in UTF-8.",
@@ -117,7 +118,7 @@ const KEY: Parameter = {
   schema: { type: "string", minLength: 1, maxLength: 200, pattern: "^[ -~]*$" },
 };
 
-function queryParameters(resource: Resource, without?: string): Parameter[] {
+function queryParameters(resource: Listed, without?: string): Parameter[] {
   const more: Record<string, { description?: string | undefined; default?: unknown }> = {
     limit: { description: "Rows per page.", default: DEFAULT_LIMIT },
     sort: {
@@ -126,7 +127,7 @@ function queryParameters(resource: Resource, without?: string): Parameter[] {
     },
     after: { description: "The cursor `next` of the previous page, in the same order." },
     q: {
-      description: `${resource.searchHelp} A text without three letters or digits in a row matches only the beginning of a word; a text without any letter or digit matches no row.`,
+      description: `A row matches that has every word of the text, in any order. ${resource.searchHelp} A plate can be spaced in any way, and a text such as IS 350 is a plate or a model. A word without three letters or digits in a row has to be the beginning of one; a text without any letter or digit matches no row. If no row matches, words of 4 to 15 letters match with one letter wrong, missing, too many, or exchanged with the next.`,
     },
   };
   return Object.entries(listParameters(resource))
@@ -179,7 +180,7 @@ function operations(resource: Resource): Record<string, Record<string, Operation
           ...problems(400, 404),
         },
       },
-      put: change(`Replace a ${singular}`, `${type}Input`),
+      put: change(`Replace a ${singular}`, `${type}${resource.replacement ? "Replacement" : "Input"}`),
       patch: change(`Change fields of a ${singular}`, `${type}Patch`),
       delete: {
         summary: `Delete a ${singular}`,
@@ -195,24 +196,30 @@ const createdHeaders = {
   "Idempotency-Replayed": header('"true" if this is the stored response of an earlier request.'),
 };
 
-const list = (summary: string, resource: Resource, parent?: Resource, filter?: string): Operation => ({
+const list = (summary: string, resource: Listed, parent?: Resource, filter?: string): Operation => ({
   summary,
   parameters: [...(parent ? [idParameter(parent)] : []), ...queryParameters(resource, filter)],
   responses: {
     200: {
       description: "One page.",
-      headers: { Link: header('rel="first", and rel="next" if a next page exists.') },
+      headers: {
+        Link: header('rel="first", and rel="next" if a next page exists.'),
+        "X-Cache": header("hit: from the service's memory; miss or off: from the database."),
+      },
       ...json(`${capital(resource.singular)}Page`),
     },
     ...problems(...(parent ? [400, 404] : [400])),
   },
 });
 
-const pageOf = (resource: Resource): Json => ({
+const pageOf = (resource: Listed): Json => ({
   type: "object",
   properties: {
     items: { type: "array", items: ref(capital(resource.singular)) },
     next: { type: ["string", "null"], description: "The cursor of the next page; null on the last page." },
+    ...(resource.similar && {
+      similar: { type: "boolean", description: "True if no row has the words of `q`: these are similar ones." },
+    }),
   },
   required: ["items", "next"],
   additionalProperties: false,
@@ -226,12 +233,18 @@ export function openApi(nested: readonly Nested[], release: string) {
       all.flatMap((resource) => [
         [capital(resource.singular), plain(resource.output, "output")],
         [`${capital(resource.singular)}Input`, plain(resource.input, "input")],
+        ...(resource.replacement
+          ? [[`${capital(resource.singular)}Replacement`, plain(resource.replacement, "input")]]
+          : []),
         [`${capital(resource.singular)}Patch`, plain(resource.patch, "input")],
         [`${capital(resource.singular)}Page`, pageOf(resource)],
       ]),
     ),
+    Change: plain(schema.Change, "output"),
+    ChangePage: pageOf(changes),
     Intake: plain(schema.Intake, "input"),
     IntakeResult: plain(schema.IntakeResult, "output"),
+    Revenue: plain(schema.Revenue, "output"),
     Problem: plain(Problem, "output"),
   };
   const paths: Record<string, Record<string, Operation>> = {
@@ -253,13 +266,24 @@ export function openApi(nested: readonly Nested[], release: string) {
         },
       },
     },
+    "/revenue": {
+      get: {
+        summary: "Read the revenue of each day, and the sum that is not paid",
+        parameters: Object.entries(revenueParameters).map(([name, type]) => {
+          const { description, ...rest } = plain(type, "output");
+          return { name, in: "query", description: String(description), schema: rest };
+        }),
+        responses: { 200: { description: "The sums.", ...json("Revenue") }, ...problems(400) },
+      },
+    },
   };
   return {
     openapi: "3.1.0",
     info: {
       title: "Halo workshop",
       version: release,
-      description: "Customers, vehicles and services of a car workshop.",
+      description:
+        "Customers, vehicles and services of a car workshop, and the parts and labour of each service. If the workshop has a login, its site answers 401 without one, and any other site 403.",
     },
     servers: [{ url: "/api" }],
     paths,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { escapeHtml } from "../visits/page.ts";
+import { escapeHtml } from "../html.ts";
 import type { Json, Operation, openApi, Parameter } from "./openapi.ts";
 
 const STYLE = `:root{color-scheme:light dark;--line:#8886;--soft:#8882}

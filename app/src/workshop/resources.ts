@@ -1,42 +1,54 @@
 import { type RawBuilder, sql } from "kysely";
-import type { z } from "zod";
+import { z } from "zod";
 import * as schema from "./schema.ts";
+import {
+  type Branch,
+  type Condition,
+  searchCustomers,
+  searchVehicles,
+  similarCustomers,
+  similarVehicles,
+} from "./search.ts";
 
-export type Condition = RawBuilder<boolean>;
-
-/**
- * One way in which a row can match a search. A list is the UNION of its branches; each branch uses one index.
- * `sortAfterFilter`: collect all matches first, then sort them. Use it when matches are neighbours in the sort order
- * (all customers named "Wayan"): scanning the sort index would read almost the whole table before it fills one page.
- */
-export interface Branch {
-  readonly where: Condition;
-  readonly sortAfterFilter?: boolean;
-}
-
-/** The source of the routes, the OpenAPI document and the queries; `t` is the resource's table in every fragment. */
-export interface Resource {
-  readonly name: "customers" | "vehicles" | "services";
-  readonly singular: "customer" | "vehicle" | "service";
-  readonly input: z.ZodObject;
-  readonly patch: z.ZodObject;
+/** Rows that can be listed; `t` is their table in every fragment. */
+export interface Listed {
+  readonly name: string;
+  readonly singular: string;
   readonly output: z.ZodObject;
-  /** Whether its output has fields of other rows: its version does not change with them. */
-  readonly embeds: boolean;
   readonly columns: RawBuilder<unknown>;
   readonly joins: RawBuilder<unknown>;
-  /** Further values to write, derived from the given ones. */
-  readonly derive?: (given: Values, current: "insert" | "update") => Derived;
   /** Columns to sort by, each with the schema of its value in a cursor. */
   readonly sorts: Record<string, { readonly column: string; readonly value: z.ZodType<string | number> }>;
   readonly defaultSort: string;
   readonly filters: Record<string, Filter>;
   readonly search?: (q: string) => Branch[];
+  /** The branches for a text without a match; undefined where a typing error is not likely. */
+  readonly similar?: (q: string) => Branch[] | undefined;
   /** Describes the matches of `q`, for the OpenAPI document. */
   readonly searchHelp?: string;
+}
+
+/** The source of the routes, the OpenAPI document and the queries. */
+export interface Resource extends Listed {
+  readonly name: "customers" | "vehicles" | "services" | "lines";
+  readonly singular: "customer" | "vehicle" | "service" | "line";
+  readonly input: z.ZodObject;
+  /** The body of a PUT, where it is not that of a POST. */
+  readonly replacement?: z.ZodObject;
+  readonly patch: z.ZodObject;
+  /** Whether its output has fields of other rows: its version does not change with them. */
+  readonly embeds: boolean;
+  /** Further values to write, derived from the given ones. */
+  readonly derive?: (given: Values, current: "insert" | "update") => Derived;
+  /** A condition on a change besides the version: a paid job keeps its price and its lines, and is not cancelled. */
+  readonly unpaid?: (given: Values, change: "insert" | "update" | "delete") => Condition | undefined;
+  /** Fields whose values are no personal data: the list of changes has them. */
+  readonly openFields?: readonly string[];
   /** Fields by the constraint that they can violate: a value that another row has (409), a row that does not exist (422). */
   readonly uniqueConstraints: Record<string, string>;
   readonly foreignKeys: Record<string, string>;
+  /** The lists that a write to it can change: each list that shows, searches or sorts by its rows, or is inside of one of them. */
+  readonly listedIn: readonly Resource["name"][];
   /** The table and column that can refer to a row of this resource. */
   readonly referencedBy?: readonly [table: "vehicles" | "services", column: string];
 }
@@ -73,22 +85,12 @@ const customers: Resource = {
   defaultSort: "name",
   filters: {},
   searchHelp:
-    "Matches part of the name, part of the phone number's digits, or the beginning of the plate of one of the customer's vehicles.",
-  search(q) {
-    const branches = partOf("name_key", q, true);
-    // The same number can be stored as 0812... or +62812...
-    const digits = /^[\d +().-]+$/.test(q) ? q.replace(/\D/g, "").replace(/^(?:0|62)(?=\d{5})/, "") : "";
-    if (digits) branches.push({ where: sql`t.phone_digits like ${`%${digits}%`}` });
-    const plate = plateKey(q);
-    if (plate) {
-      const vehicle = sql`select from vehicles v where v.customer_id = t.id and v.plate_key like ${`${plate}%`}`;
-      // From three characters on few customers match: a scan of the names would read most of them to fill one page.
-      branches.push({ where: sql`exists (${vehicle})`, sortAfterFilter: plate.length > 2 });
-    }
-    return branches;
-  },
+    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles. A text of one word without a digit or sign finds an e-mail address only if nothing else has the word; `similar` is then true.",
+  search: searchCustomers,
+  similar: similarCustomers,
   uniqueConstraints: {},
   foreignKeys: {},
+  listedIn: ["customers", "vehicles", "services"],
   referencedBy: ["vehicles", "customer_id"],
 };
 
@@ -104,16 +106,12 @@ const vehicles: Resource = {
   sorts: { id, plate: { column: "plate_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "plate",
   filters: { customer_id: references("t.customer_id") },
-  searchHelp: "Matches the beginning of the plate, or part of make and model.",
-  search(q) {
-    const plate = plateKey(q);
-    return [
-      ...partOf("model_key", q, false),
-      ...(plate ? [{ where: sql<boolean>`t.plate_key like ${`${plate}%`}` }] : []),
-    ];
-  },
+  searchHelp: "A word is part of the plate, make or model.",
+  search: searchVehicles,
+  similar: similarVehicles,
   uniqueConstraints: { vehicles_plate: "plate", vehicles_vin: "vin" },
   foreignKeys: { vehicles_customer_id: "customer_id" },
+  listedIn: ["customers", "vehicles", "services"],
   referencedBy: ["services", "vehicle_id"],
 };
 
@@ -121,11 +119,12 @@ const services: Resource = {
   name: "services",
   singular: "service",
   input: schema.ServiceInput,
+  replacement: schema.ServiceReplacement,
   patch: schema.ServicePatch,
   output: schema.Service,
   embeds: true,
   columns: sql`t.id, t.version, t.vehicle_id, t.kind, t.description, t.status, t.price, t.scheduled_at, t.completed_at, t.notes,
-    t.created_at, t.updated_at,
+    t.paid_at, t.mechanic, t.odometer, t.remind_at, t.line_count, t.created_at, t.updated_at,
     json_build_object('id', v.id, 'plate', v.plate, 'make', v.make, 'model', v.model) as vehicle, ${customerOf}`,
   joins: sql`join vehicles v on v.id = t.vehicle_id join customers c on c.id = v.customer_id`,
   derive(given, current): Derived {
@@ -134,6 +133,15 @@ const services: Resource = {
       column in given || current === "insert" ? sql`${given[column]}::${sql.raw(type)}` : sql.ref(column);
     const completed = sql`coalesce(${kept("completed_at", "timestamptz")}, now())`;
     return { completed_at: sql`case when ${kept("status", "text")} = 'done' then ${completed} end` };
+  },
+  // Not by a trigger: the release before, which knows no payment, would get its refusal as a failure.
+  unpaid(given, change) {
+    if (change !== "update" || given.paid_at === null) return undefined;
+    const kept = [
+      "price" in given && sql`price = ${given.price}`,
+      given.status === "cancelled" && sql`status = 'cancelled'`,
+    ];
+    return sql`(paid_at is null or ${sql.join([sql`true`, ...kept.filter((each) => each !== false)], sql` and `)})`;
   },
   sorts: { id, scheduled_at: { column: "scheduled_at", value: schema.instant }, created_at: createdAt },
   defaultSort: "-scheduled_at",
@@ -154,25 +162,59 @@ const services: Resource = {
       where: (value) => sql`t.scheduled_at < ${value}`,
       about: "Scheduled before this time.",
     },
+    remind_before: {
+      value: schema.instant,
+      // A newer job of the vehicle has made the reminder needless.
+      where: (value) => sql`t.remind_at < ${value} and not exists (select from services newer
+        where newer.vehicle_id = t.vehicle_id and newer.scheduled_at > t.scheduled_at and newer.status <> 'cancelled')`,
+      about: "The customer is to be reminded before this time, and the vehicle has no newer job.",
+    },
   },
+  openFields: ["status", "price", "paid_at"],
   uniqueConstraints: {},
   foreignKeys: { services_vehicle_id: "vehicle_id" },
+  listedIn: ["services", "lines"],
 };
 
-export const resources = { customers, vehicles, services };
+const lines: Resource = {
+  name: "lines",
+  singular: "line",
+  input: schema.LineInput,
+  replacement: schema.LineReplacement,
+  patch: schema.LinePatch,
+  output: schema.Line,
+  embeds: false,
+  columns: sql`t.id, t.version, t.service_id, t.type, t.name, t.quantity, t.unit_price, t.total, t.created_at, t.updated_at`,
+  joins: sql``,
+  // Locked: the job could be paid between the condition and the trigger that changes its price.
+  unpaid: (given, change) => sql`exists (select from services
+    where id = ${change === "insert" ? given.service_id : sql`service_id`} and paid_at is null for no key update)`,
+  sorts: { id },
+  defaultSort: "id",
+  filters: { service_id: references("t.service_id") },
+  uniqueConstraints: {},
+  foreignKeys: { lines_service_id: "service_id" },
+  listedIn: ["services", "lines"],
+};
 
-const literally = (text: string) => text.toLowerCase().replace(/[\\%_]/g, "\\$&");
-const plateKey = (q: string) => q.toUpperCase().replace(/[^A-Z0-9]/g, "");
+/** The changes of a row and their authors, the newest first; the list is inside of the row's own address. */
+export const changes: Listed = {
+  name: "changes",
+  singular: "change",
+  output: schema.Change,
+  columns: sql`t.id, t.at, t.person, t.action, t.fields`,
+  joins: sql``,
+  sorts: { id },
+  defaultSort: "-id",
+  filters: {
+    row: {
+      value: z.never(),
+      where: (row) => {
+        const [resource, rowId] = row as [name: string, id: number];
+        return sql`t.resource = ${resource} and t.row_id = ${rowId}`;
+      },
+    },
+  },
+};
 
-/**
- * The branches of rows that contain `q` in a lower-case column. A text without three letters or digits in a row must be at the
- * beginning of a word: a trigram index cannot select such a short text.
- *
- * @param ordered whether lists can be sorted by the column; otherwise the column has a space before its first word
- */
-function partOf(column: string, q: string, ordered: boolean): Branch[] {
-  const like = (pattern: string) => sql<boolean>`${sql.ref(`t.${column}`)} like ${pattern}`;
-  if (/[\p{L}\p{N}]{3}/u.test(q)) return [{ where: like(`%${literally(q)}%`), sortAfterFilter: ordered }];
-  const words = { where: like(`% ${literally(q)}%`) };
-  return ordered ? [{ where: like(`${literally(q)}%`) }, words] : [words];
-}
+export const resources = { customers, vehicles, services, lines };

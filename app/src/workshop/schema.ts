@@ -63,20 +63,40 @@ const vehicle = {
     .overwrite((value) => value.toUpperCase())
     .nullable(),
 };
+const rupiah = z
+  .string()
+  .regex(/^\d{1,12}(?:\.\d{1,2})?$/, "Rupiah as a decimal in a string, for example 150000 or 150000.50.")
+  .meta({ description: "Rupiah, an exact decimal; responses have two digits after the point." });
 const service = {
   vehicle_id: id,
   kind: text(80),
   description: text(2000).nullable(),
   status: z.enum(["scheduled", "in_progress", "done", "cancelled"]),
-  price: z
-    .string()
-    .regex(/^\d{1,12}(?:\.\d{1,2})?$/, "Rupiah as a decimal in a string, for example 150000 or 150000.50.")
-    .meta({ description: "Rupiah, an exact decimal; responses have two digits after the point." }),
+  price: rupiah.meta({
+    description:
+      "Rupiah, an exact decimal; responses have two digits after the point. The price of a job with lines is their total; a price that is sent for it counts after its last line is gone.",
+  }),
   scheduled_at: instant,
   completed_at: instant
     .nullable()
     .meta({ description: "With the status done and without a value: the present time. With any other status: null." }),
   notes: text(4000).nullable(),
+  paid_at: instant.nullable().meta({ description: "Null while the job is not paid." }),
+  mechanic: text(80).nullable(),
+  odometer: z.int().min(0).max(9_999_999).nullable().meta({ description: "Kilometres at the time of the job." }),
+  remind_at: instant.nullable().meta({ description: "The time to remind the customer of the next service." }),
+};
+const line = {
+  type: z.enum(["part", "labour"]),
+  name: text(200),
+  quantity: z
+    .string()
+    .regex(/^\d{1,6}(?:\.\d{1,3})?$/, "A decimal in a string, with three digits after the point at most.")
+    .check(({ value, issues }) => {
+      if (Number(value) === 0) issues.push({ code: "too_small", origin: "number", minimum: 0.001, input: value });
+    })
+    .meta({ description: "An exact decimal above 0; responses have three digits after the point." }),
+  unit_price: rupiah,
 };
 
 const kept = { id, version };
@@ -96,7 +116,14 @@ export const Vehicle = z.strictObject({ ...kept, ...vehicle, ...times, customer:
 export const VehiclePatch = z.strictObject(vehicle).partial();
 export const VehicleInput = z.strictObject({ ...vehicle, vin: vehicle.vin.default(null) });
 
-export const Service = z.strictObject({ ...kept, ...service, ...times, vehicle: vehicleRef, customer: customerRef });
+export const Service = z.strictObject({
+  ...kept,
+  ...service,
+  line_count: z.int().min(0).meta({ description: "The number of its lines." }),
+  ...times,
+  vehicle: vehicleRef,
+  customer: customerRef,
+});
 export const ServicePatch = z.strictObject(service).partial();
 export const ServiceInput = z.strictObject({
   ...service,
@@ -104,6 +131,52 @@ export const ServiceInput = z.strictObject({
   description: service.description.default(null),
   completed_at: service.completed_at.default(null),
   notes: service.notes.default(null),
+  paid_at: service.paid_at.default(null),
+  mechanic: service.mechanic.default(null),
+  odometer: service.odometer.default(null),
+  remind_at: service.remind_at.default(null),
+});
+/** A client of the first contract does not send these fields: they stay as they are. */
+export const ServiceReplacement = ServiceInput.extend({
+  paid_at: service.paid_at.optional(),
+  mechanic: service.mechanic.optional(),
+  odometer: service.odometer.optional(),
+  remind_at: service.remind_at.optional(),
+});
+
+export const Line = z.strictObject({
+  ...kept,
+  service_id: id,
+  ...line,
+  total: rupiah.meta({ description: "Quantity times unit price, rounded to two digits after the point." }),
+  ...times,
+});
+export const LinePatch = z.strictObject(line).partial();
+export const LineInput = z.strictObject({ service_id: id, ...line });
+/** A line stays with its job. */
+export const LineReplacement = z.strictObject(line);
+
+export const Change = z.strictObject({
+  id,
+  at: instant,
+  person: z.string().meta({ description: "The name of the login." }),
+  action: z.enum(["created", "changed", "deleted"]),
+  fields: z.record(z.string(), z.union([z.string(), z.boolean(), z.null()])).meta({
+    description:
+      "The changed fields. A job's status, price and payment have their values, any other field has true; a line has the name of the part or labour.",
+  }),
+});
+
+const amount = z
+  .string()
+  .regex(/^\d+\.\d\d$/)
+  .meta({ description: "Rupiah, an exact decimal." });
+const jobs = z.int().min(0).meta({ description: "The number of jobs." });
+export const Revenue = z.strictObject({
+  days: z
+    .array(z.strictObject({ day: z.string().regex(/^\d{4}-\d\d-\d\d$/), jobs, paid: amount }))
+    .meta({ description: "The days with a payment, in their order." }),
+  unpaid: z.strictObject({ jobs, total: amount }).meta({ description: "All jobs that are done and not paid." }),
 });
 
 const Existing = z.strictObject({ id });

@@ -152,12 +152,33 @@ describe("the backend's own routes", () => {
   });
 });
 
+describe("GET /visits", () => {
+  it("reports the last visit that this process counted, and counts none", async () => {
+    const fresh = await Service.startConnected(redis);
+    const state = async () => (await fresh.get("/visits")).json();
+    try {
+      expect(await state()).toEqual({ last_visit: null, database_status: "Terhubung" });
+      await service.get("/");
+      await fresh.get("/");
+      const total = await redis.total();
+      expect(await state()).toEqual({ last_visit: total, database_status: "Terhubung" });
+      expect(await redis.total()).toBe(total);
+      const last = (await fresh.get("/version")).headers.get("x-request-id");
+      await until("the line of a later request", () => fresh.log().some(({ id }) => id === last));
+      expect(fresh.log().filter(({ path }) => path === "/visits")).toEqual([]);
+    } finally {
+      await fresh.kill();
+    }
+  });
+});
+
 describe("an invalid request", () => {
   it.each<[string, string, RequestInit, number]>([
     ["unknown path", "/nope", {}, 404],
     ["wrong method", "/", { method: "DELETE" }, 405],
     ["wrong method with a body", "/", { method: "POST", body: "x".repeat(1_000_000) }, 405],
     ["wrong method on a sub-route", "/version", { method: "PUT" }, 405],
+    ["wrong method for the state", "/visits", { method: "POST" }, 405],
     ["malformed percent-encoding", "/%E0%A4%A", {}, 400],
   ])("%s", async (_name, path, init, status) => {
     const response = await service.get(path, init);
@@ -170,11 +191,38 @@ describe("an invalid request", () => {
     if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD");
   });
 
+  it.each<[string, string, number]>([
+    ["unknown path", "/nope", 404],
+    ["malformed percent-encoding", "/%E0%A4%A", 400],
+    ["wrong method", "/version", 405],
+  ])("%s is a page with a way back for a browser", async (_name, path, status) => {
+    const accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    const response = await service.get(path, { headers: { accept }, ...(status === 405 && { method: "PUT" }) });
+    const page = await response.text();
+    expect([response.status, response.headers.get("content-type")]).toEqual([status, "text/html; charset=utf-8"]);
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(page).toContain('<a href="/">');
+    expect(page).toContain(String(response.headers.get("x-request-id")));
+    expect(page).not.toMatch(/node_modules|at \w+ \(/);
+    if (status === 405) expect(response.headers.get("allow")).toBe("GET, HEAD");
+  });
+
+  it.each([
+    ["id-ID,id;q=0.9,en;q=0.8", "id"],
+    ["en-GB,en;q=0.9,id;q=0.5", "en"],
+    ["de", "en"],
+    [undefined, "en"],
+  ])("a browser that prefers %s gets the page in %s", async (language, expected) => {
+    const headers = { accept: "text/html", ...(language && { "accept-language": language }) };
+    expect(await (await service.get("/nope", { headers })).text()).toContain(`<html lang="${expected}">`);
+  });
+
   it.each([
     ["a body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", 415],
     ["a chunked body", "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 415],
     ["a huge body", "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\nhi", 413],
     ["an unknown method", "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 400],
+    ["a path that Express cannot read", "GET x://h?a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 404],
     ["a NUL in a header", "GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 400],
     ["no Host", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
     ["a request line of 64 KiB", `GET /${"x".repeat(65_536)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431],

@@ -67,6 +67,7 @@ describe("Redis is unavailable at the start", () => {
       { status: "unready", reason: expect.stringContaining("redis"), missing: ["redis"] },
     ]);
     expect((await service.get("/healthz")).status).toBe(200);
+    expect(await (await service.get("/visits")).json()).toEqual({ last_visit: null, database_status: "Terputus" });
 
     await redis.start();
     await expectBackWithin2s();

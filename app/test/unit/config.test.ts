@@ -23,6 +23,8 @@ describe("readConfig", () => {
       PGDATABASE: "halo",
       PGUSER: "halo",
       PG_POOL_MAX: 8,
+      WORKSHOP_LOGIN: "off",
+      WORKSHOP_CACHE: "on",
       TRUSTED_PROXIES: ["127.0.0.1", "::1"],
       LOG_LEVEL: "info",
       LOG_REQUESTS_PER_SECOND: 100,

@@ -5,7 +5,7 @@ import { createRequestLog } from "../../src/requestLog.ts";
 
 function setUp(perSecond: number) {
   const lines: Record<string, unknown>[] = [];
-  const listener = createRequestLog(
+  const log = createRequestLog(
     { info: (line: Record<string, unknown>) => lines.push(line) } as unknown as Logger,
     perSecond,
   );
@@ -13,8 +13,15 @@ function setUp(perSecond: number) {
     const req = { method: "GET", url: "/a?secret=1", ip: "192.0.2.1" };
     const res = new ServerResponse(req as never);
     res.statusCode = status;
-    res.context = { id: "id", servedBy: "web1", release: "test", startedAt: performance.now() - ageMs, mount: "" };
-    listener.call(res);
+    res.context = {
+      id: "id",
+      servedBy: "web1",
+      release: "test",
+      startedAt: performance.now(),
+      mount: "",
+      logged: true,
+    };
+    log(res, ageMs);
   };
   return { lines, finish };
 }

@@ -1,21 +1,39 @@
-// Shows the responses of this tab in a strip and requests the next one without a reload. The page works without it.
+// Shows the answers of this tab and the state of the hosts, and requests the next answer without a reload. The page works without it.
+import { DISCONNECTED } from "../../src/visits/contract.ts";
 import { hueOf } from "../../src/visits/hue.ts";
+import {
+  type Answer,
+  answered,
+  type Backend,
+  type Cluster,
+  observe,
+  type States,
+  stopped,
+  unknown,
+} from "./parts/cluster.ts";
+import { drawScene, type Scene, travel } from "./parts/drawing.ts";
+import { count, currentLanguage, type Language, label, list, setLanguage, t } from "./parts/language.ts";
 
 const AUTO_REFRESH_MS = 2500;
 const REQUEST_TIMEOUT_MS = 10_000;
-
-/** A counted visit, or the reason why a visit has no number. */
-type Answer = { name: string; total: number; problem?: undefined } | { name: string; problem: string };
+/** An answer that takes longer is waited for visibly. */
+const WAITING_AFTER_MS = 300;
+const STATES_MS = 2000;
+/** Answered by nginx and never by the service: a request more would break the backends' turn. */
+const STATES_PATH = "/assets/backends.json";
 
 const $ = (id: string) => document.getElementById(id) as HTMLElement;
 const page = $("page");
+const drawing = document.querySelector<SVGSVGElement>("#drawing") as SVGSVGElement;
 const slots = $("strip").children.length;
 const answers = recall<Answer[]>("answers", []);
+let cluster = recall<Cluster>("cluster", unknown);
 let auto = recall("auto", false);
 let requesting = false;
+let waiting = false;
 let timer: number | undefined;
 
-/** A stored value, or `fallback` without one. */
+/** A value of this tab, or `fallback` without one. */
 function recall<Value>(key: string, fallback: Value): Value {
   try {
     return JSON.parse(sessionStorage.getItem(key) ?? "null") ?? fallback;
@@ -32,21 +50,37 @@ function store(key: string, value: unknown): void {
   }
 }
 
-const hueClass = (name: string) => `hue-${hueOf(name)}`;
-
-function add(answer: Answer): void {
+function keep(answer: Answer): void {
   answers.unshift(answer);
   answers.length = Math.min(answers.length, slots);
   store("answers", answers);
 }
 
-/** The number of a counted visit as text. */
-const numberOf = (answer: Answer) => (answer.problem === undefined ? answer.total.toLocaleString("en") : undefined);
+function add(answer: Answer): void {
+  keep(answer);
+  change(answered(cluster, answer));
+}
+
+const colourOf = (answer: Answer) => ("total" in answer ? `hue-${hueOf(answer.name)}` : "failed");
+const nameOf = ({ name }: Answer) => name ?? t("nobody");
+const problemOf = (problem: string) => (problem === "late" || problem === "silent" ? t(problem) : problem);
+/** The number of a counted visit as text, or the problem. */
+const resultOf = (answer: Answer) => ("total" in answer ? count(answer.total) : problemOf(answer.problem));
 
 function element(tag: string, text: string): HTMLElement {
   const made = document.createElement(tag);
   made.textContent = text;
   return made;
+}
+
+function drawAnswer(answer: Answer): void {
+  const failed = "problem" in answer;
+  $("answer").className = colourOf(answer);
+  $("container").textContent = nameOf(answer);
+  $("total").textContent = failed ? "–" : resultOf(answer);
+  label($("database"), failed ? (answer.disconnected ? "disconnected" : "unknown") : "connected");
+  $("note").textContent = failed ? t("noNumber", resultOf(answer)) : "";
+  document.title = failed ? t("failedTitle") : t("answeredTitle", answer.name);
 }
 
 function drawStrip(fresh: boolean): void {
@@ -55,45 +89,84 @@ function drawStrip(fresh: boolean): void {
     const item = document.createElement("li");
     item.className = "slot";
     if (answer === undefined) return item;
-    item.classList.add(answer.problem ? "failed" : hueClass(answer.name));
+    item.classList.add(colourOf(answer));
     if (i === 0 && fresh) item.classList.add("fresh");
-    item.append(element("b", answer.name), element("span", numberOf(answer) ?? answer.problem ?? ""));
+    item.append(element("b", nameOf(answer)), element("span", resultOf(answer)));
     item.title = item.textContent;
     return item;
   });
   $("strip").replaceChildren(...items);
 }
 
-function drawShares(): void {
-  const counts = new Map<string, number>();
-  for (const { name, problem } of answers) if (!problem) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const all = [...counts.values()].reduce((a, b) => a + b, 0);
-  const items = [...counts].sort().map(([name, count]) => {
-    const item = document.createElement("li");
-    item.className = hueClass(name);
-    const bar = element("span", "");
-    bar.className = "bar";
-    const fill = element("i", "");
-    fill.className = "fill";
-    fill.style.width = `${(100 * count) / all}%`;
-    bar.append(fill);
-    item.append(element("b", name), bar, element("span", String(count)));
-    return item;
-  });
-  $("shares").replaceChildren(...items);
+/** The hosts as they are drawn. */
+function scene(): Scene {
+  const [newest] = answers;
+  const counted = answers.flatMap((answer) => ("total" in answer ? [answer.name] : []));
+  return {
+    you: t("you"),
+    balancer: { name: cluster.balancer || "nginx", reachable: cluster.reachable },
+    redis: cluster.redis,
+    backends: Object.entries(cluster.backends)
+      // backend2 before backend10; localeCompare's first use would cost a slow phone a tenth of a second.
+      .sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1))
+      .map(([name, { state }]) => ({
+        name,
+        colour: `hue-${hueOf(name)}`,
+        alive: state === "answers",
+        state: t(state),
+        share: t("share", count(counted.filter((each) => each === name).length), count(counted.length)),
+      })),
+    ...(newest && "total" in newest && { last: newest.name }),
+    waiting,
+  };
 }
 
-function drawAnswer(answer: Answer, database: string | undefined): void {
-  const failed = answer.problem !== undefined;
-  $("answer").className = failed ? "failed" : hueClass(answer.name);
-  $("container").textContent = answer.name;
-  $("total").textContent = numberOf(answer) ?? "–";
-  $("database").textContent = database ?? "?";
-  $("note").textContent = failed ? `No number for this visit (${answer.problem}). Try again in a moment.` : "";
-  document.title = failed ? "No number · Halo" : `${answer.name} answered · Halo`;
+/** One sentence for each thing that is not as usual. */
+function news(): string {
+  const { names, answers: since, failed } = stopped(cluster);
+  const drained = Object.keys(cluster.backends).filter((name) => cluster.backends[name]?.state === "drained");
+  if (!cluster.reachable) return t("balancerSilent", cluster.balancer || "nginx");
+  if (names.length > 0 && names.length + drained.length === Object.keys(cluster.backends).length)
+    return t("noneAnswers");
+  const sentences = [
+    ...(cluster.redis ? [] : [t("redisSilent")]),
+    ...(drained.length > 0 ? [t("resting", list(drained))] : []),
+    ...(names.length === 0
+      ? []
+      : failed === 0
+        ? [t("unnoticed", list(names), count(since))]
+        : [t("noticed", list(names), count(since), count(failed))]),
+  ];
+  return sentences.join(". ") || t("allAnswer");
 }
 
-async function visit(): Promise<{ answer: Answer; database?: string }> {
+function drawCluster(): void {
+  const shown = scene();
+  drawScene(drawing, shown);
+  const texts = shown.backends.map(({ name, state, share }) => `${name}: ${state}, ${share}.`);
+  drawing.setAttribute("aria-label", t("drawing", shown.balancer.name, texts.join(" ")));
+  $("news").textContent = news();
+}
+
+/** Keeps a state of the cluster and draws it; a screen reader announces a host that stops or returns. */
+function change(to: Cluster): void {
+  const { reachable, redis, backends } = cluster;
+  const differs = ([name, { state }]: [string, Backend]) => (backends[name]?.state ?? state) !== state;
+  const announced = to.reachable !== reachable || to.redis !== redis || Object.entries(to.backends).some(differs);
+  cluster = to;
+  store("cluster", cluster);
+  drawCluster();
+  if (announced) $("live").textContent = news();
+}
+
+function drawAll(): void {
+  const [newest] = answers;
+  if (newest) drawAnswer(newest);
+  drawStrip(false);
+  drawCluster();
+}
+
+async function visit(): Promise<Answer> {
   try {
     const response = await fetch("/", {
       headers: { Accept: "application/json" },
@@ -101,32 +174,41 @@ async function visit(): Promise<{ answer: Answer; database?: string }> {
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     const body = await response.json().catch(() => ({}));
-    const name = body.container_id ?? response.headers.get("X-Served-By") ?? "balancer";
-    const counted = response.ok && Number.isInteger(body.total_visits);
-    const answer = counted ? { name, total: body.total_visits } : { name, problem: String(response.status) };
-    return { answer, database: body.database_status };
+    if (response.ok && Number.isInteger(body.total_visits))
+      return { name: body.container_id, total: body.total_visits };
+    const name = body.container_id ?? response.headers.get("X-Served-By") ?? (cluster.balancer || "nginx");
+    return { name, problem: String(response.status), disconnected: body.database_status === DISCONNECTED };
   } catch (error) {
-    const late = error instanceof Error && error.name === "TimeoutError";
-    return { answer: { name: "nobody", problem: late ? "too late" : "no answer" } };
+    return { problem: error instanceof Error && error.name === "TimeoutError" ? "late" : "silent" };
   }
+}
+
+function setWaiting(on: boolean, announce = false): void {
+  waiting = on;
+  page.classList.toggle("waiting", on);
+  label($("refresh"), on ? "waiting" : "refresh");
+  $("refresh").setAttribute("aria-disabled", String(on));
+  drawCluster();
+  if (announce) $("live").textContent = t("waiting");
 }
 
 async function refresh(byHand: boolean): Promise<void> {
   if (requesting) return;
   requesting = true;
   const before = answers[0];
-  const { answer, database } = await visit();
+  const slow = setTimeout(setWaiting, WAITING_AFTER_MS, true, byHand);
+  const answer = await visit();
+  clearTimeout(slow);
   requesting = false;
+  if (waiting) setWaiting(false);
   add(answer);
-  drawAnswer(answer, database);
+  drawAnswer(answer);
   drawStrip(true);
-  drawShares();
+  travel(drawing, scene());
   // A screen reader announces each manual refresh; of the automatic ones only a change between success and failure.
-  if (byHand || Boolean(answer.problem) !== Boolean(before?.problem)) {
-    $("live").textContent = answer.problem
-      ? `No number: ${answer.problem}.`
-      : `${answer.name} answered, visit ${numberOf(answer)}.`;
-  }
+  const failed = "problem" in answer;
+  if (byHand || failed !== (before && "problem" in before))
+    $("live").textContent = failed ? t("failed", resultOf(answer)) : t("answered", answer.name, resultOf(answer));
   schedule();
 }
 
@@ -142,6 +224,21 @@ function setAuto(on: boolean): void {
   schedule();
 }
 
+/** Asks for the hosts' states again and again; ends where nginx has no such document, as under `npm run dev`. */
+async function follow(): Promise<void> {
+  for (; ; await new Promise((resolve) => setTimeout(resolve, STATES_MS))) {
+    if (document.hidden) continue;
+    try {
+      const response = await fetch(STATES_PATH, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+      if (response.status === 404) return;
+      if (response.ok) change(observe(cluster, (await response.json()) as States));
+    } catch (error) {
+      // A document that is cut off says nothing about the hosts.
+      if (!(error instanceof SyntaxError)) change({ ...cluster, reachable: false });
+    }
+  }
+}
+
 $("refresh")
   .closest("form")
   ?.addEventListener("submit", (event) => {
@@ -150,13 +247,32 @@ $("refresh")
   });
 $("auto").addEventListener("click", () => setAuto(!auto));
 document.addEventListener("visibilitychange", schedule);
+for (const button of document.querySelectorAll<HTMLElement>("[data-language]"))
+  button.addEventListener("click", () => {
+    setLanguage(button.dataset.language as Language);
+    drawAll();
+  });
 
 const { container = "", total } = page.dataset;
-const rendered: Answer = total === "" ? { name: container, problem: "503" } : { name: container, total: Number(total) };
+const rendered: Answer =
+  total === "" ? { name: container, problem: "503", disconnected: true } : { name: container, total: Number(total) };
 // A restored tab shows an answer that is in the strip already.
-const sameVisit = (a: Answer) => a.name === rendered.name && numberOf(a) === numberOf(rendered);
-if (rendered.problem || !answers.some(sameVisit)) add(rendered);
-drawStrip(false);
-drawShares();
+const sameVisit = (each: Answer) => "total" in each && each.name === container && each.total === Number(total);
+if ("problem" in rendered || !answers.some(sameVisit)) {
+  keep(rendered);
+  cluster = answered(cluster, rendered);
+  store("cluster", cluster);
+}
 document.documentElement.classList.add("scripted");
+setLanguage(currentLanguage());
+drawAnswer(answers[0] ?? rendered);
+drawStrip(false);
+let arrived = false;
+// It calls once before the first paint, when the layout is known: a drawing before that would cost a slow phone a second layout.
+new ResizeObserver(() => {
+  drawCluster();
+  if (!arrived) travel(drawing, scene());
+  arrived = true;
+}).observe(drawing);
 setAuto(auto);
+void follow();

@@ -1,7 +1,8 @@
 // The card of a metric: its large value, its curves with bands and marks, a legend, and a summary for screen readers.
 import uPlot from "uplot";
-import { exceededLimits, formatValue, type Metric } from "./definitions.ts";
+import { formatValue, type Metric } from "./definitions.ts";
 import type { Curve, Mark, State } from "./prometheus.ts";
+import { levelAt, limitsAt, reading } from "./verdict.ts";
 
 const HEIGHT = 168;
 const binary = Array.from({ length: 40 }, (_, power) => 2 ** power);
@@ -69,7 +70,9 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
   const large = h("b");
   const small = h("span");
   const when = h("small");
-  const legend = h("ul", { class: "legend" });
+  // As wide as the longest entry, so that the entries' places do not depend on their values.
+  const wide = metric.pick === "both directions" || unit === "days";
+  const legend = h("ul", { class: wide ? "legend wide" : "legend" });
   const summary = h("p", { class: "unseen", id: `${id}-words` });
   const plot = h("div", {
     class: "plot",
@@ -84,7 +87,7 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
   const nothing = h("p", { class: "nothing" });
   const element = h(
     "section",
-    { class: "card", id, "aria-labelledby": `${id}-title` },
+    { class: "card", id, tabindex: "-1", "aria-labelledby": `${id}-title` },
     h("header", {}, h("h2", { id: `${id}-title` }, title), verdict),
     h("p", { class: "now" }, large, small, when),
     h("div", { class: "frame" }, plot, nothing),
@@ -99,11 +102,6 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
   let times: number[] = [];
   let marks: Mark[] = [];
   let chosen: number | null = null;
-
-  /** The limits at one point of time: some are a share of the second curve. */
-  const bounds = (at: number | null) =>
-    metric.pick === "first of second" ? limits.map((share) => share * (reading(curves[1], at) ?? Number.NaN)) : limits;
-  const reading = (curve: Curve | undefined, at: number | null) => (at === null ? curve?.now : curve?.values[at]);
 
   function draw(range: number): void {
     const data: uPlot.AlignedData = [
@@ -127,7 +125,8 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
         width: Math.max(plot.clientWidth, 200),
         height: HEIGHT,
         legend: { show: false },
-        padding: [8, 6, 0, 0],
+        // On the right half of an axis label.
+        padding: [8, 18, 0, 0],
         cursor: {
           y: false,
           drag: { x: false, y: false, setScale: false },
@@ -197,7 +196,7 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
   /** The bad parts of the scale, tinted, with a line where they begin. */
   function bands(u: uPlot): void {
     const { left, top, width, height } = u.bbox;
-    const starts = bounds(null).filter(Number.isFinite);
+    const starts = limitsAt(metric, curves, null).filter(Number.isFinite);
     u.ctx.save();
     u.ctx.beginPath();
     u.ctx.rect(left, top, width, height);
@@ -245,7 +244,7 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
 
   /** The value that stands for all: [number, unit, whose]. */
   function standing(at: number | null): [string, string, string] {
-    const all = curves.map((curve) => ({ curve, value: reading(curve, at) ?? null }));
+    const all = curves.map((curve) => ({ curve, value: reading(curve, at) }));
     const known = all.flatMap(({ curve, value }) => (value === null ? [] : [{ curve, value }]));
     if (metric.pick === "both directions") {
       const sum = (name: string) =>
@@ -264,33 +263,24 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
     return [...formatValue(extreme?.value, unit), extreme?.curve.host ?? ""];
   }
 
-  /** The worst that any curve is at a point. */
-  function worst(at: number | null): number | null {
-    const judged = metric.pick === "first of second" ? curves.slice(0, 1) : curves;
-    const found = judged
-      .map((curve) => exceededLimits({ ...metric, limits: bounds(at) }, reading(curve, at)))
-      .filter((each) => each !== null);
-    return found.length === 0 ? null : Math.max(...found);
-  }
-
   function values(): void {
     const [value, unitOf, whose] = standing(chosen);
     large.textContent = value;
     small.textContent = unitOf;
     when.textContent = [whose, chosen === null ? "" : clock(times[chosen] ?? 0)].filter(Boolean).join(" · ");
-    const bad = worst(chosen);
+    const bad = levelAt(metric, curves, chosen);
     element.dataset.state = bad === null ? "" : String(verdicts[bad]);
-    const limit = bounds(chosen)[Math.max(0, (bad ?? 0) - 1)];
+    const limit = limitsAt(metric, curves, chosen)[Math.max(0, (bad ?? 0) - 1)];
     const exceeded = limit === undefined ? "" : `${low ? "under" : "over"} ${text(limit, unit)}`;
     verdict.textContent = bad === null ? "" : bad === 0 ? "healthy" : exceeded;
     legend.replaceChildren(
       ...curves.flatMap((curve, i) => {
         const value = (of: Curve | undefined) => h("b", {}, text(reading(of, chosen), unit));
         const swatch = h("i", { "aria-hidden": "true", class: `${hue(curve, i)}${curve.dashed ? " dashed" : ""}` });
-        if (metric.pick !== "both directions") return h("li", {}, swatch, label(curve), value(curve));
+        if (metric.pick !== "both directions") return h("li", {}, swatch, h("span", {}, label(curve)), value(curve));
         if (curve.name !== "in") return [];
         const out = curves.find(({ host, name }) => host === curve.host && name === "out");
-        return h("li", {}, swatch, curve.host, value(curve), "in", value(out), "out");
+        return h("li", {}, swatch, h("span", {}, curve.host), value(curve), "in", value(out), "out");
       }),
     );
     const at = chosen ?? times.length - 1;

@@ -30,6 +30,8 @@ export type Metric = {
   scale: [number, number];
   log?: boolean;
   about: string;
+  /** The alerts whose reason this metric shows. */
+  alerts: string[];
 };
 
 /** The metrics' limits: the thresholds of the alerts, see templates/rules.yml in Ansible's roles. */
@@ -74,6 +76,7 @@ export const metrics: Metric[] = [
     limits: [],
     scale: [0, 1],
     about: "at the balancer, and at each backend",
+    alerts: ["BackendDown", "BackendIdle", "AppDown", "NginxDown"],
   },
   {
     id: "p95",
@@ -85,6 +88,7 @@ export const metrics: Metric[] = [
     scale: [0.001, 1],
     log: true,
     about: "19 of 20 requests are answered faster",
+    alerts: ["SiteSlow", "AppSlow"],
   },
   {
     id: "errors",
@@ -95,6 +99,7 @@ export const metrics: Metric[] = [
     limits: limits.errors,
     scale: [0, 0.06],
     about: "answers with a status of 500 or more",
+    alerts: ["SiteErrors", "SiteErrorsCritical", "AppErrors", "RedisDown"],
   },
   {
     id: "database",
@@ -109,6 +114,7 @@ export const metrics: Metric[] = [
     scale: [0.0001, 0.1],
     log: true,
     about: "PostgreSQL, as the service has it",
+    alerts: ["DatabaseSlow", "PostgresDown"],
   },
   {
     id: "cpu",
@@ -119,6 +125,7 @@ export const metrics: Metric[] = [
     limits: limits.cpu,
     scale: [0, 1],
     about: "of a host, by all of its processes",
+    alerts: ["CpuHigh", "CpuSaturated", "CpuThrottled", "CpuSteal"],
   },
   {
     id: "memory",
@@ -129,6 +136,7 @@ export const metrics: Metric[] = [
     limits: [],
     scale: [0, 128 * 2 ** 20],
     about: "of a backend, all of its workers",
+    alerts: ["MemoryGrowing", "AppMemory"],
   },
   {
     id: "disk",
@@ -140,6 +148,7 @@ export const metrics: Metric[] = [
     low: true,
     scale: [0, 1],
     about: "of a host, on its fullest file system",
+    alerts: ["DiskLow", "DiskCritical", "RedisPersistenceFailing"],
   },
   {
     id: "network",
@@ -154,6 +163,7 @@ export const metrics: Metric[] = [
     limits: [],
     scale: [0, 10_000],
     about: "of all hosts; outgoing traffic is dashed",
+    alerts: [],
   },
   {
     id: "connections",
@@ -167,6 +177,18 @@ export const metrics: Metric[] = [
     limits: limits.connections,
     scale: [0, 10],
     about: "in use, of all that PostgreSQL allows",
+    alerts: ["PoolExhausted"],
+  },
+  {
+    id: "cache",
+    title: "Lists from memory",
+    unit: "ratio",
+    lines: [whole("site", "cache:hits:ratio5m", "avg"), byHost("backend:cache_hits:ratio5m", "avg")],
+    pick: "first",
+    limits: [],
+    scale: [0, 1],
+    about: "of the workshop's lists; the others are read from PostgreSQL",
+    alerts: [],
   },
   {
     id: "certificate",
@@ -187,6 +209,7 @@ export const metrics: Metric[] = [
     low: true,
     scale: [0, 30],
     about: "until a site's certificate expires",
+    alerts: ["CertificateExpiring", "CertificateExpiringSoon", "CertificateRenewalFailed", "CertificateUnread"],
   },
 ];
 
@@ -198,8 +221,7 @@ export const metrics: Metric[] = [
  */
 export function combinedQuery(step: number, app = ""): string {
   const lines = metrics.flatMap(({ id, lines }) => lines.map((line, i) => ({ ...line, id: `${id} ${i}` })));
-  const info = "service_release_info";
-  const releases = { id: "release", rule: info, ofApp: info, over: "max", query: byRelease };
+  const releases = { id: "release", rule: BEGAN, ofApp: BEGAN, over: "min", query: byRelease };
   return [...lines, releases]
     .map(({ id, rule, ofApp, over, query }) => {
       const asked = app && ofApp ? `${ofApp}{app="${app}"}` : rule;
@@ -208,7 +230,9 @@ export function combinedQuery(step: number, app = ""): string {
     })
     .join(" or ");
 }
-const byRelease = (value: string) => `max by (release) (${value})`;
+/** The time at which a release began, so that its mark has the same one in every range. */
+const BEGAN = "release:began:seconds";
+const byRelease = (value: string) => `min by (app, release) (${value})`;
 
 const digits = (value: number) => {
   const size = Math.abs(value);

@@ -1,5 +1,7 @@
 // Requests to the API: they retry transient failures (no network, 429, 502 to 504) and throw Refused for all others.
 const REQUEST_TIMEOUT_MS = 10_000;
+/** A request without a response for this long, in milliseconds, is reported as slow while it goes on. */
+const SLOW_MS = 3000;
 const MAX_BACKOFF_MS = 15_000;
 /** The longest Retry-After that is respected, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 60_000;
@@ -11,8 +13,8 @@ export type Problem = {
   errors?: { pointer?: string; code: string; detail: string }[];
   references?: Record<string, number>;
 };
-/** Why requests are being retried: no network, a failing server, or a rate limit. */
-export type Trouble = "offline" | "away" | "busy";
+/** Why requests have no response yet: no network, a failing server, a rate limit, or a slow response. */
+export type Trouble = "offline" | "away" | "busy" | "slow";
 export type Page<Item> = { items: Item[]; next: string | null };
 
 /** A response without success; `problem` is its RFC 9457 body, or {} without one. */
@@ -50,6 +52,18 @@ export function retryNow(): void {
   for (const go of [...waiting]) go();
 }
 addEventListener("online", retryNow);
+// A request shows whether the API is out of reach: a browser that reports "offline" may reach a server in its own network. The page
+// would otherwise notice it at its next refresh.
+let probing = false;
+addEventListener("offline", () => {
+  if (probing) return;
+  probing = true;
+  get("/customers?limit=1")
+    .catch(() => {})
+    .finally(() => {
+      probing = false;
+    });
+});
 
 function reportState(): void {
   const reasons = [...failing.values()];
@@ -101,6 +115,7 @@ export async function send<Data>(
     failing.set(headers, reason);
     reportState();
   };
+  const slow = setTimeout(() => failing.has(headers) || fail("slow"), SLOW_MS);
   try {
     for (let tries = 1; ; tries++) {
       const backOff = Math.min(MAX_BACKOFF_MS, 500 * 2 ** tries) * (0.75 + Math.random() / 2);
@@ -138,6 +153,7 @@ export async function send<Data>(
       throw new Refused(response.status, parsed(text), response.headers.get("X-Request-Id"));
     }
   } finally {
+    clearTimeout(slow);
     // Delayed, because the next view's requests may fail as well: the banner must not flicker.
     if (failing.delete(headers)) setTimeout(reportState, 300);
   }

@@ -1,9 +1,10 @@
 // The jobs of a day by status. The board refreshes itself and redraws only the cards that differ.
 import { getAll, isAbort } from "./api.ts";
+import { dayAfter, dayHash, midnight, neighbours } from "./days.ts";
 import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from "./dom.ts";
 import { STATUSES } from "./fields.ts";
-import { editJob, lateness, MOVES, moveJob, plate } from "./job.ts";
-import { duration, fullDay, money, shortDay, t, time } from "./language.ts";
+import { editJob, lateness, MOVES, moveJob, plate, priceLink } from "./job.ts";
+import { duration, fullDay, money, shortDay, sum, t, time } from "./language.ts";
 import { hideToast, toast } from "./notice.ts";
 import type { Job, Status } from "./records.ts";
 import type { View } from "./view.ts";
@@ -12,25 +13,6 @@ const REFRESH_MS = 15_000;
 /** The longest page that the API gives. */
 const LIMIT = 100;
 const ICONS: Record<Status, string> = { scheduled: "clock", in_progress: "wrench", done: "check", cancelled: "x" };
-
-const midnight = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate());
-const dayAfter = (at: Date, days: number) => new Date(at.getFullYear(), at.getMonth(), at.getDate() + days);
-const pad = (n: number) => String(n).padStart(2, "0");
-
-/** The address of a day's board: #/today for today. */
-export function dayHash(at: Date): string {
-  if (midnight(at).getTime() === midnight(new Date()).getTime()) return "#/today";
-  return `#/day/${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
-}
-
-/** The exact sum of the jobs' prices, in the API's format. */
-function sum(jobs: Job[]): string {
-  const cents = jobs
-    .reduce((all, { price }) => all + BigInt(price.replace(".", "")), 0n)
-    .toString()
-    .padStart(3, "0");
-  return `${cents.slice(0, -2)}.${cents.slice(-2)}`;
-}
 
 /** For each status, the cursor of the older jobs that were not loaded. */
 type Truncated = Partial<Record<Status, string | null>>;
@@ -76,22 +58,9 @@ export const board: View = async (main, { date, signal, fail }) => {
   let changes = 0;
   let truncated: Truncated = {};
 
-  const go = (days: number) => {
+  const { buttons, keys } = neighbours("previousDay", "nextDay", (days) => {
     location.hash = dayHash(dayAfter(start(), days));
-  };
-  const arrow = (name: "previousDay" | "nextDay", key: string, days: number) =>
-    h(
-      "button",
-      {
-        type: "button",
-        class: "round",
-        "data-key": name,
-        "aria-label": () => t(name),
-        "aria-keyshortcuts": key,
-        onclick: () => go(days),
-      },
-      icon(days < 0 ? "left" : "right"),
-    );
+  });
   const heading = h("h1", { tabindex: -1 }, () => (date ? fullDay(start()) : t("today")));
   const columns = Object.fromEntries(STATUSES.map((status) => [status, column(status)])) as Record<
     Status,
@@ -125,13 +94,7 @@ export const board: View = async (main, { date, signal, fail }) => {
           h("span", { class: "earned" }, earned),
         ),
       ),
-      h(
-        "div",
-        { class: "tools" },
-        date && h("a", { class: "pill", href: "#/today" }, () => t("toToday")),
-        arrow("previousDay", "ArrowLeft", -1),
-        arrow("nextDay", "ArrowRight", 1),
-      ),
+      h("div", { class: "tools" }, date && h("a", { class: "pill", href: "#/today" }, () => t("toToday")), ...buttons),
     ),
     tabs,
     h("div", { class: "board" }, ...STATUSES.map((status) => columns[status].node)),
@@ -141,7 +104,7 @@ export const board: View = async (main, { date, signal, fail }) => {
 
   function earned() {
     const done = [...jobs.values()].filter(({ status }) => status === "done");
-    return done.length > 0 ? ` · ${t("doneFor", money(sum(done)))}` : "";
+    return done.length > 0 ? ` · ${t("doneFor", money(sum(done.map(({ price }) => price))))}` : "";
   }
 
   function column(status: Status) {
@@ -185,12 +148,7 @@ export const board: View = async (main, { date, signal, fail }) => {
     return h(
       "li",
       { class: `card${lateness(job) ? " late" : ""}`, "aria-busy": moving.has(job.id) && "true" },
-      h(
-        "p",
-        { class: "line between" },
-        h("span", { class: "when" }, when),
-        h("span", { class: "price" }, () => money(job.price)),
-      ),
+      h("p", { class: "line between" }, h("span", { class: "when" }, when), priceLink(job)),
       lateness(job) > 0 && h("strong", { class: "badge" }, icon("alert"), () => t("late", duration(lateness(job)))),
       h(
         "button",
@@ -216,6 +174,7 @@ export const board: View = async (main, { date, signal, fail }) => {
               type: "button",
               class: `move is-${to}${i > 0 ? " second" : ""}`,
               "data-key": key(`move${i}`),
+              "data-step": true,
               "aria-label": () => t("moveOf", t(word), job.vehicle.plate),
               title: () => t(word),
               onclick: () => move(job, to),
@@ -233,6 +192,7 @@ export const board: View = async (main, { date, signal, fail }) => {
   const byCompletion: Order = (a, b) => (b.completed_at ?? "").localeCompare(a.completed_at ?? "") || b.id - a.id;
 
   function draw() {
+    if (signal.aborted) return;
     keepFocus(() => {
       for (const status of STATUSES) {
         const own = [...jobs.values()]
@@ -286,7 +246,6 @@ export const board: View = async (main, { date, signal, fail }) => {
     moving.delete(job.id);
     changes++;
     jobs.set(job.id, now ?? job);
-    if (signal.aborted) return;
     draw();
     if (!now) return refresh().catch(fail);
     // The job has not changed; moveJob has shown the reason.
@@ -296,13 +255,16 @@ export const board: View = async (main, { date, signal, fail }) => {
   }
 
   async function edit(job: Job) {
-    const done = await editJob(job);
+    const done = await editJob(job, signal);
     if (!done || signal.aborted) return;
     changes++;
     await refresh().catch(fail);
   }
 
   await refresh();
+  // A phone shows one column: the person's, or else the first one with a job.
+  const filled = (status: Status) => columns[status].list.children.length > 0;
+  choose(filled(chosen) ? chosen : (STATUSES.find(filled) ?? chosen));
   if (arrived !== null) {
     const node = cards.get(arrived)?.node;
     node?.classList.add("fresh");
@@ -335,5 +297,5 @@ export const board: View = async (main, { date, signal, fail }) => {
   const timer = setInterval(refreshIfIdle, REFRESH_MS);
   document.addEventListener("visibilitychange", refreshIfIdle, { signal });
   signal.addEventListener("abort", () => clearInterval(timer));
-  return { title: () => heading.textContent, keys: { ArrowLeft: () => go(-1), ArrowRight: () => go(1) } };
+  return { title: () => heading.textContent, keys };
 };

@@ -1,40 +1,43 @@
 // The search for a customer, and one customer with vehicles and history.
 import { get, isAbort, type Page } from "./api.ts";
+import { changesOf } from "./changes.ts";
 import { type Child, h, icon, keepFocus, setText } from "./dom.ts";
 import { editDialog } from "./edit.ts";
-import { editJob, plate } from "./job.ts";
+import { entry, plate } from "./job.ts";
 import { dateTime, day, money, t } from "./language.ts";
 import type { Customer, Job, Kind, Records, Values, Vehicle } from "./records.ts";
 import { TYPING_PAUSE_MS } from "./suggest.ts";
 import type { View } from "./view.ts";
+import { whatsappLink } from "./whatsapp.ts";
 
 const PAGE = 25;
 
-type Found = Page<Customer> & { plates: Map<number, string[]> };
+type Found = Page<Customer> & { similar?: true; plates: Map<number, string[]> };
 
 /**
  * The customers that match a text. `plates` has the matching plates by customer id, because a customer's record has none.
  */
 export async function findCustomers(text: string, limit: number, signal: AbortSignal, after?: string): Promise<Found> {
   const q = encodeURIComponent(text);
-  const list = get<Page<Customer>>(
+  const list = get<Omit<Found, "plates">>(
     `/customers?limit=${limit}${text ? `&q=${q}` : ""}${after ? `&after=${encodeURIComponent(after)}` : ""}`,
     signal,
   );
   const cars =
     text.length > 1 && !after ? get<Page<Vehicle>>(`/vehicles?limit=${limit}&q=${q}`, signal) : { items: [] };
-  const [{ items, next }, vehicles] = await Promise.all([list, cars]);
+  const [found, vehicles] = await Promise.all([list, cars]);
   const plates = new Map<number, string[]>();
   for (const { customer_id, plate } of vehicles.items)
     plates.set(customer_id, [...(plates.get(customer_id) ?? []), plate]);
-  return { items, next, plates };
+  return { ...found, plates };
 }
 
-/** A text with the part that matches the typed text in <mark>. */
+/** A text with the typed words in it in <mark>. */
 function marked(text: string, typed: string): Child[] {
-  const at = typed ? text.toLowerCase().indexOf(typed.toLowerCase()) : -1;
-  if (at < 0) return [text];
-  return [text.slice(0, at), h("mark", {}, text.slice(at, at + typed.length)), text.slice(at + typed.length)];
+  const words = typed.split(/\s+/).filter(Boolean);
+  if (words.length === 0) return [text];
+  const any = new RegExp(`(${words.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|")})`, "i");
+  return text.split(any).map((part, i) => (i % 2 === 1 ? h("mark", {}, part) : part));
 }
 
 /** A search text as the query that fills the form of a new job: a phone number, a plate or a name. */
@@ -116,13 +119,18 @@ export const customers: View = async (main, { query, signal, fail }) => {
     const typed = input.value.trim();
     // The address keeps the search for the browser's Back.
     history.replaceState(null, "", typed ? `#/customers?q=${encodeURIComponent(typed)}` : "#/customers");
-    const { items, next, plates } = await findCustomers(typed, PAGE, AbortSignal.any([signal, own.signal]), cursor);
+    const { items, next, plates, similar } = await findCustomers(
+      typed,
+      PAGE,
+      AbortSignal.any([signal, own.signal]),
+      cursor,
+    );
     const rows = items.map((each) => row(each, typed, plates));
     if (cursor) {
       list.append(...rows);
       rows[0]?.querySelector("a")?.focus();
     } else list.replaceChildren(...rows);
-    setText(state, () => (typed ? t("found", list.children.length, next !== null) : ""));
+    setText(state, () => (typed ? t(similar ? "similar" : "found", list.children.length, next !== null) : ""));
     after.replaceChildren();
     if (next)
       after.append(
@@ -180,6 +188,7 @@ export const customer: View = async (main, { id, signal, fail }) => {
   const cars = h("ul", { class: "cars" });
   const carsNone = h("p", { class: "none" });
   const past = h("ul", { class: "rows" });
+  const authors = h("div", { class: "authors" });
   const after = h("div", { class: "after" });
   const name = h("h1", { tabindex: -1 }, "…");
   const since = h("p", { class: "soft" });
@@ -227,24 +236,20 @@ export const customer: View = async (main, { id, signal, fail }) => {
       past,
       after,
     ),
+    authors,
   ];
 
-  async function edit<K extends Kind>(kind: K, record: Records[K] | null, called?: () => string, extra?: Values) {
-    const done = await editDialog(kind, record, called, extra);
+  async function edit<K extends Kind>(
+    kind: K,
+    record: Records[K] | null,
+    name?: (record: Records[K]) => string,
+    extra?: Values,
+  ) {
+    const done = await editDialog(kind, record, { signal, ...(name && { name }), ...(extra && { extra }) });
     if (!done || signal.aborted) return;
     if (kind === "customer" && "deleted" in done) location.hash = "#/customers";
     else await refresh().catch(fail);
   }
-
-  const entry = (key: "phone" | "email" | "address", picture: string, value: HTMLElement | null | "") =>
-    value &&
-    h(
-      "div",
-      { class: "entry" },
-      icon(picture),
-      h("span", { class: "unseen" }, () => t(`field.${key}`)),
-      value,
-    );
 
   function car(vehicle: Vehicle) {
     return h(
@@ -268,7 +273,7 @@ export const customer: View = async (main, { id, signal, fail }) => {
             class: "round",
             "data-key": `vehicle-${vehicle.id}`,
             "aria-label": () => t("editOf", vehicle.plate),
-            onclick: () => edit("vehicle", vehicle, () => vehicle.plate),
+            onclick: () => edit("vehicle", vehicle, (each) => each.plate),
           },
           icon("edit"),
         ),
@@ -287,8 +292,8 @@ export const customer: View = async (main, { id, signal, fail }) => {
       "li",
       {},
       h(
-        "button",
-        { type: "button", class: "row job", "data-key": `job-${each.id}-edit`, onclick: () => change(each) },
+        "a",
+        { class: "row job", href: `#/jobs/${each.id}`, "data-key": `job-${each.id}-page` },
         h("span", { class: "soft when" }, () => dateTime(each.scheduled_at)),
         h("b", { class: "cut" }, each.kind),
         plate(each.vehicle.plate),
@@ -297,9 +302,6 @@ export const customer: View = async (main, { id, signal, fail }) => {
       ),
     );
   }
-  const change = async (each: Job) => {
-    if ((await editJob(each)) && !signal.aborted) await refresh().catch(fail);
-  };
 
   let newest = 0;
   async function older(cursor: string) {
@@ -312,7 +314,7 @@ export const customer: View = async (main, { id, signal, fail }) => {
     if (own !== newest) return;
     const rows = page.items.map(job);
     past.append(...rows);
-    rows[0]?.querySelector("button")?.focus();
+    rows[0]?.querySelector("a")?.focus();
     showMore(page.next);
   }
   function showMore(next: string | null) {
@@ -325,10 +327,11 @@ export const customer: View = async (main, { id, signal, fail }) => {
   }
 
   async function refresh(): Promise<Customer> {
-    const [person, vehicles, jobs] = await Promise.all([
+    const [person, vehicles, jobs, changes] = await Promise.all([
       get<Customer>(`/customers/${id}`, signal),
       get<Page<Vehicle>>(`/customers/${id}/vehicles?limit=100`, signal),
       get<Page<Job>>(`/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}`, signal),
+      changesOf(`/customers/${id}`, signal),
     ]);
     newest++;
     keepFocus(() => {
@@ -341,7 +344,7 @@ export const customer: View = async (main, { id, signal, fail }) => {
             type: "button",
             class: "pill",
             "data-key": "edit-customer",
-            onclick: () => edit("customer", person, () => person.name),
+            onclick: () => edit("customer", person, (each) => each.name),
           },
           icon("edit"),
           () => t("edit"),
@@ -350,14 +353,17 @@ export const customer: View = async (main, { id, signal, fail }) => {
       );
       const entries = [
         entry("phone", "phone", h("a", { href: `tel:${person.phone.replace(/[^\d+]/g, "")}` }, person.phone)),
-        entry("email", "mail", person.email && h("a", { href: `mailto:${person.email}` }, person.email)),
-        entry("address", "pin", person.address && h("span", {}, person.address)),
+        whatsappLink(person.phone, () => t("greeting", person.name)),
+        person.email && entry("email", "mail", h("a", { href: `mailto:${person.email}` }, person.email)),
+        person.address && entry("address", "pin", h("span", {}, person.address)),
       ];
       details.replaceChildren(...entries.flatMap((each) => each || []));
-      cars.replaceChildren(...vehicles.items.map(car));
-      setText(carsNone, vehicles.items.length === 0 ? () => t("noVehicles") : null);
+      const { items, next } = vehicles;
+      cars.replaceChildren(...items.map(car));
+      setText(carsNone, items.length === 0 ? () => t("noVehicles") : next && (() => t("onlyFirst", items.length)));
       past.replaceChildren(...jobs.items.map(job));
       showMore(jobs.next);
+      authors.replaceChildren(...(changes ? [changes] : []));
       ghost.replaceWith(...parts);
     });
     return person;

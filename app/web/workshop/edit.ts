@@ -9,27 +9,65 @@ import { toast } from "./notice.ts";
 import type { Kind, Records, Values } from "./records.ts";
 import { differs, keyFor, PATHS, remove, saveChanges } from "./save.ts";
 
-const TITLES = { customer: "Customer", vehicle: "Vehicle", service: "Job" };
+type Work = () => Promise<void>;
+
+const TITLES = { customer: "Customer", vehicle: "Vehicle", service: "Job", line: "Line" };
 
 /** The record as saved, or its deletion; undefined when the person cancelled. */
 type Edited<K extends Kind> = { saved: Records[K] } | { deleted: true } | undefined;
+type Options<K extends Kind> = {
+  /** Aborts when the view is left. */
+  signal: AbortSignal;
+  /** Names the record in the confirmation of a deletion. */
+  name?: (record: Records[K]) => string;
+  /** Values of a new record besides the form's. */
+  extra?: Values;
+};
 
-/**
- * Shows a dialog to edit a record. With null it creates one, with the values in `extra` besides the form's. `name` names
- * the record in the confirmation of a deletion.
- */
-export function editDialog<K extends Kind>(
+/** The reading of the record for the next dialog; a second click replaces it. */
+let opening = new AbortController();
+
+/** Shows a dialog to edit a record as the API has it now, because the list may be old; with null, to create one. */
+export async function editDialog<K extends Kind>(
+  kind: K,
+  listed: Records[K] | null,
+  options: Options<K>,
+): Promise<Edited<K>> {
+  opening.abort();
+  opening = new AbortController();
+  const opener = document.activeElement;
+  try {
+    const signal = AbortSignal.any([options.signal, opening.signal]);
+    const present = listed && (await get<Records[K]>(`${PATHS[kind]}/${listed.id}`, signal));
+    // Tab may have moved the focus meanwhile; at the end it returns to the element that has it now.
+    if (opener instanceof HTMLElement) opener.focus();
+    return await show(kind, present, options);
+  } catch (error) {
+    if (isAbort(error)) return undefined;
+    if (!(error instanceof Refused)) throw error;
+    const gone = error.status === 404;
+    toast(() => t(gone ? "gone" : "failed"));
+    return gone ? { deleted: true } : undefined;
+  }
+}
+
+function show<K extends Kind>(
   kind: K,
   record: Records[K] | null,
-  name: () => string = () => "",
-  extra: Values = {},
+  { name = () => "", extra = {} }: Options<K>,
 ): Promise<Edited<K>> {
   let present = record;
   const fields = group(kind);
   if (present) fields.write(present);
-  const before = JSON.stringify(fields.typed());
+  const fixed =
+    present && "line_count" in present && (present.line_count > 0 ? "fromLines" : present.paid_at && "paid");
+  if (fixed) fields.named.get("price")?.lock(() => t(fixed));
+  let written = fields.typed();
   const ending = new AbortController();
-  const dirty = () => JSON.stringify(fields.typed()) !== before;
+  /** The fields with another text than the record's. A text can be less exact than its value: a time is shown without its seconds. */
+  const retyped = () =>
+    Object.entries(fields.typed()).flatMap(([name, text]) => (text === written[name] ? [] : [name]));
+  const dirty = () => retyped().length > 0;
   const mayClose = async () =>
     !dirty() ||
     (await confirmed(
@@ -50,11 +88,13 @@ export function editDialog<K extends Kind>(
       const fault = h("p", { class: "fault", role: "alert" });
       const save = h("button", { type: "submit", class: "pill primary" }, () => t("save"));
       const form = h("form", { novalidate: true }, fault, fields.node);
-      const submit = async (work: () => Promise<void>) => {
+      const erase = h("span", {}, () => t("delete"));
+      /** Works with the form; `label` says so meanwhile. */
+      const submit = async (label: Element, idle: "save" | "delete", busy: "saving" | "deleting", work: Work) => {
         if (form.ariaBusy === "true") return;
         form.ariaBusy = "true";
         setText(fault, null);
-        setText(save, () => t("saving"));
+        setText(label, () => t(busy));
         try {
           await work();
         } catch (error) {
@@ -66,12 +106,12 @@ export function editDialog<K extends Kind>(
           else setText(fault, showErrors({ "": fields }, error));
         } finally {
           form.ariaBusy = "false";
-          setText(save, () => t("save"));
+          setText(label, () => t(idle));
         }
       };
       form.addEventListener("submit", (event) => {
         event.preventDefault();
-        submit(async () => {
+        submit(save, "save", "saving", async () => {
           const values = fields.read();
           if (!present) {
             const saved = await send<Records[K]>("POST", PATHS[kind], {
@@ -83,7 +123,7 @@ export function editDialog<K extends Kind>(
           }
           const original: Values = present;
           const changes = Object.fromEntries(
-            [...fields.named.keys()]
+            retyped()
               .filter((each) => differs(each, values[each], original[each]))
               .map((each) => [each, values[each] ?? null]),
           );
@@ -94,19 +134,28 @@ export function editDialog<K extends Kind>(
           }
         });
       });
-      const removeRecord = (shown: Records[K]) =>
-        submit(async () => {
+      const removeRecord = async (shown: Records[K]) => {
+        const sure = await confirmed(
+          () => t("deleteSure", name(shown)),
+          () => t("deleteForever"),
+          () => t("delete"),
+        );
+        if (!sure) return;
+        await submit(erase, "delete", "deleting", async () => {
           try {
-            if (await remove(kind, shown, name(), ending.signal)) close({ deleted: true });
+            await remove(kind, shown, name(shown), ending.signal);
+            close({ deleted: true });
           } catch (error) {
             if (error instanceof Refused && error.status === 412) {
               const newest = await get<Records[K]>(`${PATHS[kind]}/${shown.id}`, ending.signal);
               present = newest;
               fields.write(newest);
+              written = fields.typed();
             }
             throw error;
           }
         });
+      };
       form.append(
         h(
           "footer",
@@ -121,7 +170,7 @@ export function editDialog<K extends Kind>(
                 onclick: () => present && removeRecord(present),
               },
               icon("trash"),
-              () => t("delete"),
+              erase,
             ),
           h("button", { type: "button", class: "pill", onclick: leave }, () => t("cancel")),
           save,

@@ -1,6 +1,7 @@
 // The forms' fields: the inputs of each kind of record, and their values for the API.
+import { isoDay } from "./days.ts";
 import { type Attributes, h, setText, type Text } from "./dom.ts";
-import { dateTime, money, parseMoney, plainNumber, t, textFor } from "./language.ts";
+import { dateTime, day, money, parseMoney, parseQuantity, plainNumber, quantity, t, textFor } from "./language.ts";
 import type { Kind, Status, Values } from "./records.ts";
 import type { Words } from "./words.ts";
 
@@ -15,7 +16,9 @@ type FieldSpec = {
   /** The API's limit, in characters. */
   max?: number;
   needed?: boolean;
-  type?: "tel" | "email" | "area" | "number" | "when" | "money" | "choice";
+  type?: "tel" | "email" | "area" | "number" | "km" | "when" | "day" | "money" | "quantity" | "choice";
+  /** The values of a choice; the text of each is the one of this name. */
+  options?: readonly (keyof Words)[];
   /** Shows the hint of this name as a placeholder. */
   hint?: boolean;
   class?: string;
@@ -31,26 +34,37 @@ const FIELDS: Record<Kind, FieldSpec[]> = {
   ],
   vehicle: [
     { name: "plate", max: 15, needed: true, class: "plated" },
+    { name: "year", max: 4, needed: true, type: "number" },
     { name: "make", max: 60, needed: true },
     { name: "model", max: 60, needed: true },
-    { name: "year", max: 4, needed: true, type: "number" },
     { name: "vin", max: 17, class: "upper" },
   ],
   service: [
     { name: "kind", max: 80, needed: true, hint: true },
     { name: "scheduled_at", needed: true, type: "when" },
     { name: "price", needed: true, type: "money" },
-    { name: "status", needed: true, type: "choice" },
+    { name: "status", needed: true, type: "choice", options: STATUSES },
+    { name: "mechanic", max: 80 },
+    { name: "odometer", max: 9, type: "km" },
+    { name: "paid_at", type: "when" },
+    { name: "remind_at", type: "day" },
     { name: "description", max: 2000, type: "area" },
     { name: "notes", max: 4000, type: "area" },
+  ],
+  line: [
+    { name: "type", needed: true, type: "choice", options: ["part", "labour"] },
+    { name: "name", max: 200, needed: true },
+    { name: "quantity", needed: true, type: "quantity" },
+    { name: "unit_price", needed: true, type: "money" },
   ],
 };
 
 let count = 0;
 
 const pad = (n: number) => String(n).padStart(2, "0");
-const localTime = (at: Date) =>
-  `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
+const localTime = (at: Date) => `${isoDay(at)}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
+/** The hour of a day that is chosen without a time. */
+const OPENING_HOUR = 9;
 
 /** Between an input's text and the API's value: `out` reads the input, `in` fills it, `show` is for display. */
 type Conversion = { out?: (text: string) => unknown; in?: (value: string) => string; show?: (value: string) => string };
@@ -65,8 +79,28 @@ const CONVERT: Partial<Record<NonNullable<FieldSpec["type"]>, Conversion>> = {
     in: (value) => localTime(new Date(value)),
     show: dateTime,
   },
+  quantity: {
+    out: (text) => parseQuantity(text),
+    in: (value) => (/^\d+(\.\d+)?$/.test(value) ? quantity(value) : value),
+    show: quantity,
+  },
+  day: {
+    out: (text) => {
+      const at = new Date(`${text}T${pad(OPENING_HOUR)}:00`);
+      return Number.isNaN(at.getTime()) ? text : at.toISOString();
+    },
+    in: (value) => isoDay(new Date(value)),
+    show: day,
+  },
+  km: {
+    out: (text) => {
+      const digits = text.replace(/[.,\s]|km$/gi, "");
+      return /^\d+$/.test(digits) ? Number(digits) : text;
+    },
+    show: plainNumber,
+  },
   number: { out: (text) => (/^\d+$/.test(text) ? Number(text) : text) },
-  choice: { show: (value) => t(value as Status) },
+  choice: { show: (value) => textFor(value) ?? value },
 };
 
 export type Field = {
@@ -77,6 +111,8 @@ export type Field = {
   input: Input;
   /** Shows an error at the field; null removes it. */
   setError: (text: Text | null) => void;
+  /** Makes the value one that a person reads but does not write, with the reason beside the label. */
+  lock: (why: () => string) => void;
   /** A value of the API as text. */
   show: (value: unknown) => string;
   /** The value for the API; null for an empty field. */
@@ -84,7 +120,7 @@ export type Field = {
   set: (value: unknown) => void;
 };
 
-function field(kind: Kind, { name, max, needed = false, type, hint, class: style }: FieldSpec): Field {
+function field(kind: Kind, { name, max, needed = false, type, options = [], hint, class: style }: FieldSpec): Field {
   const id = `f${++count}`;
   const { out = (text) => text, in: into = String, show = String }: Conversion = (type && CONVERT[type]) ?? {};
   const common: Attributes = { id, name: `${kind}-${name}`, "aria-describedby": `${id}-error`, autocomplete: "off" };
@@ -94,9 +130,12 @@ function field(kind: Kind, { name, max, needed = false, type, hint, class: style
   if (hint) common.placeholder = () => textFor(`hint.${name}`);
   const inputs: Record<NonNullable<FieldSpec["type"]>, () => Input> = {
     area: () => h("textarea", { ...common, rows: 2 }),
-    choice: () => h("select", common, ...STATUSES.map((each) => h("option", { value: each }, () => t(each)))),
+    choice: () => h("select", common, ...options.map((each) => h("option", { value: each }, () => textFor(each)))),
     when: () => h("input", { ...common, type: "datetime-local" }),
+    day: () => h("input", { ...common, type: "date" }),
+    km: () => h("input", { ...common, inputmode: "numeric" }),
     money: () => h("input", { ...common, inputmode: "decimal" }),
+    quantity: () => h("input", { ...common, inputmode: "decimal" }),
     number: () => h("input", { ...common, inputmode: "numeric" }),
     tel: () => h("input", { ...common, type: "tel" }),
     // Not type=email: the browser would rewrite the typed text, and the API alone validates it.
@@ -113,10 +152,11 @@ function field(kind: Kind, { name, max, needed = false, type, hint, class: style
     input.setAttribute("aria-invalid", String(Boolean(text)));
     setText(error, text);
   };
-  // A number that was typed without separators gets them when the field is left.
-  if (type === "money")
+  // A number gets the usual notation when the field is left; a text that the API will refuse stays as it was typed.
+  if (type === "money" || type === "quantity")
     input.addEventListener("change", () => {
-      input.value = into(parseMoney(input.value));
+      const value = String(out(input.value.trim()));
+      if (/^\d+(\.\d{1,3})?$/.test(value)) input.value = into(value);
     });
   input.addEventListener("input", () => setError(null));
   return {
@@ -126,6 +166,10 @@ function field(kind: Kind, { name, max, needed = false, type, hint, class: style
     node,
     input,
     setError,
+    lock: (why) => {
+      input.setAttribute("readonly", "");
+      label.append(h("small", {}, why));
+    },
     show: (value) => (value === null || value === "" ? t("empty") : show(String(value))),
     get: () => (input.value.trim() === "" ? null : out(input.value.trim())),
     set: (value) => {

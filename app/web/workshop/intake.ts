@@ -1,7 +1,8 @@
 // Customer, vehicle and job in one form. Its draft is stored with each change: a reload or a lost network loses nothing.
 import { get, isAbort, newKey, type Page, Refused, send } from "./api.ts";
-import { announce, dayHash } from "./board.ts";
+import { announce } from "./board.ts";
 import { findCustomers } from "./customers.ts";
+import { dayHash } from "./days.ts";
 import { type Child, h, icon, setText } from "./dom.ts";
 import { showErrors } from "./errors.ts";
 import { group } from "./fields.ts";
@@ -50,7 +51,7 @@ export const intake: View = async (main, { query, signal }) => {
   const draft = readDraft();
   const person = group("customer");
   const car = group("vehicle");
-  const job = group("service", ["status"]);
+  const job = group("service", ["status", "paid_at", "remind_at"]);
   const now = h("input", { type: "checkbox", name: "start-now" });
   const otherPerson = ["customer", "vehicle", "name", "phone"].some((each) => query.has(each));
   const otherCar = query.has("plate") || (otherPerson && draft.vehicle);
@@ -76,7 +77,7 @@ export const intake: View = async (main, { query, signal }) => {
     () => t("save"),
     h("kbd", { "aria-hidden": "true" }, "Ctrl ↵"),
   );
-  const step = (n: number, name: Kind, ...content: Child[]) =>
+  const step = (n: number, name: "customer" | "vehicle" | "service", ...content: Child[]) =>
     h(
       "section",
       { class: "panel step" },

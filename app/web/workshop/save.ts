@@ -1,6 +1,6 @@
 // Saves and deletes records, and lets the person choose after a concurrent change.
 import { get, Refused, send } from "./api.ts";
-import { confirmed, modal } from "./dialog.ts";
+import { modal } from "./dialog.ts";
 import { h } from "./dom.ts";
 import { type Field, group } from "./fields.ts";
 import { t } from "./language.ts";
@@ -9,8 +9,9 @@ import type { Kind, Records, Values } from "./records.ts";
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 // A price can be typed as 150000, and the API answers 150000.00.
+const DECIMALS = ["price", "unit_price", "quantity"];
 const plain = (name: string, value: unknown) =>
-  name === "price" && /^\d+(\.\d+)?$/.test(String(value ?? "")) ? String(Number(value)) : value;
+  DECIMALS.includes(name) && /^\d+(\.\d+)?$/.test(String(value ?? "")) ? String(Number(value)) : value;
 /** Whether two values of a field of this name are different for a person. */
 export const differs = (name: string, a: unknown, b: unknown) => !same(plain(name, a), plain(name, b));
 
@@ -79,11 +80,17 @@ function conflictDialog(
 }
 
 /** The path of each kind of record in the API. */
-export const PATHS: Record<Kind, string> = { customer: "/customers", vehicle: "/vehicles", service: "/services" };
+export const PATHS: Record<Kind, string> = {
+  customer: "/customers",
+  vehicle: "/vehicles",
+  service: "/services",
+  line: "/lines",
+};
 
 /**
  * Saves changes to a record. After a concurrent change the person chooses; a `oneClick` change asks only if the other one
- * changed the same fields. Resolves with the record as the API has it, or undefined when the person cancelled.
+ * changed the same fields. `seen` has the fields on whose values the person has decided: where one of them is another meanwhile,
+ * nothing is saved. Resolves with the record as the API has it, or undefined when the person cancelled.
  *
  * @throws {Refused} on every refusal other than a conflict
  */
@@ -95,7 +102,8 @@ export async function saveChanges<K extends Kind>(
     signal,
     fields = group(kind).named,
     oneClick = false,
-  }: { signal?: AbortSignal; fields?: Map<string, Field>; oneClick?: boolean } = {},
+    seen = [],
+  }: { signal?: AbortSignal; fields?: Map<string, Field>; oneClick?: boolean; seen?: readonly string[] } = {},
 ): Promise<Records[K] | undefined> {
   const path = `${PATHS[kind]}/${base.id}`;
   const original: Values = base;
@@ -113,7 +121,8 @@ export async function saveChanges<K extends Kind>(
     const conflicts = (values: Values) =>
       Object.keys(wanted).some((name) => fields.has(name) && differs(name, (theirs as Values)[name], values[name]));
     // No choice: the API has these values already, perhaps from this very request, whose response was lost.
-    if (!conflicts(wanted)) return theirs;
+    if (!conflicts(wanted) || seen.some((name) => differs(name, (theirs as Values)[name], original[name])))
+      return theirs;
     const choice: Values | "theirs" | undefined =
       oneClick && !conflicts(from) ? wanted : await conflictDialog(fields, base, { ...shown, ...wanted }, theirs);
     if (choice === undefined) return undefined;
@@ -122,23 +131,14 @@ export async function saveChanges<K extends Kind>(
   }
 }
 
-/** Deletes a record after a confirmation. Resolves with whether it was deleted. */
-export async function remove(kind: Kind, record: Records[Kind], name: string, signal: AbortSignal): Promise<boolean> {
-  if (
-    !(await confirmed(
-      () => t("deleteSure", name),
-      () => t("deleteForever"),
-      () => t("delete"),
-    ))
-  )
-    return false;
+/** Deletes a record; it is no failure if somebody else has deleted it already. `name` is for the notice. */
+export async function remove(kind: Kind, record: Records[Kind], name: string, signal: AbortSignal): Promise<void> {
   try {
     await send("DELETE", `${PATHS[kind]}/${record.id}`, { version: record.version, signal });
   } catch (error) {
     if (!(error instanceof Refused && error.status === 404)) throw error;
   }
   toast(() => t("deleted", name));
-  return true;
 }
 
 /** An idempotency key for these values: other values need another key, because the API refuses one key for two requests. */

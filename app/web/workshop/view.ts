@@ -1,7 +1,7 @@
 // A view fills <main> for one address; workshop.ts chooses it.
 
 export type Context = {
-  /** The day of a board, or the id of a customer, from the address. */
+  /** The day of a board or of a week, or the id of a customer or a job, from the address. */
   date?: string;
   id?: string;
   query: URLSearchParams;

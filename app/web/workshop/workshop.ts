@@ -1,24 +1,32 @@
 // The frame of the pages: the view for the address, the language, the state of the connection, the keyboard shortcuts.
+import { recall, remember } from "../shared/setting.ts";
 import { isAbort, onConnection, Refused, retryNow, type Trouble } from "./api.ts";
 import { board } from "./board.ts";
 import { customer, customers } from "./customers.ts";
 import { modal } from "./dialog.ts";
 import { bindText, h, icon, isTyping } from "./dom.ts";
 import { intake } from "./intake.ts";
-import { currentLanguage, type Language, recall, remember, setLanguage, t, textFor } from "./language.ts";
+import { jobPage } from "./jobPage.ts";
+import { currentLanguage, type Language, setLanguage, t, textFor } from "./language.ts";
 import { actOnToast, toast } from "./notice.ts";
+import { notaPaper, orderPaper } from "./paper.ts";
 import type { Context, Shown, View } from "./view.ts";
+import { week } from "./week.ts";
 import type { Words } from "./words.ts";
 
 const $ = (id: string) => document.getElementById(id) as HTMLElement;
 const main = $("main");
 
 /** The views by their address; named groups are passed to the view. `name` is the key of the title and of the entry in the menu. */
-const VIEWS: { path: RegExp; name: "today" | "customers" | "newJob"; view: View }[] = [
+const VIEWS: { path: RegExp; name: "today" | "week" | "customers" | "newJob"; view: View }[] = [
   { path: /^\/today$/, name: "today", view: board },
   { path: /^\/day\/(?<date>\d{4}-\d\d-\d\d)$/, name: "today", view: board },
+  { path: /^\/week(?:\/(?<date>\d{4}-\d\d-\d\d))?$/, name: "week", view: week },
   { path: /^\/customers$/, name: "customers", view: customers },
   { path: /^\/customers\/(?<id>\d+)$/, name: "customers", view: customer },
+  { path: /^\/jobs\/(?<id>\d+)$/, name: "today", view: jobPage },
+  { path: /^\/jobs\/(?<id>\d+)\/nota$/, name: "today", view: notaPaper },
+  { path: /^\/jobs\/(?<id>\d+)\/order$/, name: "today", view: orderPaper },
   { path: /^\/new$/, name: "newJob", view: intake },
 ];
 
@@ -114,7 +122,7 @@ for (const button of document.querySelectorAll<HTMLElement>("[data-language]")) 
 }
 setLanguage(currentLanguage());
 
-// The backend and the release of the last response, and a banner while requests are being retried.
+// The person, the backend and the release of the last response, and a banner while requests are being retried.
 let trouble: Trouble | null = null;
 const banner = h("div", { class: "banner", role: "alert" });
 onConnection(
@@ -125,10 +133,11 @@ onConnection(
         h("p", {}, () => t(reason)),
         h("button", { type: "button", class: "pill", onclick: retryNow }, () => t("retryNow")),
       );
-    // Inside an open dialog, since the page behind it cannot be used.
-    const place = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+    // Inside an open dialog, since the page behind it cannot be used. Above the content, not over it.
+    const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
     if (!reason) banner.remove();
-    else if (banner.parentNode !== place) place.append(banner);
+    else if (!dialog && banner.nextSibling !== main) main.before(banner);
+    else if (dialog && banner.parentNode !== dialog) dialog.prepend(banner);
     if (!reason && trouble && back) toast(() => t("online"));
     trouble = reason;
   },
@@ -137,11 +146,30 @@ onConnection(
     const release = headers.get("X-Release");
     if (backend) bindText($("served"), null, () => t("servedBy", backend));
     if (release) bindText($("release"), null, () => t("release", release));
+    const person = headers.get("X-Person");
+    if (person) bindText($("person"), null, () => t("loggedIn", person));
   },
+);
+
+// A step draws another button in the place of its own: the second click of a double click is no step of that one.
+const DOUBLE_CLICK = { ms: 500, px: 10 };
+const isStep = (target: EventTarget | null) => target instanceof Element && target.closest("[data-step]") !== null;
+let stepped: MouseEvent | undefined;
+addEventListener(
+  "click",
+  (event) => {
+    // A click by the keyboard has no place.
+    if (!isStep(event.target) || event.detail === 0) return;
+    const near = stepped && Math.hypot(event.x - stepped.x, event.y - stepped.y) < DOUBLE_CLICK.px;
+    if (stepped && near && event.timeStamp - stepped.timeStamp < DOUBLE_CLICK.ms) event.stopImmediatePropagation();
+    else stepped = event;
+  },
+  { capture: true },
 );
 
 const KEYS: [key: string, text: `key${string}` & keyof Words][] = [
   ["T", "keyToday"],
+  ["W", "keyWeek"],
   ["/", "keyCustomers"],
   ["N", "keyNew"],
   ["← →", "keyDays"],
@@ -156,6 +184,7 @@ const go = (hash: string) => {
 };
 const ACTIONS: Record<string, () => void> = {
   t: () => go("#/today"),
+  w: () => go("#/week"),
   "/": () => (shown.focus ? shown.focus.select() : go("#/customers")),
   n: () => go("#/new"),
   u: actOnToast,
@@ -196,6 +225,8 @@ addEventListener("keydown", (event) => {
     form?.requestSubmit();
     return;
   }
+  // Enter that is held would press the next button, too.
+  if (event.repeat && event.key === "Enter" && isStep(event.target)) event.preventDefault();
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !keysOn) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const act = shown.keys?.[event.key] ?? ACTIONS[event.key.toLowerCase()];

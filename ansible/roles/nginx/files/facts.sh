@@ -10,4 +10,4 @@ done
 # An earlier version kept it in a folder that may be the service's.
 echo "drained=$(cat /var/lib/halo-cluster/drained 2>/dev/null || find /var/lib/halo/drained -maxdepth 0 -type f -user root -exec cat {} + 2>/dev/null)"
 echo "nginx=$(nginx -v 2>&1 | sed -n 's,.*nginx/\([0-9.]*\).*,\1,p')"
-present /etc/nginx
+present /etc/nginx /usr/lib/nginx/modules/ngx_http_brotli_static_module.so

@@ -60,9 +60,13 @@ try:
     for port in {port for each in ports.values() for port in each if port not in any_name}:
         say(ask("/", "unknown.invalid", port)[0] == 421, f"other names are refused on port {port}", "see nginx/nginx.conf.j2")
     for site in sites:
+        closed = site["domain"] in os.environ["LOGINS"].split()
+        for path in [path for path, answer in site["paths"].items() if "index" in answer and not closed]:
+            status = ask(path, site["domain"])[0]
+            say(status == 200, f"{site['domain']}{path} links all sites ({status})", "npm run up (your own servers: site.yml)")
         if "/" not in site["paths"]:
             continue
-        if site["domain"] in os.environ["LOGINS"].split():
+        if closed:
             status = ask("/", site["domain"])[0]
             say(status == 401, f"{site['domain']} asks for a login ({status})", "see group_vars/all/sites.yml, and nginx' log")
             continue

@@ -34,6 +34,8 @@ ALTER ROLE halo LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASS
 ALTER ROLE halo SET search_path = workshop;
 ALTER ROLE halo SET statement_timeout = :statement_timeout;
 ALTER ROLE halo SET idle_in_transaction_session_timeout = :idle_timeout;
+-- Below the service's own bound on a statement (0.7 s): it repeats a transaction that a deadlock has ended, not one that came too late.
+ALTER ROLE halo SET deadlock_timeout = '200ms';
 
 -- The exporter's: it logs in by the socket, and reads statistics, no rows.
 ALTER ROLE prometheus LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 5;

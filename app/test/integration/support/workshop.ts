@@ -75,6 +75,15 @@ export const aService = (vehicle_id: number, more: object = {}) => ({
   ...more,
 });
 
+export const aLine = (service_id: number, more: object = {}) => ({
+  service_id,
+  type: "part",
+  name: "Oli mesin 10W-40",
+  quantity: "4",
+  unit_price: "85000",
+  ...more,
+});
+
 /** How often each kind of answer came: {"201": 1, "409": 199}. */
 export function tally(replies: Reply[]): Record<string, number> {
   const counts: Record<string, number> = {};

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
+import { STATEMENT_TIMEOUT_MS } from "../../../src/workshop/database.ts";
 import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
-import { aCustomer, aVehicle, type Reply, send, tally } from "../support/workshop.ts";
+import { aCustomer, aService, aVehicle, type Reply, send, tally } from "../support/workshop.ts";
 
 let postgres: PostgresServer;
 let first: Service;
@@ -75,6 +76,45 @@ it("a concurrent change and deletion: one of them succeeds, never half of both",
     ]).toContainEqual([change.status, removal.status]);
     expect((await send(first.url + url)).status).toBe(change.status === 200 ? 200 : 404);
   }
+});
+
+it("an intake of a known car and a change of this car at once both succeed", async () => {
+  const customer = await send(`${first.url}/api/customers`, "POST", aCustomer());
+  const vehicle = await send(`${first.url}/api/vehicles`, "POST", aVehicle(customer.body.id));
+  const { vehicle_id: _, ...service } = aService(vehicle.body.id);
+  const intake = { customer: { id: customer.body.id }, vehicle: { id: vehicle.body.id }, service };
+  for (let round = 0; round < 25; round++) {
+    const change = { model: `Model ${round}` };
+    const replies = await Promise.all([
+      ...[first, second].map(({ url }) => send(`${url}/api/intake`, "POST", intake)),
+      ...[first, second].map(({ url }) =>
+        send(`${url}/api/vehicles/${vehicle.body.id}`, "PATCH", change, { "If-Match": "*" }),
+      ),
+    ]);
+    expect([round, tally(replies)]).toEqual([round, { 200: 2, 201: 2 }]);
+  }
+  const [row] = await postgres.rows("SELECT deadlocks FROM pg_stat_database WHERE datname = 'halo'");
+  expect(Number(row?.deadlocks)).toBe(0);
+});
+
+it("PostgreSQL ends a deadlock of the service before it ends the statement, so that the service can repeat it", async () => {
+  const [row] = await postgres.rows("SELECT rolconfig FROM pg_roles WHERE rolname = 'halo'");
+  const [, ms] = `${row?.rolconfig}`.match(/deadlock_timeout=(\d+)ms/) ?? [];
+  expect(Number(ms)).toBeLessThan(STATEMENT_TIMEOUT_MS / 2);
+});
+
+it("a change of a car's year does not wait for its owner, whose search text stays the same", async () => {
+  const { body } = await send(`${first.url}/api/customers`, "POST", aCustomer());
+  const car = await send(`${first.url}/api/vehicles`, "POST", aVehicle(body.id));
+  await postgres.ask(async (holder) => {
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM customers WHERE id = $1 FOR NO KEY UPDATE", [body.id]);
+    const change = (changes: object) =>
+      send(`${first.url}/api/vehicles/${car.body.id}`, "PATCH", changes, { "If-Match": "*" });
+    expect((await change({ year: 2019, vin: "MHKA1BB2C3D456789" })).status).toBe(200);
+    expect((await change({ model: "Brio" })).status).toBe(503);
+    await holder.query("ROLLBACK");
+  });
 });
 
 it("a customer is not deleted while a vehicle for it is created", async () => {

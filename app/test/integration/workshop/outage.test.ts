@@ -255,3 +255,20 @@ it("slow logins: writes are refused meanwhile, and the logins do not delay each 
   await expectHonest(await stop());
   await postgres.signal("SIGINT");
 });
+
+it("a migration that changes a column's type costs each connection one refusal", async () => {
+  const list = () => send(`${service.url}/api/customers`);
+  const migrate = (type: string) =>
+    postgres.ask(async (client) => {
+      await client.query(`SET ROLE halo_owner; ALTER TABLE workshop.customers ALTER COLUMN address TYPE ${type}`);
+    });
+  await create("Ayu");
+  expect((await list()).body.items).toMatchObject([{ name: "Ayu" }]);
+  try {
+    await migrate("varchar(200)");
+    expectRefusal(await list());
+    expect((await list()).body.items).toMatchObject([{ name: "Ayu" }]);
+  } finally {
+    await migrate("text");
+  }
+});

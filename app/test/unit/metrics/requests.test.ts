@@ -9,10 +9,17 @@ function setUp() {
   const request = (method: string, route?: { path: string }, { status = 200, mount = "", left = false } = {}) => {
     const res = new ServerResponse({ method, route } as never);
     res.statusCode = status;
-    res.context = { id: "id", servedBy: "web1", release: "test", startedAt: performance.now() - 100, mount };
+    res.context = {
+      id: "id",
+      servedBy: "web1",
+      release: "test",
+      startedAt: performance.now(),
+      mount,
+      logged: true,
+    };
     Object.defineProperty(res, "writableFinished", { value: !left });
     meter.begin();
-    return () => meter.end(res);
+    return () => meter.end(res, 101);
   };
   const samples = async (name: string) =>
     (await registry.metrics()).split("\n").filter((line) => line.startsWith(name) && !line.endsWith(" 0"));

@@ -2,7 +2,15 @@ import type { IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { ifMatch, ifNoneMatch } from "../../../src/workshop/http.ts";
-import { CustomerInput, instant, ServiceInput, ServicePatch, VehicleInput } from "../../../src/workshop/schema.ts";
+import {
+  CustomerInput,
+  instant,
+  LineInput,
+  ServiceInput,
+  ServicePatch,
+  ServiceReplacement,
+  VehicleInput,
+} from "../../../src/workshop/schema.ts";
 import { fieldErrors, invalidFields } from "../../../src/workshop/validation.ts";
 
 const codes = (schema: z.ZodType, input: unknown) => {
@@ -21,6 +29,11 @@ describe("fields", () => {
       address: null,
     });
     expect(codes(ServicePatch, { status: "done" })).toEqual({ status: "done" });
+  });
+
+  it("of a PUT have no default where the first contract did not know them", () => {
+    const first = ["completed_at", "description", "notes", "status"];
+    expect(Object.keys(ServiceReplacement.parse(service)).sort()).toEqual([...Object.keys(service), ...first].sort());
   });
 
   it("are counted in code points", () => {
@@ -73,6 +86,20 @@ describe("fields", () => {
     ["scheduled_at", "2099-12-31T23:00:00-05:00", "format"],
   ])("of a service, %s: %j is %s", (field, value, code) => {
     expect(codes(ServiceInput, { ...service, [field]: value })).toEqual([`/${field} ${code}`]);
+  });
+
+  it.each([
+    ["type", "gift", "format"],
+    ["quantity", "0.000", "range"],
+    ["quantity", "1,5", "format"],
+    ["quantity", "1.0001", "format"],
+    ["quantity", 2, "type"],
+    ["unit_price", "1e3", "format"],
+    ["total", "1", "unknown_field"],
+  ])("of a line, %s: %j is %s", (field, value, code) => {
+    const line = { service_id: 1, type: "part", name: "Oli", quantity: "0.5", unit_price: "85000" };
+    expect(codes(LineInput, line)).toEqual(line);
+    expect(codes(LineInput, { ...line, [field]: value })).toEqual([`/${field} ${code}`]);
   });
 
   it("times are stored in UTC with milliseconds", () => {

@@ -1,4 +1,14 @@
-import type { Provider } from "../cluster/provider.ts";
+import { readFileSync } from "node:fs";
+import { freemem } from "node:os";
+import type { Provider } from "./provider.ts";
+
+/** GiB of memory that this machine can spare: the kernel's MemAvailable where it is reported, for free memory leaves out the page cache. */
+export function freeMemory(): number {
+  const free = freemem() / 1024 ** 3;
+  if (process.platform !== "linux") return free;
+  const kib = readFileSync("/proc/meminfo", "utf8").match(/MemAvailable:\s+(\d+)/)?.[1];
+  return kib === undefined ? free : Number(kib) / 1024 ** 2;
+}
 
 /**
  * The free memory that this machine needs for the hosts, in GiB, and the way to get it. A VM takes all of its memory, and the

@@ -1,0 +1,35 @@
+// Shows how many backends of each app answer, as Prometheus has it.
+
+const REFRESH_MS = 10_000;
+const states = [...document.querySelectorAll("[data-app]")];
+
+/** The backends of each app: {up, all}. Empty where Prometheus does not answer. */
+async function backends() {
+  const found = {};
+  try {
+    const answer = await fetch("state.json", { signal: AbortSignal.timeout(REFRESH_MS) });
+    const { data } = await answer.json();
+    for (const { metric, value } of data.result) {
+      found[metric.app] ??= { up: 0, all: 0 };
+      found[metric.app][metric.count] = Number(value[1]);
+    }
+  } catch {
+    // The links stay, and each state is unknown.
+  }
+  return found;
+}
+
+async function refresh() {
+  if (document.hidden) return;
+  const found = await backends();
+  for (const element of states) {
+    const { app } = element.dataset;
+    const { up, all } = found[app] ?? {};
+    element.className = all === undefined ? "" : up === all ? "well" : up > 0 ? "bad" : "worse";
+    element.textContent = `${app}: ${all === undefined ? "state unknown" : `${up} of ${all} backends answer`}`;
+  }
+}
+
+document.addEventListener("visibilitychange", refresh);
+setInterval(refresh, REFRESH_MS);
+await refresh();

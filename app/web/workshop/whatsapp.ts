@@ -1,0 +1,35 @@
+// Links that open a chat in WhatsApp with a message that the person can still change.
+import { h, icon } from "./dom.ts";
+import { t } from "./language.ts";
+
+/**
+ * A phone number as wa.me takes it: digits with the country's prefix, 62 (Indonesia) for a number without one. Null for a number that
+ * is no mobile number, such as 021 555 0101.
+ */
+export function whatsappNumber(phone: string): string | null {
+  const digits = phone.replace(/\D/g, "");
+  if (phone.trim().startsWith("+") || digits.startsWith("00")) {
+    const number = digits.replace(/^0+/, "");
+    return (number.startsWith("62") ? /^628\d{7,11}$/ : /^\d{8,15}$/).test(number) ? number : null;
+  }
+  const number = digits.replace(/^0?(?=8)/, "62");
+  return /^628\d{7,11}$/.test(number) ? number : null;
+}
+
+/** The link to a chat about `message`; null without a mobile number. */
+export function whatsappLink(phone: string, message: () => string): HTMLAnchorElement | null {
+  const number = whatsappNumber(phone);
+  if (!number) return null;
+  return h(
+    "a",
+    {
+      class: "pill",
+      href: () => `https://wa.me/${number}?text=${encodeURIComponent(message())}`,
+      target: "_blank",
+      rel: "noopener noreferrer",
+    },
+    icon("chat"),
+    "WhatsApp",
+    h("span", { class: "unseen" }, () => ` ${t("newTab")}`),
+  );
+}
