@@ -119,6 +119,9 @@ const mountedAt =
     next();
   };
 
+const NO_SUCH_PATH = "This path does not exist.";
+const FAILED = "The service failed to handle this request.";
+
 const methodNotAllowed: RequestHandler = (req, res) =>
   sendProblem(req, res, 405, `${req.method} is not allowed for this path.`, { Allow: "GET, HEAD" });
 
@@ -128,7 +131,7 @@ const notFound: RequestHandler = (req, res) => {
   } catch {
     return sendProblem(req, res, 400, "The path's percent-encoding is malformed.");
   }
-  sendProblem(req, res, 404, "This path does not exist.");
+  sendProblem(req, res, 404, NO_SUCH_PATH);
 };
 
 /**
@@ -137,10 +140,8 @@ const notFound: RequestHandler = (req, res) => {
  */
 function unhandled(error: unknown, req: IncomingMessage, res: ServerResponse): void {
   if (res.headersSent) return void res.destroy();
-  const [status, detail] = error
-    ? ([500, "The service failed to handle this request."] as const)
-    : ([404, "This path does not exist."] as const);
-  sendProblem(req, res, status, detail);
+  if (error) sendProblem(req, res, 500, FAILED);
+  else sendProblem(req, res, 404, NO_SUCH_PATH);
 }
 
 const failed =
@@ -151,10 +152,5 @@ const failed =
     if (status === 500) log.error({ err: error, id: res.context.id }, "request failed");
     if (res.headersSent) return void res.destroy();
     for (const header of res.getHeaderNames()) res.removeHeader(header);
-    sendProblem(
-      req,
-      res,
-      status,
-      status === 500 ? "The service failed to handle this request." : "The request is malformed.",
-    );
+    sendProblem(req, res, status, status === 500 ? FAILED : "The request is malformed.");
   };

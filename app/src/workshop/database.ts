@@ -313,7 +313,7 @@ class Lease {
       return answer as PostgresQueryResult<unknown>;
     } catch (error) {
       if (!(error instanceof pg.DatabaseError)) this.#late = asked;
-      else this.#outdated = error.code === OUTDATED;
+      else if (error.code === OUTDATED) this.#outdated = true;
       throw this.#classify(error);
     } finally {
       this.#meter.sent(text, startedAt);
@@ -323,7 +323,7 @@ class Lease {
   release(): void {
     if (this.#late)
       withTimeout(this.#endTransaction(this.#late), LATE_ANSWER_MS, "no answer in time").then(
-        () => this.#giveBack(false),
+        () => this.#giveBack(this.#outdated),
         () => this.#giveBack(true),
       );
     else this.#giveBack(this.#outdated);
