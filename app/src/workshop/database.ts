@@ -50,8 +50,8 @@ export const TOTAL_BUDGET_MS = 1850;
 const OUTAGE_AFTER_MS = 500;
 /** Connections have this long to close, in ms. */
 const CLOSE_TIMEOUT_MS = 500;
+/** bigint: the service's ids stay below 2^53. */
 const INT8 = 20;
-const TIMESTAMPTZ = 1184;
 
 /** PostgreSQL could not execute the request; a retry may succeed. */
 export class DatabaseUnavailable extends Error {
@@ -106,8 +106,8 @@ export class Database extends EventEmitter<{ unavailable: [reason: string]; avai
       keepAlive: true,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: 2 * REQUEST_TIMEOUT_MS,
-      options: "-c TimeZone=UTC", // instantOf reads these times
-      types: { getTypeParser: (oid, format) => PARSERS.get(oid) ?? pg.types.getTypeParser(oid, format) },
+      options: "-c TimeZone=UTC", // a resource's columns write their times in it
+      types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) },
     });
     // Without listeners the loss of a connection, idle or between two statements, would end the process.
     this.#pool.on("error", () => {});
@@ -250,30 +250,16 @@ export class Database extends EventEmitter<{ unavailable: [reason: string]; avai
   }
 }
 
-const UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,3}))?\+00$/;
-const dateOf = pg.types.getTypeParser(TIMESTAMPTZ);
-
-/** PostgreSQL's text of a time as JSON has it. A Date in between would take a third of the CPU that the service needs for a list. */
-function instantOf(text: string): unknown {
-  const [, day, time, fraction = ""] = UTC.exec(text) ?? [];
-  return day ? `${day}T${time}.${fraction.padEnd(3, "0")}Z` : dateOf(text);
-}
-
-const PARSERS = new Map<number, (text: string) => unknown>([
-  [INT8, Number], // the service's ids stay below 2^53
-  [TIMESTAMPTZ, instantOf],
-]);
-
 /** The most statements that each connection keeps prepared: each takes 170 KB there, and a stranger's queries make new texts without end. */
 const MAX_PREPARED = 20;
 const prepared = new Map<string, string>();
 
 /**
  * The name under which connections keep a statement prepared: PostgreSQL then parses it once, and may plan it once, which is half of its work
- * for a list. Undefined for a write, and for a search, whose plan has to fit the text that is searched for.
+ * for a list. Undefined for a write, and for a search whose plan has to fit the text that is searched for.
  */
 function nameOf(text: string): string | undefined {
-  if (!text.startsWith("select ") || text.includes(" like ")) return undefined;
+  if (!text.startsWith("select ") || text.includes(" like $")) return undefined;
   if (!prepared.has(text) && prepared.size < MAX_PREPARED) prepared.set(text, `s${prepared.size}`);
   return prepared.get(text);
 }

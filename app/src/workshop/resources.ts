@@ -2,8 +2,9 @@ import { type RawBuilder, sql } from "kysely";
 import { z } from "zod";
 import * as schema from "./schema.ts";
 import {
-  type Branch,
   type Condition,
+  hidden,
+  type Search,
   searchCustomers,
   searchVehicles,
   similarCustomers,
@@ -21,9 +22,9 @@ export interface Listed {
   readonly sorts: Record<string, { readonly column: string; readonly value: z.ZodType<string | number> }>;
   readonly defaultSort: string;
   readonly filters: Record<string, Filter>;
-  readonly search?: (q: string) => Branch[];
+  readonly search?: Search;
   /** The branches for a text without a match; undefined where a typing error is not likely. */
-  readonly similar?: (q: string) => Branch[] | undefined;
+  readonly similar?: Search;
   /** Describes the matches of `q`, for the OpenAPI document. */
   readonly searchHelp?: string;
 }
@@ -65,11 +66,15 @@ export interface Filter {
 }
 
 const id = { column: "id", value: schema.query.id.out };
+/** A column with a time in the form of the API; the sessions use UTC. */
+const instantText = (column: string) =>
+  sql`to_char(${sql.ref(`t.${column}`)}, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${sql.ref(column)}`;
+const times = sql`${instantText("created_at")}, ${instantText("updated_at")}`;
 const createdAt = { column: "created_at", value: schema.instant };
 const customerOf = sql`json_build_object('id', c.id, 'name', c.name, 'phone', c.phone) as customer`;
 const references = (column: string): Filter => ({
   value: schema.query.id,
-  where: (value) => sql`${sql.ref(column)} = ${value}`,
+  where: (value) => sql`${sql.ref(column)} = ${hidden(value, "bigint")}`,
 });
 
 const customers: Resource = {
@@ -79,13 +84,13 @@ const customers: Resource = {
   patch: schema.CustomerPatch,
   output: schema.Customer,
   embeds: false,
-  columns: sql`t.id, t.version, t.name, t.phone, t.email, t.address, t.created_at, t.updated_at`,
+  columns: sql`t.id, t.version, t.name, t.phone, t.email, t.address, ${times}`,
   joins: sql``,
   sorts: { id, name: { column: "name_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "name",
   filters: {},
   searchHelp:
-    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles. A text of one word without a digit or sign finds an e-mail address only if nothing else has the word; `similar` is then true.",
+    "A word is part of the name, of the phone number's digits, of the e-mail address, or of plate, make or model of one of the customer's vehicles. A number that begins with 0 or 62, with at least five digits after that, is the beginning of a phone number. A text of one word without a digit or sign finds an e-mail address only if nothing else has the word; `similar` is then true.",
   search: searchCustomers,
   similar: similarCustomers,
   uniqueConstraints: {},
@@ -101,7 +106,7 @@ const vehicles: Resource = {
   patch: schema.VehiclePatch,
   output: schema.Vehicle,
   embeds: true,
-  columns: sql`t.id, t.version, t.customer_id, t.plate, t.make, t.model, t.year, t.vin, t.created_at, t.updated_at, ${customerOf}`,
+  columns: sql`t.id, t.version, t.customer_id, t.plate, t.make, t.model, t.year, t.vin, ${times}, ${customerOf}`,
   joins: sql`join customers c on c.id = t.customer_id`,
   sorts: { id, plate: { column: "plate_key", value: schema.query.key }, created_at: createdAt },
   defaultSort: "plate",
@@ -123,8 +128,8 @@ const services: Resource = {
   patch: schema.ServicePatch,
   output: schema.Service,
   embeds: true,
-  columns: sql`t.id, t.version, t.vehicle_id, t.kind, t.description, t.status, t.price, t.scheduled_at, t.completed_at, t.notes,
-    t.paid_at, t.mechanic, t.odometer, t.remind_at, t.line_count, t.created_at, t.updated_at,
+  columns: sql`t.id, t.version, t.vehicle_id, t.kind, t.description, t.status, t.price::text, ${instantText("scheduled_at")},
+    ${instantText("completed_at")}, t.notes, ${instantText("paid_at")}, t.mechanic, t.odometer, ${instantText("remind_at")}, t.line_count, ${times},
     json_build_object('id', v.id, 'plate', v.plate, 'make', v.make, 'model', v.model) as vehicle, ${customerOf}`,
   joins: sql`join vehicles v on v.id = t.vehicle_id join customers c on c.id = v.customer_id`,
   derive(given, current): Derived {
@@ -149,7 +154,7 @@ const services: Resource = {
     vehicle_id: references("t.vehicle_id"),
     customer_id: {
       value: schema.query.id,
-      where: (value) => sql`t.vehicle_id in (select id from vehicles where customer_id = ${value})`,
+      where: (value) => sql`t.vehicle_id in (select id from vehicles where customer_id = ${hidden(value, "bigint")})`,
     },
     status: { value: schema.query.status, where: (value) => sql`t.status = ${value}`, repeatable: true },
     from: {
@@ -184,7 +189,7 @@ const lines: Resource = {
   patch: schema.LinePatch,
   output: schema.Line,
   embeds: false,
-  columns: sql`t.id, t.version, t.service_id, t.type, t.name, t.quantity, t.unit_price, t.total, t.created_at, t.updated_at`,
+  columns: sql`t.id, t.version, t.service_id, t.type, t.name, t.quantity::text, t.unit_price::text, t.total::text, ${times}`,
   joins: sql``,
   // Locked: the job could be paid between the condition and the trigger that changes its price.
   unpaid: (given, change) => sql`exists (select from services
@@ -202,7 +207,7 @@ export const changes: Listed = {
   name: "changes",
   singular: "change",
   output: schema.Change,
-  columns: sql`t.id, t.at, t.person, t.action, t.fields`,
+  columns: sql`t.id, ${instantText("at")}, t.person, t.action, t.fields`,
   joins: sql``,
   sorts: { id },
   defaultSort: "-id",

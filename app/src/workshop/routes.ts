@@ -142,11 +142,13 @@ async function list(
   const select = async () => {
     const page = await database.run(async (db) => {
       const read = await readPage(db, resource, request);
-      if (within && id && read.items.length === 0 && !(await exists(db, within.parent, id)))
+      if (within && id && read.empty && !(await exists(db, within.parent, id)))
         throw notFoundProblem(within.parent, id);
       return read;
     });
-    return { body: JSON.stringify(page), link: linksOf(path(req), request, page.next) };
+    const { items, next, similar } = page;
+    const body = `{"items":${items},"next":${JSON.stringify(next)}${similar ? ',"similar":true' : ""}}`;
+    return { body, link: linksOf(path(req), request, next) };
   };
   // Almost every write changes the list of changes. The header is for a load that compares both ways.
   const direct = resource === changes || req.headers["x-halo-cache"] === "off";

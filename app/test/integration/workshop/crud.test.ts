@@ -234,7 +234,22 @@ describe("lists", () => {
       [budi, ["budsan99@contoh.id", "budsan99", "BUDSAN", "@contoh.id avanza"]],
       [
         ayu,
-        ["LESTARI", "100%", "100%_\\", "555", "dk77", "DK 7", "d", "77 ZZ", "77zz", "K 77", "cx-5", "mazda lestari"],
+        [
+          "LESTARI",
+          "100%",
+          "100%_\\",
+          "555",
+          "021-555",
+          "+62 21 555",
+          "dk77",
+          "DK 7",
+          "d",
+          "77 ZZ",
+          "77zz",
+          "K 77",
+          "cx-5",
+          "mazda lestari",
+        ],
       ],
       [ayu, ["lestariayu@contoh.id", "lestariayu"]],
       [budi, ["budi b 1162 xyz", "b-1162-xyz", "santoso 1162 xyz", "B 1162 toyota"]],
@@ -252,6 +267,7 @@ describe("lists", () => {
       "budi lestari",
       "1163",
       "budi 77zz",
+      "0555-0101", // a number with a 0 is searched from its beginning
     ])
       expect([q, await found(q)]).toEqual([q, { items: [], next: null }]);
     // One word of letters is found in e-mail addresses only where nothing else has it.

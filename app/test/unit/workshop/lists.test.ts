@@ -35,9 +35,13 @@ describe("a list's statement", () => {
   const patterns = (q: string, name: keyof typeof resources = "customers") =>
     compiled(name, `q=${encodeURIComponent(q)}`).parameters.filter((each) => typeof each === "string");
 
+  const fromStart = ["08123456", "628123456", "8123456"].flatMap((start) => [start, `${start}\u{10ffff}`]);
+
   it.each([
-    ["0812-3456", ["%8123456%"]],
-    ["+62 812 3456", ["%8123456%"]],
+    ["0812-3456", fromStart],
+    ["+62 812 3456", fromStart],
+    ["812-3456", ["%8123456%"]],
+    ["0812", ["%0812%"]],
     ["1162", ["%1162%"]],
     ["b 12 xy", ["%b12xy%", "% b 12 xy%"]],
     ["B 1", ["% b1%", "% b 1%"]],
@@ -46,7 +50,7 @@ describe("a list's statement", () => {
     ["Santoso Budi", ["%santoso%", "%budi%"]],
     ["budi - 1162", ["%budi%", "%1162%"]],
     ["cx-5", ["% cx-5%", "%cx5%"]],
-    ["Budi", ["%budi%", "%budi%"]],
+    ["Budi", ["budi%", "%budi%", "%budi%", "%budi%"]],
     ["ad", ["ad%", "% ad%", "% ad%"]],
     ["--", []],
   ])("searches a customer by %j with few patterns", (q, expected) => expect(patterns(q)).toEqual(expected));
@@ -54,7 +58,7 @@ describe("a list's statement", () => {
   it.each([
     ["1162", ["%1162%"]],
     ["brio honda", ["%brio%", "%honda%"]],
-    ["avanza", ["%avanza%"]],
+    ["avanza", ["%avanza%", "%avanza%"]],
   ])("searches a vehicle by %j", (q, expected) => expect(patterns(q, "vehicles")).toEqual(expected));
 });
 
