@@ -104,7 +104,7 @@ async function start(port: number, undo: (() => unknown)[]): Promise<void> {
   });
   console.log(`
   Counter:    http://localhost:${port}/
-  Workshop:   http://localhost:${port + 1}/  (its API: http://localhost:${port + 1}/api)
+  Workshop:   http://localhost:${port + 1}/  (its API: http://localhost:${port + 1}/api/)
   PostgreSQL: psql -h 127.0.0.1 -p ${database.value.port} -U tester halo
   End:        Ctrl-C
 `);

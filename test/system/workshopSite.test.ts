@@ -281,6 +281,73 @@ test("a dialog fits on a small phone, and begins with the values that the API ha
   await page.close();
 });
 
+test("a date that is typed in part is refused and not saved as none; Back asks before it leaves a typed text", async () => {
+  const made = await make({ status: "done" });
+  const path = `/services/${made.service.id}`;
+  const paid = { paid_at: "2026-11-21T03:00:00.000Z" };
+  await api("PATCH", path, paid, { "If-Match": "*" });
+  const page = await open({ locale: "id-ID" }, "#/today");
+  const address = `${home}#/jobs/${made.service.id}`;
+  await page.goto(address);
+  await page.locator("[data-key=edit-job]").click();
+  await page.locator('[name="service-paid_at"]').focus();
+  await page.keyboard.press("Delete");
+  await page.keyboard.press("Control+Enter");
+  await page.locator(".field-paid_at .error", { hasText: "Lengkapi tanggal dan jam" }).waitFor();
+  expect(await api("GET", path)).toMatchObject(paid);
+
+  const question = page.locator("dialog", { hasText: "Buang yang sudah diketik?" });
+  await page.fill('[name="service-notes"]', "Belum disimpan");
+  await page.goBack();
+  await question.waitFor();
+  await page.keyboard.press("Escape");
+  await question.waitFor({ state: "detached" });
+  expect(page.url()).toBe(address);
+  expect(await page.inputValue('[name="service-notes"]')).toBe("Belum disimpan");
+  await page.goBack();
+  await page.locator("[data-key=yes]").click();
+  await page.locator("dialog").first().waitFor({ state: "detached" });
+  expect(page.url()).not.toBe(address);
+  await page.close();
+});
+
+test("a deletion that meets another change keeps the typed text, and shows the other change", async () => {
+  const made = await make();
+  const page = await open({}, `#/jobs/${made.service.id}`);
+  await page.locator("[data-key=edit-job]").click();
+  await page.fill('[name="service-notes"]', "Tunggu suku cadang");
+  await api("PATCH", `/services/${made.service.id}`, { mechanic: "Joko" }, { "If-Match": "*" });
+  await page.locator("dialog [data-key=delete]").click();
+  await page.locator("[data-key=yes]").click();
+  await page.locator("dialog .fault", { hasText: "baru saja diubah orang lain" }).waitFor();
+  expect(await page.inputValue('[name="service-notes"]')).toBe("Tunggu suku cadang");
+  expect(await page.inputValue('[name="service-mechanic"]')).toBe("Joko");
+  await page.keyboard.press("Escape");
+  await page.locator("[data-key=yes]").click();
+  await page.close();
+});
+
+test("long words wrap on a small phone, and an address without a day of the calendar has no page", async () => {
+  const made = await make({ description: `https://contoh.id/${"a".repeat(90)}`, notes: "b".repeat(100) });
+  await api("PATCH", `/customers/${made.customer.id}`, { name: `M${"ahkota".repeat(7)}` }, { "If-Match": "*" });
+  const page = await open({ viewport: phone });
+  for (const hash of [
+    `#/jobs/${made.service.id}`,
+    `#/jobs/${made.service.id}/order`,
+    `#/customers/${made.customer.id}`,
+  ]) {
+    await page.goto(home + hash);
+    await page.getByText("ahkota").first().waitFor();
+    await idle(page);
+    expect([hash, await page.evaluate("document.documentElement.scrollWidth")]).toEqual([hash, phone.width]);
+  }
+  for (const hash of ["#/day/2026-02-31", "#/day/9999-01-01", "#/week/1899-12-31"]) {
+    await page.goto(home + hash);
+    await page.locator("h1", { hasText: "Halaman ini tidak ada." }).waitFor();
+  }
+  await page.close();
+});
+
 test("by keyboard only: two lines of a job make its total, and it is paid, and not paid again by mistake", async () => {
   const made = await make({ price: "1000" });
   const page = await open({ viewport: phone }, `#/jobs/${made.service.id}`);
@@ -642,10 +709,18 @@ test("a plate that is taken is offered with its owner, and an owner is found whi
     "service-price": "90000",
   });
   await page.fill('[name="customer-phone"]', "0812-99999");
-  await page.fill('[name="vehicle-plate"]', made.vehicle.plate);
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("Control+Enter");
-  await page.getByRole("button", { name: `Pakai ${made.vehicle.plate}` }).click();
+  const offer = page.getByRole("button", { name: `Pakai ${made.vehicle.plate}` });
+  const submit = async () => {
+    await page.fill('[name="vehicle-plate"]', made.vehicle.plate.replaceAll(" ", "-"));
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+Enter");
+    await offer.waitFor();
+  };
+  await submit();
+  await page.fill('[name="vehicle-plate"]', "B 1 LAIN");
+  expect(await offer.count()).toBe(0);
+  await submit();
+  await offer.click();
   await page.locator(".picked", { hasText: run }).waitFor();
   expect(await page.inputValue('[name="service-kind"]')).toBe("Rem");
 

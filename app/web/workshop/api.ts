@@ -123,7 +123,7 @@ export async function send<Data>(
       let text: string;
       try {
         const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-        response = await fetch(`/api${path}`, {
+        response = await fetch(`${location.origin}/api${path}`, {
           method,
           headers,
           body: body === undefined ? undefined : JSON.stringify(body),

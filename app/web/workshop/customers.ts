@@ -8,7 +8,7 @@ import { dateTime, day, money, t } from "./language.ts";
 import type { Customer, Job, Kind, Records, Values, Vehicle } from "./records.ts";
 import { TYPING_PAUSE_MS } from "./suggest.ts";
 import type { View } from "./view.ts";
-import { whatsappLink } from "./whatsapp.ts";
+import { dialledNumber, whatsappLink } from "./whatsapp.ts";
 
 const PAGE = 25;
 
@@ -352,7 +352,7 @@ export const customer: View = async (main, { id, signal, fail }) => {
         h("a", { class: "pill primary", href: `#/new?customer=${id}` }, icon("plus"), () => t("newJob")),
       );
       const entries = [
-        entry("phone", "phone", h("a", { href: `tel:${person.phone.replace(/[^\d+]/g, "")}` }, person.phone)),
+        entry("phone", "phone", h("a", { href: `tel:${dialledNumber(person.phone)}` }, person.phone)),
         whatsappLink(person.phone, () => t("greeting", person.name)),
         person.email && entry("email", "mail", h("a", { href: `mailto:${person.email}` }, person.email)),
         person.address && entry("address", "pin", h("span", {}, person.address)),

@@ -12,6 +12,14 @@ export const dayAfter = (at: Date, days: number): Date =>
 export const monday = (at: Date): Date => dayAfter(at, -((at.getDay() + 6) % 7));
 /** A day as 2026-11-21. */
 export const isoDay = (at: Date): string => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+/** The hour of a day that is chosen without a time. */
+export const OPENING_HOUR = 9;
+/** The midnight of a day such as 2026-11-21; undefined for a day that does not exist, and outside of the years of the API's times. */
+export function dayOf(text: string): Date | undefined {
+  const at = new Date(`${text}T00:00`);
+  const year = at.getFullYear();
+  return year > 1900 && year < 2099 && isoDay(at) === text ? at : undefined;
+}
 const isSame = (a: Date, b: Date) => a.getTime() === b.getTime();
 
 /** The address of a day's board: #/today for today. */

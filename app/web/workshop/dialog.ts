@@ -5,13 +5,22 @@ import { t } from "./language.ts";
 
 let count = 0;
 
+/** The open dialogs, the topmost one last; each closes if the person agrees. */
+const open = new Set<() => Promise<boolean>>();
+
+/** Closes all dialogs; false as soon as the person wants to stay in one. */
+export async function leaveDialogs(): Promise<boolean> {
+  for (const leave of [...open].reverse()) if (!(await leave())) return false;
+  return true;
+}
+
 /**
  * Shows a modal dialog. Resolves with the argument of close(), or undefined after Escape; the focus returns to the element
  * that had it. `leave` closes only after mayClose() has agreed.
  */
 export function modal<Result>(
   title: () => string,
-  build: (close: (value?: Result) => void, leave: () => Promise<void>) => Node[],
+  build: (close: (value?: Result) => void, leave: () => Promise<boolean>) => Node[],
   mayClose: () => Promise<boolean> = async () => true,
 ): Promise<Result | undefined> {
   return new Promise((resolve) => {
@@ -21,11 +30,15 @@ export function modal<Result>(
     const dialog = h("dialog", { "aria-labelledby": id });
     const close = (value?: Result) => {
       result = value;
+      open.delete(leave); // the event comes later, perhaps after a new address
       dialog.close();
     };
     const leave = async () => {
-      if (await mayClose()) close();
+      const agreed = await mayClose();
+      if (agreed) close();
+      return agreed;
     };
+    open.add(leave);
     dialog.append(
       h(
         "header",
@@ -42,6 +55,7 @@ export function modal<Result>(
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
+      open.delete(leave);
       if (opener?.isConnected) opener.focus();
       else if (!focusKey(opener?.dataset.key ?? "")) document.querySelector("h1")?.focus();
       resolve(result);

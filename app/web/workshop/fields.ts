@@ -1,7 +1,18 @@
 // The forms' fields: the inputs of each kind of record, and their values for the API.
-import { isoDay } from "./days.ts";
+import { isoDay, OPENING_HOUR } from "./days.ts";
 import { type Attributes, h, setText, type Text } from "./dom.ts";
-import { dateTime, day, money, parseMoney, parseQuantity, plainNumber, quantity, t, textFor } from "./language.ts";
+import {
+  dateTime,
+  day,
+  money,
+  parseKilometres,
+  parseMoney,
+  parseQuantity,
+  plainNumber,
+  quantity,
+  t,
+  textFor,
+} from "./language.ts";
 import type { Kind, Status, Values } from "./records.ts";
 import type { Words } from "./words.ts";
 
@@ -45,7 +56,7 @@ const FIELDS: Record<Kind, FieldSpec[]> = {
     { name: "price", needed: true, type: "money" },
     { name: "status", needed: true, type: "choice", options: STATUSES },
     { name: "mechanic", max: 80 },
-    { name: "odometer", max: 9, type: "km" },
+    { name: "odometer", max: 20, type: "km" },
     { name: "paid_at", type: "when" },
     { name: "remind_at", type: "day" },
     { name: "description", max: 2000, type: "area" },
@@ -61,10 +72,11 @@ const FIELDS: Record<Kind, FieldSpec[]> = {
 
 let count = 0;
 
+/** The text of an input. A date that is typed only in part has the value "": it must be refused, and not saved as none. */
+const textOf = (input: Input) => (input.validity.badInput ? "incomplete" : input.value);
+
 const pad = (n: number) => String(n).padStart(2, "0");
 const localTime = (at: Date) => `${isoDay(at)}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
-/** The hour of a day that is chosen without a time. */
-const OPENING_HOUR = 9;
 
 /** Between an input's text and the API's value: `out` reads the input, `in` fills it, `show` is for display. */
 type Conversion = { out?: (text: string) => unknown; in?: (value: string) => string; show?: (value: string) => string };
@@ -92,13 +104,7 @@ const CONVERT: Partial<Record<NonNullable<FieldSpec["type"]>, Conversion>> = {
     in: (value) => isoDay(new Date(value)),
     show: day,
   },
-  km: {
-    out: (text) => {
-      const digits = text.replace(/[.,\s]|km$/gi, "");
-      return /^\d+$/.test(digits) ? Number(digits) : text;
-    },
-    show: plainNumber,
-  },
+  km: { out: parseKilometres, in: (value) => (/^\d+$/.test(value) ? plainNumber(value) : value), show: plainNumber },
   number: { out: (text) => (/^\d+$/.test(text) ? Number(text) : text) },
   choice: { show: (value) => textFor(value) ?? value },
 };
@@ -153,7 +159,7 @@ function field(kind: Kind, { name, max, needed = false, type, options = [], hint
     setText(error, text);
   };
   // A number gets the usual notation when the field is left; a text that the API will refuse stays as it was typed.
-  if (type === "money" || type === "quantity")
+  if (type === "money" || type === "quantity" || type === "km")
     input.addEventListener("change", () => {
       const value = String(out(input.value.trim()));
       if (/^\d+(\.\d{1,3})?$/.test(value)) input.value = into(value);
@@ -171,7 +177,7 @@ function field(kind: Kind, { name, max, needed = false, type, options = [], hint
       label.append(h("small", {}, why));
     },
     show: (value) => (value === null || value === "" ? t("empty") : show(String(value))),
-    get: () => (input.value.trim() === "" ? null : out(input.value.trim())),
+    get: () => (textOf(input).trim() === "" ? null : out(textOf(input).trim())),
     set: (value) => {
       input.value = value === null || value === undefined ? "" : into(String(value));
     },
@@ -205,7 +211,7 @@ export function group(kind: Kind, without: FieldName[] = []): Group {
     write: (values) => {
       for (const { name, set } of fields) if (name in values) set(values[name]);
     },
-    typed: () => Object.fromEntries(fields.map(({ name, input }) => [name, input.value])),
+    typed: () => Object.fromEntries(fields.map(({ name, input }) => [name, textOf(input)])),
     retype: (texts) => {
       for (const { name, input } of fields) {
         const text = texts[name];

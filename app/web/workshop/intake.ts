@@ -2,7 +2,7 @@
 import { get, isAbort, newKey, type Page, Refused, send } from "./api.ts";
 import { announce } from "./board.ts";
 import { findCustomers } from "./customers.ts";
-import { dayHash } from "./days.ts";
+import { dayHash, dayOf, OPENING_HOUR } from "./days.ts";
 import { type Child, h, icon, setText } from "./dom.ts";
 import { showErrors } from "./errors.ts";
 import { group } from "./fields.ts";
@@ -59,13 +59,14 @@ export const intake: View = async (main, { query, signal }) => {
   let chosen: Vehicle | null = (!otherCar && draft.vehicle) || null;
   const key = draft.key ?? newKey();
 
-  const begin = query.get("date")
-    ? new Date(`${query.get("date")}T09:00`)
+  const date = dayOf(query.get("date") ?? "");
+  const begin = date
+    ? new Date(date.setHours(OPENING_HOUR))
     : new Date(Math.ceil(Date.now() / QUARTER_MS) * QUARTER_MS);
   if (!otherPerson) person.retype(draft.texts?.customer ?? {});
   if (!otherCar) car.retype(draft.texts?.vehicle ?? {});
   job.retype(draft.texts?.service ?? {});
-  if (query.has("date") || !draft.texts) job.write({ scheduled_at: begin.toISOString() });
+  if (date || !draft.texts) job.write({ scheduled_at: begin.toISOString() });
   now.checked = draft.now ?? false;
   for (const name of ["name", "phone"] as const) if (query.get(name)) person.write({ [name]: query.get(name) });
   if (query.get("plate")) car.write({ plate: query.get("plate") });
@@ -239,6 +240,7 @@ export const intake: View = async (main, { query, signal }) => {
   const takeCar = (each: Vehicle) => reportFailure(take({ ...each.customer }, each));
   const plateField = car.named.get("plate");
   if (plateField) suggest(plateField.input, byPlate, carLine, takeCar);
+  plateField?.input.addEventListener("input", () => taken.replaceChildren());
 
   function clear() {
     keep();
@@ -261,8 +263,8 @@ export const intake: View = async (main, { query, signal }) => {
 
   /** After a refusal of a plate that exists: offers its vehicle, because most often it is the same one. */
   async function offerTaken(typed: string): Promise<void> {
-    const { items } = await get<Page<Vehicle>>(`/vehicles?limit=5&q=${encodeURIComponent(typed)}`, signal);
-    const squeeze = (text: string) => text.replace(/\s/g, "").toUpperCase();
+    const squeeze = (text: string) => text.replace(/[^a-z0-9]/gi, "").toUpperCase();
+    const { items } = await get<Page<Vehicle>>(`/vehicles?limit=5&q=${squeeze(typed)}`, signal);
     const found = items.find((each) => squeeze(each.plate) === squeeze(typed));
     if (found && !chosen && car.read().plate === typed)
       taken.replaceChildren(

@@ -8,7 +8,7 @@ import { dateTime, day, money, quantity, t } from "./language.ts";
 import { hideToast, toast } from "./notice.ts";
 import type { Job, Line, Status } from "./records.ts";
 import type { View } from "./view.ts";
-import { whatsappLink } from "./whatsapp.ts";
+import { dialledNumber, whatsappLink } from "./whatsapp.ts";
 
 /** Shows one job; it is read again after each change. */
 export const jobPage: View = async (main, { id, signal, fail }) => {
@@ -72,7 +72,7 @@ export const jobPage: View = async (main, { id, signal, fail }) => {
       "clock",
       h("span", {}, () => dateTime(job.scheduled_at)),
     ),
-    entry("phone", "phone", h("a", { href: `tel:${job.customer.phone.replace(/[^\d+]/g, "")}` }, job.customer.phone)),
+    entry("phone", "phone", h("a", { href: `tel:${dialledNumber(job.customer.phone)}` }, job.customer.phone)),
     whatsappLink(job.customer.phone, () => t("jobText", job.customer.name, job.vehicle.plate, job.kind, t(job.status))),
     job.mechanic && entry("mechanic", "wrench", h("span", {}, job.mechanic)),
     job.odometer !== null &&

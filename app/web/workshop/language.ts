@@ -97,6 +97,13 @@ export function sum(amounts: string[]): string {
 /** The zeros that a word behind an amount stands for. */
 const ZEROS: Record<string, number> = { rb: 3, ribu: 3, k: 3, jt: 6, juta: 6 };
 
+/** A whole number, plain or in groups of three digits with one sign between them, and two decimals at most behind the other sign. */
+const AMOUNTS = [
+  /^(\d+)(?:[.,](\d{1,2}))?$/,
+  /^([1-9]\d{0,2}(?:\.\d{3})+)(?:,(\d{1,2}))?$/,
+  /^([1-9]\d{0,2}(?:,\d{3})+)(?:\.(\d{1,2}))?$/,
+];
+
 /**
  * Converts an amount as typed in either language ("150.000", "1,500.50", "350rb", "1,5jt", "350.000,-") for the API; returns any
  * other text without its spaces and currency.
@@ -113,10 +120,18 @@ export function parseMoney(typed: string): string {
       zeros === 3 && fraction.length === 3 ? `${whole}${fraction}000` : whole + fraction.padEnd(zeros, "0");
     return digits.replace(/^0+(?=\d)/, "");
   }
-  const parts = /^(\d[\d.,]*?)(?:[.,](\d{1,2}))?$/.exec(text);
-  if (!parts?.[1]) return text;
-  const whole = parts[1].replace(/[.,]/g, "");
-  return parts[2] ? `${whole}.${parts[2]}` : whole;
+  const [, amount, cents] = AMOUNTS.map((each) => each.exec(text)).find(Boolean) ?? [];
+  if (!amount) return text;
+  const whole = amount.replace(/[.,]/g, "");
+  return cents ? `${whole}.${cents}` : whole;
+}
+
+/** Converts kilometres as typed ("45.000", "125 000 km") for the API; returns any other text unchanged, which the API refuses. */
+export function parseKilometres(typed: string): number | string {
+  const text = typed.replace(/\s*km\.?$/i, "").replace(/\s/g, ".");
+  return /^(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:,\d{3})+)$/.test(text)
+    ? Number(text.replace(/[.,]/g, ""))
+    : typed;
 }
 
 export const time = (at: string | Date): string => formats.time().format(new Date(at));

@@ -7,13 +7,20 @@ import { t } from "./language.ts";
  * is no mobile number, such as 021 555 0101.
  */
 export function whatsappNumber(phone: string): string | null {
-  const digits = phone.replace(/\D/g, "");
-  if (phone.trim().startsWith("+") || digits.startsWith("00")) {
-    const number = digits.replace(/^0+/, "");
-    return (number.startsWith("62") ? /^628\d{7,11}$/ : /^\d{8,15}$/).test(number) ? number : null;
+  const dialled = dialledNumber(phone);
+  if (!dialled.startsWith("+")) {
+    const number = dialled.replace(/^0?(?=8)/, "62");
+    return /^628\d{7,11}$/.test(number) ? number : null;
   }
-  const number = digits.replace(/^0?(?=8)/, "62");
-  return /^628\d{7,11}$/.test(number) ? number : null;
+  const number = dialled.slice(1);
+  return (number.startsWith("62") ? /^628\d{7,11}$/ : /^[1-9]\d{7,14}$/).test(number) ? number : null;
+}
+
+/** A phone number as it is dialled: its digits, behind a + with the country's prefix. "+62 (0)812" has one zero too many. */
+export function dialledNumber(phone: string): string {
+  const digits = phone.replace(/\D/g, "");
+  const international = phone.trim().startsWith("+") ? digits : /^00(.+)/.exec(digits)?.[1];
+  return (international === undefined ? digits : `+${international}`).replace(/^(\+?62)0/, "$1");
 }
 
 /** The link to a chat about `message`; null without a mobile number. */

@@ -3,7 +3,8 @@ import { recall, remember } from "../shared/setting.ts";
 import { isAbort, onConnection, Refused, retryNow, type Trouble } from "./api.ts";
 import { board } from "./board.ts";
 import { customer, customers } from "./customers.ts";
-import { modal } from "./dialog.ts";
+import { dayOf } from "./days.ts";
+import { leaveDialogs, modal } from "./dialog.ts";
 import { bindText, h, icon, isTyping } from "./dom.ts";
 import { intake } from "./intake.ts";
 import { jobPage } from "./jobPage.ts";
@@ -44,8 +45,9 @@ async function show(): Promise<void> {
     history.replaceState(null, "", "#/today");
     return show();
   }
-  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
-  const found = VIEWS.find((each) => each.path.test(path));
+  const matching = VIEWS.find((each) => each.path.test(path));
+  const date = matching?.path.exec(path)?.groups?.date;
+  const found = date === undefined || dayOf(date) ? matching : undefined;
   const { name, view } = found ?? { name: "noPage" as const, view: lost };
   const options: Pick<Context, "date" | "id"> = found?.path.exec(path)?.groups ?? {};
   for (const link of document.querySelectorAll("nav a")) {
@@ -238,5 +240,15 @@ $("skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.querySelector("h1")?.focus();
 });
-addEventListener("hashchange", show);
+let asking = false;
+/** Shows the view for a new address; where the person wants to stay in a dialog, the old address returns. */
+async function navigate({ oldURL }: HashChangeEvent): Promise<void> {
+  if (asking) return;
+  asking = true;
+  const left = await leaveDialogs();
+  asking = false;
+  if (left) await show();
+  else history.pushState(null, "", oldURL);
+}
+addEventListener("hashchange", navigate);
 void show();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readRevenueRequest } from "../../../src/workshop/revenue.ts";
-import { dayHash, isoDay, monday, utcOffset, weekHash } from "../../../web/workshop/days.ts";
-import { whatsappNumber } from "../../../web/workshop/whatsapp.ts";
+import { dayHash, dayOf, isoDay, monday, utcOffset, weekHash } from "../../../web/workshop/days.ts";
+import { dialledNumber, whatsappNumber } from "../../../web/workshop/whatsapp.ts";
 
 it.each([
   ["0812-3456-7890", "6281234567890"],
@@ -15,7 +15,25 @@ it.each([
   ["+62 21 555 0101", null],
   ["0812", null],
   ["9123 4567", null],
+  ["+62 (0)812 3456 7890", "6281234567890"],
+  ["62 0812 3456 7890", "6281234567890"],
+  ["++62 812 3456 7890", "6281234567890"],
+  ["0000 81234567", null],
 ])("WhatsApp takes %s as %s", (phone, number) => expect(whatsappNumber(phone)).toBe(number));
+
+it.each([
+  ["0812-3456-7890", "081234567890"],
+  ["(021) 555 0101", "0215550101"],
+  ["+62 (0)812 3456 7890", "+6281234567890"],
+  ["0062 812 3456 7890", "+6281234567890"],
+  ["++65 9123 4567", "+6591234567"],
+])("%s is dialled as %s", (phone, number) => expect(dialledNumber(phone)).toBe(number));
+
+it.each(["2026-02-31", "2026-13-01", "2026-99-99", "1900-01-01", "2099-12-31", "0001-01-01", "x", ""])(
+  "%j is no day of an address",
+  (text) => expect(dayOf(text)).toBe(undefined),
+);
+it("2028-02-29 is one, from its midnight", () => expect(dayOf("2028-02-29")).toEqual(new Date(2028, 1, 29)));
 
 describe("a week", () => {
   it.each([

@@ -11,6 +11,7 @@ let versions: (string | null)[];
 
 beforeAll(async () => {
   vi.stubGlobal("addEventListener", () => {});
+  vi.stubGlobal("location", { origin: "" });
   vi.stubGlobal("document", { getElementById: () => null });
   vi.stubGlobal("fetch", async (_: string, { method, headers, body }: RequestInit) => {
     if (method === "GET") return Response.json(present);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { CustomerPatch, LineInput, ServicePatch, VehiclePatch } from "../../../src/workshop/schema.ts";
-import { money, parseMoney, parseQuantity, quantity, sum } from "../../../web/workshop/language.ts";
+import { money, parseKilometres, parseMoney, parseQuantity, quantity, sum } from "../../../web/workshop/language.ts";
 import { words } from "../../../web/workshop/words.ts";
 
 const folder = new URL("../../../web/workshop/", import.meta.url);
@@ -55,6 +55,13 @@ test.each([
   ["0", "0"],
   ["gratis", "gratis"],
   ["-5", "-5"],
+  ["1,500,000.5", "1500000.5"],
+  ["1.500.000,567", "1.500.000,567"],
+  ["15.0000", "15.0000"],
+  ["1.2.3", "1.2.3"],
+  ["12..5", "12..5"],
+  ["1.500,000", "1.500,000"],
+  ["0.500", "0.500"],
 ])("an amount typed as %s is %s", (typed, amount) => expect(parseMoney(typed)).toBe(amount));
 
 test.each([
@@ -77,6 +84,21 @@ test.each([
   const refused = !LineInput.shape.quantity.safeParse(amount).success;
   expect(refused).toBe(!/^\d+(\.\d+)?$/.test(amount));
 });
+
+test.each([
+  ["45000", 45000],
+  ["45.000", 45000],
+  ["45,000 km", 45000],
+  ["125 000 KM", 125000],
+  ["125.000 km", 125000],
+  ["10.000.000", 10000000],
+  ["0", 0],
+  ["45.000,5", "45.000,5"],
+  ["12,5", "12,5"],
+  ["1.5", "1.5"],
+  ["0.500", "0.500"],
+  ["12 mil", "12 mil"],
+])("an odometer typed as %s is %j", (typed, value) => expect(parseKilometres(typed)).toBe(value));
 
 test("quantities are shown without their last zeros, and amounts are added exactly", () => {
   expect(["2.000", "2.500", "0.125", "12345.000"].map(quantity)).toEqual(["2", "2,5", "0,125", "12345"]);
