@@ -6,7 +6,8 @@ import os
 import re
 from itertools import chain
 
-HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$")
+# Its last part has a letter: an address is no name.
+HOST_NAME = re.compile(r"(?=.{1,253}\Z)(?=.*[a-z][^.]*\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?([.][a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 ADDRESS = re.compile(r"[0-9]{1,3}([.][0-9]{1,3}){3}$")
 PATH = re.compile(r"/[^ ;{}\"']*$")
 FILES = re.compile(r"/[^ ;{}\"']*[^ ;{}\"'/]$")
@@ -40,16 +41,26 @@ def inventory_problems(groups, hostvars):
     return found
 
 
+def shape_problems(sites, tls_ports):
+    """The problems of sites and tls_ports, as in group_vars, with which the other variables of the cluster could not be made."""
+    found = []
+    if not isinstance(tls_ports, list) or not tls_ports or not all(map(is_port, tls_ports)):
+        found.append(f"tls_ports has to be a list of ports such as [443]; it is {json.dumps(tls_ports)}")
+    elif len(set(tls_ports)) < len(tls_ports):
+        found.append(f"tls_ports has a port twice: {json.dumps(tls_ports)}")
+    if not isinstance(sites, list):
+        found.append("sites has to be a list")
+    else:
+        found += [problem for number, site in enumerate(sites, 1) for problem in of_shape(number, site)]
+    return [f"sites.yml: {problem}" for problem in found]
+
+
 def site_problems(sites, services, groups, apps, root, tls_ports=(), dns_hook=""):
-    """sites, services and tls_ports as in group_vars, apps as in app_plans; root is the project's folder, which has app/web; dns_hook is
-    acme_dns_hook, with which a CA asks nobody's port."""
+    """sites, services and tls_ports as in group_vars, without shape_problems; apps as in app_plans; root is the project's folder, which has
+    app/web; dns_hook is acme_dns_hook, with which a CA asks nobody's port."""
     if not sites:
         return [] if any(app["domains"] for app in apps.values()) else ["sites.yml: there is no site"]
-    if not isinstance(sites, list):
-        return ["sites.yml: sites has to be a list"]
-    found = [f"sites.yml: {problem}" for number, site in enumerate(sites, 1) for problem in of_shape(number, site)]
-    if found:
-        return found
+    found = [f"sites.yml: tls_ports: {problem}" for problem in taken_ports(tls_ports, services, groups)]
     for number, site in enumerate(sites, 1):
         problems = [*of_site(site, services, groups, apps, root), *of_tls(site, tls_ports, dns_hook)]
         found += [f"sites.yml: {site.get('domain') or f'site {number}'}{problem}" for problem in problems]
@@ -61,9 +72,23 @@ def of_shape(number, site):
     if not isinstance(site, dict):
         yield f"site {number} has to have keys such as domain; it is {site or 'empty'}"
         return
-    for key in ("ports", "any_name_ports"):
+    for key in ("ports", "any_name_ports", "absent"):
         if not isinstance(site.get(key) or [], list):
-            yield f"{site.get('domain') or f'site {number}'}: {key} has to be a list such as [80]; it is {site[key]}"
+            yield f"{site.get('domain') or f'site {number}'}: {key} has to be a list such as {'[80]' if 'ports' in key else '[robots]'}; it is {site[key]}"
+
+
+def is_port(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536
+
+
+def taken_ports(ports, services, groups):
+    """The problems of ports that a balancer cannot answer at, because a service on the same host has them."""
+    balancers = set(groups.get("balancers") or [])
+    for name, service in services.items():
+        taken = [str(port) for port in service["ports"] if port in ports]
+        hosts = set(chain.from_iterable(groups.get(group) or [] for group in service["hosts"]))
+        if name != "http" and taken and ("all" in service["hosts"] or balancers & hosts):
+            yield f"port {', '.join(taken)} is the service {name}'s"
 
 
 def ports_of(site):
@@ -73,7 +98,7 @@ def ports_of(site):
 def of_site(site, services, groups, apps, root):
     """The problems of one site, to be read behind its name."""
     domain, login, ports = site.get("domain") or "", site.get("login"), ports_of(site)
-    if not HOST_NAME.match(str(domain)):
+    if not isinstance(domain, str) or not HOST_NAME.match(domain):
         yield f" needs domain, a host name in small letters; it has {domain or 'none'}"
     for key in site:
         if key not in SITE_KEYS:
@@ -86,12 +111,14 @@ def of_site(site, services, groups, apps, root):
     if not ports:
         yield " needs ports or any_name_ports"
     for port in ports:
-        if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
+        if not is_port(port):
             yield f": {port} is no port"
-    for name, service in services.items():
-        taken = [str(port) for port in service["ports"] if port in ports]
-        if name != "http" and taken and {"balancers", "all"} & set(service["hosts"]):
-            yield f": port {', '.join(taken)} is the service {name}'s"
+    for port in dict.fromkeys(str(port) for port in ports if ports.count(port) > 1):
+        yield f": port {port} stands in ports and any_name_ports more than once"
+    yield from (f": {problem}" for problem in taken_ports(ports, services, groups))
+    for pattern in site.get("absent") or []:
+        if not is_pattern(pattern):
+            yield f": absent has regular expressions without quotation marks; {pattern} is none"
     paths = site.get("paths")
     if not isinstance(paths, dict) or not paths:
         yield " needs paths"
@@ -100,6 +127,16 @@ def of_site(site, services, groups, apps, root):
         yield from (f", {path}{problem}" for problem in of_path(path, answer or {}, services, groups, apps, root))
     if site.get("role") != "metrics" and {"service": "prometheus"} in paths.values():
         yield " leads to Prometheus and needs role: metrics; without it its pages count as the visitors' requests"
+
+
+def is_pattern(value):
+    if not isinstance(value, str) or '"' in value or "\n" in value:
+        return False
+    try:
+        re.compile(value)
+    except re.error:
+        return False
+    return True
 
 
 def is_login(login):
@@ -128,7 +165,7 @@ def of_tls(site, tls_ports, dns_hook):
     for port in ports_of(site):
         if port in tls_ports:
             yield f": {port} is the port of https (tls_ports), where each site with tls answers; take it out of ports"
-    if site.get("hsts") and str(site.get("domain")).endswith(".test"):
+    if site.get("hsts") is True and str(site.get("domain")).endswith(".test"):
         yield ": hsts would keep browsers away from the name below .test for a year; take it out"
     for key in ("certificate", "key"):
         if mode == "files" and not (isinstance(site.get(key), str) and os.path.isfile(os.path.expanduser(site[key]))):
@@ -139,8 +176,8 @@ def of_tls(site, tls_ports, dns_hook):
 
 def of_path(path, answer, services, groups, apps, root):
     """The problems of one path of a site, to be read behind its name."""
-    if not PATH.match(str(path)):
-        yield ": a path begins with / and has no space, quotation mark, ; or brace"
+    if not PATH.match(str(path)) or ".." in str(path).split("/"):
+        yield ": a path begins with / and has no space, quotation mark, ; or brace, and no part .."
     if not isinstance(answer, dict) or len(answer) != 1 or not set(answer) <= set(ANSWERS):
         yield f" needs one of service, states, web, files and index; it has {json.dumps(answer)}"
         return
@@ -194,4 +231,4 @@ def between_sites(sites):
 
 class FilterModule:
     def filters(self):
-        return {"inventory_problems": inventory_problems, "site_problems": site_problems}
+        return {"inventory_problems": inventory_problems, "shape_problems": shape_problems, "site_problems": site_problems}

@@ -101,13 +101,14 @@ export function doctor(args: string[]) {
     );
     const local = localCertificates();
     if (local) {
-      const { domain, days, stores, without } = local;
+      const { domain, days, due, stores, without } = local;
+      const state = `${domain}'s, the first of the local CA's to expire, ${days < 0 ? "has expired" : `is valid for ${days} days more`}`;
       add(
-        days >= 0,
+        due.length === 0,
         "certificates",
-        `${domain}'s, the first of the local CA's to expire, ${days < 0 ? "has expired" : `is valid for ${days} days more`}`,
+        due.length === 0 ? state : `to be made again: ${due.join("; ")}`,
         "npm run up",
-        up === null ? "note" : "PROBLEM",
+        days < 0 && up !== null ? "PROBLEM" : "note",
       );
       add(
         without === 0,

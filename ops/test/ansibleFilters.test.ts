@@ -156,8 +156,36 @@ test.each<[string, object, string[]]>([
   [
     "a path without a slash",
     { paths: { x: { service: "app" } } },
-    of(", x: a path begins with / and has no space, quotation mark, ; or brace"),
+    of(", x: a path begins with / and has no space, quotation mark, ; or brace, and no part .."),
   ],
+  [
+    "a path out of the site",
+    { paths: { "/../x": { service: "app" } } },
+    of(", /../x: a path begins with / and has no space, quotation mark, ; or brace, and no part .."),
+  ],
+  ...(["5", "192.168.56.10", "a.5", `${"a".repeat(64)}.test`, "a.test\n"] as const).map(
+    (domain): [string, object, string[]] => [
+      `the domain ${domain}`,
+      { domain },
+      [`sites.yml: ${domain} needs domain, a host name in small letters; it has ${domain}`],
+    ],
+  ),
+  [
+    "a port twice",
+    { ports: [80, 8090], any_name_ports: [8090, 80] },
+    of(
+      ": port 80 stands in ports and any_name_ports more than once",
+      ": port 8090 stands in ports and any_name_ports more than once",
+    ),
+  ],
+  ["a port of a service on the balancer's host", { ports: [4001] }, of(": port 4001 is the service redis's")],
+  ["a port of a service on other hosts", { ports: [4000] }, []],
+  ...["(unclosed", 'a"; }', "a\nb", 5].map((pattern): [string, object, string[]] => [
+    `the pattern ${pattern}`,
+    { absent: ["robots", pattern] },
+    of(`: absent has regular expressions without quotation marks; ${pattern} is none`),
+  ]),
+  ["hsts of another kind", { hsts: "maybe" }, of(": hsts is true or false; it is maybe")],
   [
     "two answers",
     { paths: { "/": { web: "demo/counter", files: "/srv" } } },
@@ -247,16 +275,43 @@ test("sites: none, and a port that two would answer for any name", () => {
 
 test.each<[string, unknown, string]>([
   ["a name alone", ["a.test"], "site 1 has to have keys such as domain; it is a.test"],
+  [
+    "a pattern alone",
+    [{ ...docs, absent: "robots" }],
+    "docs.test: absent has to be a list such as [robots]; it is robots",
+  ],
   ["an empty item", [null], "site 1 has to have keys such as domain; it is empty"],
   ["a port alone", [{ ...docs, ports: 80 }], "docs.test: ports has to be a list such as [80]; it is 80"],
   ["a mapping", { docs }, "sites has to be a list"],
-  [
-    "a list of services",
-    [{ ...docs, paths: { "/": { service: ["app"] } } }],
-    "docs.test, /: there is no service ['app'] in firewall_services; there are ssh, http, app, redis, lost, prometheus",
-  ],
 ])("sites that cannot be read as such: %s", (_, sites, problem) => {
-  expect(filter("validate", "site_problems", sites, services, groups, apps, "/")).toEqual([`sites.yml: ${problem}`]);
+  expect(filter("validate", "shape_problems", sites, [443])).toEqual([`sites.yml: ${problem}`]);
+});
+
+test("a list of services is no service", () => {
+  const site = { ...docs, paths: { "/": { service: ["app"] } } };
+  expect(filter("validate", "site_problems", [site], services, groups, apps, "/")).toEqual(
+    of(", /: there is no service ['app'] in firewall_services; there are ssh, http, app, redis, lost, prometheus"),
+  );
+});
+
+test.each<[unknown, string]>([
+  [[], "tls_ports has to be a list of ports such as [443]; it is []"],
+  [443, "tls_ports has to be a list of ports such as [443]; it is 443"],
+  [null, "tls_ports has to be a list of ports such as [443]; it is null"],
+  ["foo", 'tls_ports has to be a list of ports such as [443]; it is "foo"'],
+  [[99999], "tls_ports has to be a list of ports such as [443]; it is [99999]"],
+  [[443, 443], "tls_ports has a port twice: [443, 443]"],
+])("ports of https: %j", (ports, problem) => {
+  expect(filter("validate", "shape_problems", [docs], ports)).toEqual([`sites.yml: ${problem}`]);
+});
+
+test("a port of https is no other service's", () => {
+  const found = (ports: number[]) => filter("validate", "site_problems", [docs], services, groups, apps, "/", ports);
+  expect(found([22, 4001])).toEqual([
+    "sites.yml: tls_ports: port 22 is the service ssh's",
+    "sites.yml: tls_ports: port 4001 is the service redis's",
+  ]);
+  expect(found([443, 4000])).toEqual([]);
 });
 
 test("Ansible prints each problem on a line of its own", () => {
@@ -358,12 +413,33 @@ const linkedPlans = {
 };
 
 test("the index has each site with its address and its apps, and then the apps without a site", () => {
-  expect(filter("index", "index_entries", linkedSites, linkedPlans, [8443], ["metrics.a.test"])).toEqual([
-    { title: "Visit counter", url: "http://a.test", domain: "a.test", login: false, apps: ["demo"] },
-    { title: "Metrics", url: "https://metrics.a.test:8443", domain: "metrics.a.test", login: true, apps: [] },
-    { title: "shop, demo", url: "http://b.test:8085", domain: "b.test", login: false, apps: ["shop", "demo"] },
-    { title: "pages", url: "http://c.test:8080", domain: "c.test", login: false, apps: [] },
-    { title: "lonely", url: "", domain: "", login: false, apps: ["lonely"] },
+  expect(filter("index", "index_entries", linkedSites, linkedPlans, [8443], ["metrics.a.test", "c.test"])).toEqual([
+    { title: "Visit counter", url: "http://a.test", secure: "", domain: "a.test", login: false, apps: ["demo"] },
+    {
+      title: "Metrics",
+      url: "https://metrics.a.test:8443",
+      secure: "https://metrics.a.test:8443",
+      domain: "metrics.a.test",
+      login: true,
+      apps: [],
+    },
+    {
+      title: "shop, demo",
+      url: "http://b.test:8085",
+      secure: "",
+      domain: "b.test",
+      login: false,
+      apps: ["shop", "demo"],
+    },
+    {
+      title: "pages",
+      url: "http://c.test:8080",
+      secure: "https://c.test:8443",
+      domain: "c.test",
+      login: false,
+      apps: [],
+    },
+    { title: "lonely", url: "", secure: "", domain: "", login: false, apps: ["lonely"] },
   ]);
 });
 

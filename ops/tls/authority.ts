@@ -137,7 +137,7 @@ export function authority({ domains, networks }: Constraints): Pair & { made: bo
 }
 
 /** Why a site's pair cannot serve it for long enough; undefined where it can. */
-function wornOut({ certificate, key }: Pair, domain: string, ca: X509Certificate): string | undefined {
+export function wornOut({ certificate, key }: Pair, domain: string, ca: X509Certificate): string | undefined {
   try {
     const leaf = new X509Certificate(readFileSync(certificate));
     if (!leaf.checkPrivateKey(createPrivateKey(readFileSync(key)))) return "its key is another one's";

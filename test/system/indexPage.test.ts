@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { domains, sites, urlOf } from "../../ops/cluster/sites.ts";
+import { domains, secureUrlOf, sites, urlOf } from "../../ops/cluster/sites.ts";
 import { openBrowser } from "../../ops/lib/browser.ts";
 import { localPath } from "../../ops/lib/paths.ts";
 import { app } from "../lib/app.ts";
@@ -63,6 +63,15 @@ test("the index has every site, and follows a backend that stops and comes back"
   expect(wrong).toEqual([]);
   await page.close();
   await answerInTurn();
+});
+
+test("a visitor who came by https stays with it", async () => {
+  const { page } = await open(`${secureUrlOf(counter)}/-/`, { ignoreHTTPSErrors: true });
+  await state(page).filter({ hasText: all }).waitFor();
+  expect(await page.locator(".sites a").evaluateAll((links) => links.map((link) => link.getAttribute("href")))).toEqual(
+    sites().map((site) => `${secureUrlOf(site) ?? urlOf(site)}/`),
+  );
+  await page.close();
 });
 
 test("without an answer of Prometheus the states are unknown, and the links stay", async () => {

@@ -121,7 +121,7 @@ describe("the index of the sites", () => {
       "text/html; charset=utf-8",
       undefined,
     ]);
-    for (const site of allSites()) expect(body).toContain(`<a href="${urlOf(site)}/">`);
+    for (const site of allSites()) expect(body).toContain(`<a href="${urlOf(site)}/" `);
     expect(body).toContain(`data-app="${app.name}"`);
     expect((await request("/-/index.mjs")).headers["content-type"]).toMatch(/^text\/javascript/);
   });

@@ -111,6 +111,14 @@ describe("each site by https", () => {
   });
 
   test.each([
+    ["text/html", "text/html; charset=utf-8"],
+    ["*/*", "application/problem+json"],
+  ])("http at the port of https is refused in the form of %s", async (accept, type) => {
+    const { status, headers } = await request("/", { port: tlsPort(), headers: { Host: domain, Accept: accept } });
+    expect([status, headers["content-type"]]).toEqual([400, type]);
+  });
+
+  test.each([
     [domain, "unknown.invalid", 421],
     [domain, metricsSite, 401],
     [metricsSite, domain, 200],
@@ -347,16 +355,18 @@ describe("a certificate of one's own", () => {
     const good = await pair(domain, "30");
     const other = await pair("other.test", "30");
     const wrong: [{ certificate: string; key: string }, string][] = [
-      [{ ...good, key: other.key }, "key values mismatch"],
-      [other, `the certificate of ${domain} is for another name: DNS:other.test`],
+      [{ ...good, key: other.key }, `the key ${other.key} does not fit the certificate ${good.certificate}`],
+      [other, `${domain}: ${other.certificate} is for another name: DNS:other.test`],
       // From OpenSSL 3.4 on, a certificate may not end before it begins.
       [await pair(`expired.${domain}`, "0", domain), `the certificate of ${domain} has expired`],
-      [{ ...good, certificate: good.key }, `the certificate of ${domain} is no certificate`],
+      [{ ...good, certificate: good.key }, `${good.key} has to be a certificate in PEM form`],
     ];
     for (const [files, words] of wrong) {
       const { code, output } = await push(files);
       expect(code, output).toBe(2);
-      expect(output).toContain(words);
+      expect(output.replace(/\s+/g, " ")).toContain(words);
+      // Only its dates have to be judged on the balancer.
+      expect(output.includes("Read the facts of the hosts"), words).toBe(words.includes("expired"));
       expect(await served()).toBe(before);
       expect((await request("/")).status).toBe(200);
     }

@@ -168,7 +168,7 @@ function drawAll(): void {
 
 async function visit(): Promise<Answer> {
   try {
-    const response = await fetch("/", {
+    const response = await fetch(location.origin, {
       headers: { Accept: "application/json" },
       cache: "no-store",
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
@@ -229,7 +229,10 @@ async function follow(): Promise<void> {
   for (; ; await new Promise((resolve) => setTimeout(resolve, STATES_MS))) {
     if (document.hidden) continue;
     try {
-      const response = await fetch(STATES_PATH, { cache: "no-store", signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+      const response = await fetch(location.origin + STATES_PATH, {
+        cache: "no-store",
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
       if (response.status === 404) return;
       if (response.ok) change(observe(cluster, (await response.json()) as States));
     } catch (error) {

@@ -34,7 +34,9 @@ export type State = {
 type Series = { metric: Record<string, string>; values?: [number, string][]; value?: [number, string] };
 
 async function get<T>(path: string, parameters: Record<string, string>, signal: AbortSignal): Promise<T> {
-  const answer = await fetch(`/prometheus/api/v1/${path}?${new URLSearchParams(parameters)}`, { signal });
+  const answer = await fetch(`${location.origin}/prometheus/api/v1/${path}?${new URLSearchParams(parameters)}`, {
+    signal,
+  });
   const text = await answer.text();
   let body: { status?: string; error?: string; data?: T } = {};
   try {

@@ -14,7 +14,8 @@ for domain in "$@"; do
     problem="is no certificate"
   elif ! openssl x509 -in "$file" -noout -checkend 0 >/dev/null; then
     problem="has expired: $(openssl x509 -in "$file" -noout -enddate | cut -d = -f 2)"
-  elif [ "$(date -d "$(openssl x509 -in "$file" -noout -startdate | cut -d = -f 2)" +%s)" -gt "$(date +%s)" ]; then
+  # Not in seconds: the caller replaces a percent sign with an s by the folder.
+  elif [ "$(date -ud "$(openssl x509 -in "$file" -noout -startdate | cut -d = -f 2)" +%Y%m%d%H%M%S)" -gt "$(date -u +%Y%m%d%H%M%S)" ]; then
     problem="begins later: $(openssl x509 -in "$file" -noout -startdate | cut -d = -f 2)"
   elif ! openssl x509 -in "$file" -noout -ext subjectAltName 2>/dev/null | grep -q DNS:; then
     problem="has no subjectAltName, which browsers want"

@@ -1,13 +1,19 @@
 // Shows how many backends of each app answer, as Prometheus has it.
 
 const REFRESH_MS = 10_000;
+// A visitor who came by https stays with it. The page itself is the same for both.
+if (location.protocol === "https:")
+  for (const link of document.querySelectorAll("a[data-secure]"))
+    if (link.dataset.secure) link.href = `${link.dataset.secure}/`;
 const states = [...document.querySelectorAll("[data-app]")];
 
 /** The backends of each app: {up, all}. Empty where Prometheus does not answer. */
 async function backends() {
   const found = {};
   try {
-    const answer = await fetch("state.json", { signal: AbortSignal.timeout(REFRESH_MS) });
+    const answer = await fetch(new URL("state.json", location.origin + location.pathname), {
+      signal: AbortSignal.timeout(REFRESH_MS),
+    });
     const { data } = await answer.json();
     for (const { metric, value } of data.result) {
       found[metric.app] ??= { up: 0, all: 0 };

@@ -185,8 +185,9 @@ describe("a refresh", () => {
   beforeEach(() => {
     asked = [];
     vi.useFakeTimers({ now: START * 1000, toFake: ["Date"] });
+    vi.stubGlobal("location", { origin: "http://a.test" });
     vi.stubGlobal("fetch", async (url: string) => {
-      const { pathname, searchParams } = new URL(url, "http://a.test");
+      const { pathname, searchParams } = new URL(url);
       const [start, end, step] = ["start", "end", "step"].map((name) => Number(searchParams.get(name)));
       const times = pathname.endsWith("query_range")
         ? Array.from(
