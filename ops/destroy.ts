@@ -23,7 +23,8 @@ const usage = {
 
 A lab of this machine ends with all of its hosts, also where another clone has made it.
 Backups, reports, the addresses for alerts (.halo/secrets/alert_*), the secrets of apps (.halo/secrets/apps), the local CA
-(.halo/secrets/ca) and the sites' certificates and keys (.halo/secrets/tls) stay. npm run untrust takes the CA out of this machine's stores.
+(.halo/secrets/ca) and the sites' certificates and keys (.halo/secrets/tls) stay. npm run untrust takes the CA out of this
+machine's stores.
 
 Options:
   --keep-image   keep the lab's base image and the Node for the hosts; the next npm run up is a minute faster

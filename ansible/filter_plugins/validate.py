@@ -72,9 +72,9 @@ def of_shape(number, site):
     if not isinstance(site, dict):
         yield f"site {number} has to have keys such as domain; it is {site or 'empty'}"
         return
-    for key in ("ports", "any_name_ports", "absent"):
+    for key, example in {"ports": "[80]", "any_name_ports": "[80]", "absent": "[robots]"}.items():
         if not isinstance(site.get(key) or [], list):
-            yield f"{site.get('domain') or f'site {number}'}: {key} has to be a list such as {'[80]' if 'ports' in key else '[robots]'}; it is {site[key]}"
+            yield f"{site.get('domain') or f'site {number}'}: {key} has to be a list such as {example}; it is {site[key]}"
 
 
 def is_port(value):

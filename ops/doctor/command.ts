@@ -102,11 +102,12 @@ export function doctor(args: string[]) {
     const local = localCertificates();
     if (local) {
       const { domain, days, due, stores, without } = local;
-      const state = `${domain}'s, the first of the local CA's to expire, ${days < 0 ? "has expired" : `is valid for ${days} days more`}`;
       add(
         due.length === 0,
         "certificates",
-        due.length === 0 ? state : `to be made again: ${due.join("; ")}`,
+        due.length === 0
+          ? `${domain}'s, the first of the local CA's to expire, is valid for ${days} days more`
+          : `to be made again: ${due.join("; ")}`,
         "npm run up",
         days < 0 && up !== null ? "PROBLEM" : "note",
       );

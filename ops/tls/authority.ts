@@ -144,6 +144,7 @@ export function wornOut({ certificate, key }: Pair, domain: string, ca: X509Cert
     if (!leaf.verify(ca.publicKey)) return "another CA has signed it";
     if (leaf.checkHost(domain) === undefined) return "it has another name";
     const left = Date.parse(leaf.validTo) - Date.now();
+    if (left < 0) return "it has expired";
     return left < (LEAF_DAYS * DAY_MS) / 3 ? `${Math.floor(left / DAY_MS)} days are left` : undefined;
   } catch {
     return "it is missing, or cannot be read";

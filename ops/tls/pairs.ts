@@ -1,5 +1,5 @@
 /** The certificates and keys that a person gives for sites with `tls: files`. */
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -24,17 +24,15 @@ export function problemOf(domain: string, certificate: string, key: string): str
   const text = read(() => readFileSync(certificate, "utf8"));
   if (text === undefined) return `the certificate ${certificate} cannot be read`;
   if (keyText === undefined) return `the key ${key} cannot be read`;
-  const chain = (text.match(BLOCK) ?? []).map((pem) => read(() => new X509Certificate(pem)));
+  const chain = read(() => (text.match(BLOCK) ?? []).map((pem) => new X509Certificate(pem))) ?? [];
   const [first] = chain;
-  if (!first || chain.includes(undefined))
-    return `${certificate} has to be a certificate in PEM form (-----BEGIN CERTIFICATE-----)`;
+  if (!first) return `${certificate} has to be a certificate in PEM form (-----BEGIN CERTIFICATE-----)`;
   if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(keyText))
     return `the key ${key} has a passphrase, and nginx needs one without`;
   const parsed = read(() => createPrivateKey(keyText));
   if (!parsed || !keyText.includes("-----BEGIN")) return `${key} has to be a private key in PEM form`;
-  const fits = (each: X509Certificate | undefined, own: KeyObject) => each?.checkPrivateKey(own) === true;
-  if (!fits(first, parsed))
-    return chain.some((each) => fits(each, parsed))
+  if (!first.checkPrivateKey(parsed))
+    return chain.some((each) => each.checkPrivateKey(parsed))
       ? `the site's own certificate has to come first in ${certificate}, and the ones of its CAs after it`
       : `the key ${key} does not fit the certificate ${certificate}`;
   if (first.subjectAltName === undefined) return `${certificate} has no subjectAltName, which browsers want`;

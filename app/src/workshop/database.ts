@@ -62,8 +62,8 @@ export class DatabaseUnavailable extends Error {
 const UNAVAILABLE = /^(?:08|53|57P|58|28|3D000)/;
 /** SQLSTATE of a prepared statement whose columns have another type since a migration; its connection cannot run it again. */
 const OUTDATED = "0A000";
-/** SQLSTATEs of a transient failure of one request: timeout, lock, serialization conflict, deadlock, read-only server, OUTDATED. */
-const TRANSIENT = /^(?:57014|55P03|40001|40P01|25006|0A000)/;
+/** SQLSTATEs of a transient failure of one request: timeout, lock, serialization conflict, deadlock, read-only server; and {@link OUTDATED}. */
+const TRANSIENT = /^(?:57014|55P03|40001|40P01|25006)/;
 /** SQLSTATEs of a violated constraint or a too large number: the response is 409 or 422, and PostgreSQL has not failed. */
 const CONSTRAINT = /^(?:23|22003)/;
 /** Conflicts with another transaction, after which a retry of the whole transaction is safe. */
@@ -236,7 +236,7 @@ export class Database extends EventEmitter<{ unavailable: [reason: string]; avai
       if (this.#unavailable) this.emit("available");
       this.#unavailable = false;
       if (state === undefined || CONSTRAINT.test(state)) return error;
-      const transient = TRANSIENT.test(state);
+      const transient = state === OUTDATED || TRANSIENT.test(state);
       this.#meter.failed(transient ? "not_now" : "other");
       return transient ? new DatabaseUnavailable(reason, { cause: error }) : error;
     }

@@ -26,16 +26,21 @@ const parameters = new Map<Listed, Record<string, z.ZodType>>();
 
 /** The schemas of a list's query parameters, by their names; made once, because it takes longer than to read a query. */
 export function listParameters(resource: Listed): Record<string, z.ZodType> {
-  const made = parameters.get(resource) ?? {
+  const made = parameters.get(resource);
+  if (made) return made;
+  const fresh = {
     limit: query.limit,
     sort: query.sort(Object.keys(resource.sorts)),
     after: query.after,
     ...(resource.search && { q: query.q }),
     ...Object.fromEntries(Object.entries(resource.filters).map(([name, { value }]) => [name, value])),
   };
-  parameters.set(resource, made);
-  return made;
+  parameters.set(resource, fresh);
+  return fresh;
 }
+
+/** The field of a sort such as -name. */
+const fieldOf = (sort: string) => sort.replace(/^-/, "");
 
 /** An error of one parameter of a query. */
 export interface ParameterError {
@@ -128,7 +133,7 @@ export function listStatement(
   search: Search | undefined = resource.search,
 ): RawBuilder<Read> {
   const descending = request.sort.startsWith("-");
-  const field = request.sort.replace(/^-/, "");
+  const field = fieldOf(request.sort);
   const key = sql.ref(`t.${resource.sorts[field]?.column}`);
   const byId = field === "id";
   const direction = sql.raw(descending ? "desc" : "asc");
@@ -182,8 +187,7 @@ export interface Page {
 }
 
 /**
- * Reads one page. A search without any match is repeated with one typing error
- * in each word; its page has `similar`.
+ * Reads one page. A search without any match is repeated with one typing error in each word; its page has `similar`.
  */
 export async function readPage(db: Connection, resource: Listed, request: ListRequest): Promise<Page> {
   const select = async (asked: ListRequest, search: Search | undefined = resource.search): Promise<Page> => {
@@ -192,7 +196,7 @@ export async function readPage(db: Connection, resource: Listed, request: ListRe
     return { items: items ?? "[]", empty: items === null, next: more ? writeCursor(asked.sort, key, id) : null };
   };
   const page = await select(request);
-  if (page.empty && request.q && resource.similar?.(request.q, request.sort)) {
+  if (page.empty && request.q && resource.similar?.(request.q, fieldOf(request.sort))) {
     // A page after the last match is empty, too.
     if (!request.after || (await select({ ...request, limit: 1, after: undefined })).empty) {
       const found = await select(request, resource.similar);
@@ -206,7 +210,7 @@ const writeCursor = (sort: string, key: unknown, id: unknown): string =>
   Buffer.from(JSON.stringify([sort, key, id])).toString("base64url");
 
 function readCursor(resource: Listed, sort: string, cursor: string): [string | number, number] | null {
-  const { value } = resource.sorts[sort.replace(/^-/, "")] as Listed["sorts"][string];
+  const { value } = resource.sorts[fieldOf(sort)] as Listed["sorts"][string];
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(cursor, "base64url"));
     const [, key, id] = z.tuple([z.literal(sort), value, query.id.out]).parse(JSON.parse(text));

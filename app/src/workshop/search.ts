@@ -39,9 +39,10 @@ const MAX_SIMILAR_WORDS = 4;
 
 const escaped = (text: string) => text.replace(/[\\%_]/g, "\\$&");
 const compact = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
-/** A phone number's digits; the same number can be stored as 0812... or +62812... */
+/** The same phone number can be stored as 0812... or +62812... */
 const PHONE_START = /^(?:0|62)(?=\d{5})/;
 const allDigits = (text: string) => text.replace(/\D/g, "");
+/** A phone number's digits without its beginning. */
 const digitsOf = (text: string) => allDigits(text).replace(PHONE_START, "");
 /** The pattern of texts that contain a word. A word that is not selective has to begin one, and so have two in a row. */
 const partOf = (word: string) => `${SELECTIVE.test(word) && !word.includes(" ") ? "%" : "% "}${escaped(word)}%`;

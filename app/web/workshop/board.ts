@@ -1,6 +1,6 @@
 // The jobs of a day by status. The board refreshes itself and redraws only the cards that differ.
 import { getAll, isAbort } from "./api.ts";
-import { dayAfter, dayHash, midnight, neighbours } from "./days.ts";
+import { dayAfter, dayHash, dayOf, midnight, neighbours } from "./days.ts";
 import { arrange, focusKey, h, icon, isTyping, keepFocus, refreshWords } from "./dom.ts";
 import { STATUSES } from "./fields.ts";
 import { editJob, lateness, MOVES, moveJob, plate, priceLink } from "./job.ts";
@@ -51,7 +51,7 @@ export function announce(job: Job): void {
 
 /** Shows the board of a day ("2026-11-21"); without a date, of today, also after midnight. */
 export const board: View = async (main, { date, signal, fail }) => {
-  const start = () => midnight(date ? new Date(`${date}T12:00`) : new Date());
+  const start = () => dayOf(date ?? "") ?? midnight(new Date());
   let jobs = new Map<number, Job>();
   const cards = new Map<number, { appearance: string; node: HTMLElement }>();
   const moving = new Set<number>();

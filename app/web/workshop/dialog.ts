@@ -5,12 +5,13 @@ import { t } from "./language.ts";
 
 let count = 0;
 
-/** The open dialogs, the topmost one last; each closes if the person agrees. */
-const open = new Set<() => Promise<boolean>>();
+/** Closes each dialog, if the person agrees. */
+const leaves = new WeakMap<Element, () => Promise<boolean>>();
 
-/** Closes all dialogs; false as soon as the person wants to stay in one. */
+/** Closes all dialogs, the topmost one first; false as soon as the person wants to stay in one. */
 export async function leaveDialogs(): Promise<boolean> {
-  for (const leave of [...open].reverse()) if (!(await leave())) return false;
+  for (const dialog of [...document.querySelectorAll("dialog[open]")].reverse())
+    if ((await leaves.get(dialog)?.()) === false) return false;
   return true;
 }
 
@@ -30,7 +31,6 @@ export function modal<Result>(
     const dialog = h("dialog", { "aria-labelledby": id });
     const close = (value?: Result) => {
       result = value;
-      open.delete(leave); // the event comes later, perhaps after a new address
       dialog.close();
     };
     const leave = async () => {
@@ -38,7 +38,7 @@ export function modal<Result>(
       if (agreed) close();
       return agreed;
     };
-    open.add(leave);
+    leaves.set(dialog, leave);
     dialog.append(
       h(
         "header",
@@ -55,7 +55,6 @@ export function modal<Result>(
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      open.delete(leave);
       if (opener?.isConnected) opener.focus();
       else if (!focusKey(opener?.dataset.key ?? "")) document.querySelector("h1")?.focus();
       resolve(result);

@@ -148,7 +148,8 @@ function show<K extends Kind>(
           } catch (error) {
             if (error instanceof Refused && error.status === 412) {
               const newest = await get<Records[K]>(`${PATHS[kind]}/${shown.id}`, ending.signal);
-              const typed = Object.entries(fields.typed()).filter(([name]) => retyped().includes(name));
+              const texts = fields.typed();
+              const typed = retyped().map((name) => [name, texts[name] ?? ""]);
               present = newest;
               fields.write(newest);
               written = fields.typed();

@@ -104,7 +104,7 @@ const CONVERT: Partial<Record<NonNullable<FieldSpec["type"]>, Conversion>> = {
     in: (value) => isoDay(new Date(value)),
     show: day,
   },
-  km: { out: parseKilometres, in: (value) => (/^\d+$/.test(value) ? plainNumber(value) : value), show: plainNumber },
+  km: { out: parseKilometres, in: plainNumber, show: plainNumber },
   number: { out: (text) => (/^\d+$/.test(text) ? Number(text) : text) },
   choice: { show: (value) => textFor(value) ?? value },
 };
@@ -177,7 +177,10 @@ function field(kind: Kind, { name, max, needed = false, type, options = [], hint
       label.append(h("small", {}, why));
     },
     show: (value) => (value === null || value === "" ? t("empty") : show(String(value))),
-    get: () => (textOf(input).trim() === "" ? null : out(textOf(input).trim())),
+    get: () => {
+      const text = textOf(input).trim();
+      return text === "" ? null : out(text);
+    },
     set: (value) => {
       input.value = value === null || value === undefined ? "" : into(String(value));
     },

@@ -104,6 +104,12 @@ const AMOUNTS = [
   /^([1-9]\d{0,2}(?:,\d{3})+)(?:\.(\d{1,2}))?$/,
 ];
 
+/** The digits of an amount before its point, and those after it; neither of a text that is no amount. */
+function splitAmount(text: string): { whole?: string; cents?: string } {
+  const [, whole, cents] = AMOUNTS.map((each) => each.exec(text)).find(Boolean) ?? [];
+  return { ...(whole && { whole: whole.replace(/[.,]/g, "") }), ...(cents && { cents }) };
+}
+
 /**
  * Converts an amount as typed in either language ("150.000", "1,500.50", "350rb", "1,5jt", "350.000,-") for the API; returns any
  * other text without its spaces and currency.
@@ -120,18 +126,15 @@ export function parseMoney(typed: string): string {
       zeros === 3 && fraction.length === 3 ? `${whole}${fraction}000` : whole + fraction.padEnd(zeros, "0");
     return digits.replace(/^0+(?=\d)/, "");
   }
-  const [, amount, cents] = AMOUNTS.map((each) => each.exec(text)).find(Boolean) ?? [];
-  if (!amount) return text;
-  const whole = amount.replace(/[.,]/g, "");
+  const { whole, cents } = splitAmount(text);
+  if (whole === undefined) return text;
   return cents ? `${whole}.${cents}` : whole;
 }
 
 /** Converts kilometres as typed ("45.000", "125 000 km") for the API; returns any other text unchanged, which the API refuses. */
 export function parseKilometres(typed: string): number | string {
-  const text = typed.replace(/\s*km\.?$/i, "").replace(/\s/g, ".");
-  return /^(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:,\d{3})+)$/.test(text)
-    ? Number(text.replace(/[.,]/g, ""))
-    : typed;
+  const { whole, cents } = splitAmount(typed.replace(/\s*km\.?$/i, "").replace(/\s/g, "."));
+  return whole !== undefined && cents === undefined ? Number(whole) : typed;
 }
 
 export const time = (at: string | Date): string => formats.time().format(new Date(at));

@@ -1,6 +1,6 @@
 // A week: its jobs by day, the revenue of each day and of the month, and the customers to remind of their next service.
 import { get, getAll, type Page } from "./api.ts";
-import { dayAfter, dayHash, isoDay, midnight, monday, neighbours, utcOffset, weekHash } from "./days.ts";
+import { dayAfter, dayHash, dayOf, isoDay, midnight, monday, neighbours, utcOffset, weekHash } from "./days.ts";
 import { h, icon, keepFocus, setText } from "./dom.ts";
 import { plate, remindJob } from "./job.ts";
 import { day, money, monthName, shortDay, sum, t, time, weekday } from "./language.ts";
@@ -13,7 +13,7 @@ const LIMIT = 100;
 
 /** Shows the week of a day ("2026-11-21"); without a date, this week. */
 export const week: View = async (main, { date, signal, fail }) => {
-  const start = monday(date ? new Date(`${date}T12:00`) : new Date());
+  const start = monday(dayOf(date ?? "") ?? new Date());
   const days = Array.from({ length: 7 }, (_, i) => dayAfter(start, i));
   const end = dayAfter(start, 7);
   const present = monday(new Date()).getTime() === start.getTime();

@@ -46,10 +46,9 @@ async function show(): Promise<void> {
     return show();
   }
   const matching = VIEWS.find((each) => each.path.test(path));
-  const date = matching?.path.exec(path)?.groups?.date;
-  const found = date === undefined || dayOf(date) ? matching : undefined;
+  const options: Pick<Context, "date" | "id"> = matching?.path.exec(path)?.groups ?? {};
+  const found = options.date === undefined || dayOf(options.date) ? matching : undefined;
   const { name, view } = found ?? { name: "noPage" as const, view: lost };
-  const options: Pick<Context, "date" | "id"> = found?.path.exec(path)?.groups ?? {};
   for (const link of document.querySelectorAll("nav a")) {
     if (link.querySelector<HTMLElement>("[data-t]")?.dataset.t === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");

@@ -3,8 +3,7 @@
 const REFRESH_MS = 10_000;
 // A visitor who came by https stays with it. The page itself is the same for both.
 if (location.protocol === "https:")
-  for (const link of document.querySelectorAll("a[data-secure]"))
-    if (link.dataset.secure) link.href = `${link.dataset.secure}/`;
+  for (const link of document.querySelectorAll('a[data-secure^="https:"]')) link.href = `${link.dataset.secure}/`;
 const states = [...document.querySelectorAll("[data-app]")];
 
 /** The backends of each app: {up, all}. Empty where Prometheus does not answer. */
