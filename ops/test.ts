@@ -52,13 +52,14 @@ await runCommand(async ([which, ...args]) => {
     "vagrant",
     "ansible-core",
   ]);
-  const slow = slowness();
+  let slow = slowness();
   reportSlowness(slow);
   console.log(`\nWithout hosts (${elapsed()})`);
   const all = await runChecks(slow);
   try {
     for (const suite of suites) {
       console.log(`\n${suite} (${elapsed()})`);
+      slow = Math.max(slow, slowness()); // the machine may have become busier meanwhile
       const result = await runSuite(suite, { slow });
       add(all, result);
       if (suite === "life" && result.failures.length > 0) {
@@ -70,7 +71,9 @@ await runCommand(async ([which, ...args]) => {
     await passThrough(["ops/run", "destroy"]);
   }
   if (!process.env.HALO_TEST_ALL)
-    all.failures.push(...overBudget("npm test", performance.now() / 1000, totals.test, slow, all.tests));
+    all.failures.push(
+      ...overBudget("npm test", performance.now() / 1000, totals.test, Math.max(slow, slowness()), all.tests),
+    );
   console.log(total(all));
   return all.failures.length > 0 ? 1 : 0;
 }, usage);

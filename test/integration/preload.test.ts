@@ -83,16 +83,24 @@ describe("an app that knows nothing of Halo", () => {
   });
 
   it("answers the first request of a connection that it accepted last", async () => {
-    app = await App.start("plain");
-    const socket = connect(app.port, "127.0.0.1");
-    await once(socket, "connect");
-    // Another one that is answered was accepted later.
-    await app.get("/");
-    app.child.kill("SIGTERM");
-    const isRefused = refused(app.port);
-    while (!(await isRefused()));
-    socket.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    expect(`${(await once(socket, "data"))[0]}`).toMatch(/^HTTP\/1\.1 200 OK\r\n(.*\r\n)*Connection: close\r\n/);
+    /** The answer; none where a busy machine has held this test up for longer than the app waits, which is 250 ms. */
+    const askAsLast = async (): Promise<string | undefined> => {
+      app = await App.start("plain");
+      const socket = connect(app.port, "127.0.0.1");
+      await once(socket, "connect");
+      // Another one that is answered was accepted later.
+      await app.get("/");
+      app.child.kill("SIGTERM");
+      const isRefused = refused(app.port);
+      let accepting = performance.now();
+      while (!(await isRefused())) accepting = performance.now();
+      const answer = new Promise((resolve) => socket.once("data", resolve).once("close", resolve).on("error", resolve));
+      socket.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+      return performance.now() - accepting < 200 ? `${await answer}` : app.destroy().then(() => undefined);
+    };
+    let answer: string | undefined;
+    while (answer === undefined) answer = await askAsLast();
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n(.*\r\n)*Connection: close\r\n/);
     expect(await app.exit).toBe(0);
   });
 

@@ -98,13 +98,17 @@ export const answerInTurn = (): Promise<number> =>
     return inTurn(names);
   });
 
-/** Sends these bytes to the counter's port, or another one, as they are; resolves with the bytes that come back until it closes (at most 10 s). */
-export function raw(bytes: string | Buffer, to = port): Promise<string> {
+/**
+ * Sends these bytes to the counter's port, or another one, as they are; resolves with the bytes that come back until it closes
+ * (at most 10 s), or until they match `enough`.
+ */
+export function raw(bytes: string | Buffer, to = port, enough?: RegExp): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(to, balancerAddress, () => socket.write(bytes));
     let text = "";
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");
+      if (enough?.test(text)) socket.destroy();
     });
     socket.setTimeout(10_000, () => socket.destroy());
     socket.on("error", () => {}); // a reset is a close; the bytes before it count

@@ -286,22 +286,24 @@ atNight("a cron job has run once at each due time, with the app's settings", asy
   expect(minutes).toEqual(minutes.map((_, i) => Number(minutes[0]) + i));
 });
 
-test("a wrong entry is refused with its name and key, by every command and by a playbook, before any host changes", async () => {
-  const good = readFileSync(file, "utf8");
-  const wrong = `  wrong:\n    source: test/apps/plain\n    domains: [${domainOf("wrong")}]\n    memroy: 300\n`;
-  writeFileSync(file, `${good.trimEnd()}\n`.replace(/^apps:\n/m, `$&${wrong}`));
-  try {
-    const others = [["ops/run", "deploy", "--", "notes"], playbook("site.yml")];
-    for (const argv of [["ops/run", "up"], ...(wholeNight ? others : [])]) {
-      const { code, output } = await sh(argv, env);
-      expect([argv, output]).toEqual([argv, expect.stringMatching(/wrong[\s\S]*memroy/)]);
-      expect([argv, code]).not.toEqual([argv, 0]);
-      expect(output).not.toMatch(/changed=[1-9]/);
+atNight(
+  "a wrong entry is refused with its name and key, by every command and by a playbook, before any host changes",
+  async () => {
+    const good = readFileSync(file, "utf8");
+    const wrong = `  wrong:\n    source: test/apps/plain\n    domains: [${domainOf("wrong")}]\n    memroy: 300\n`;
+    writeFileSync(file, `${good.trimEnd()}\n`.replace(/^apps:\n/m, `$&${wrong}`));
+    try {
+      for (const argv of [["ops/run", "up"], ["ops/run", "deploy", "--", "notes"], playbook("site.yml")]) {
+        const { code, output } = await sh(argv, env);
+        expect([argv, output]).toEqual([argv, expect.stringMatching(/wrong[\s\S]*memroy/)]);
+        expect([argv, code]).not.toEqual([argv, 0]);
+        expect(output).not.toMatch(/changed=[1-9]/);
+      }
+    } finally {
+      writeFileSync(file, good);
     }
-  } finally {
-    writeFileSync(file, good);
-  }
-});
+  },
+);
 
 test("nothing of an app can be read by another one", async () => {
   const { settings, state, root: folder } = findApp("notes");
@@ -313,7 +315,7 @@ test("nothing of an app can be read by another one", async () => {
     });
 });
 
-test("npm run backup copies the store's backup, which names its app, and restore takes it back", async () => {
+atNight("npm run backup copies the store's backup, which names its app, and restore takes it back", async () => {
   const early = sessionOf(await ask("notes", "/", { method: "POST" }, '{"text":"kept"}'));
   const made = await must(["npm", "run", "-s", "backup", "--", "notes"], env);
   const [, copy = "", rows] = made.match(/^(\.halo\/backups\/notes-\S+\.tar): \d+ keys, (\d+) rows, \d+ bytes$/m) ?? [];

@@ -9,7 +9,7 @@ import { localPath } from "../../ops/lib/paths.ts";
 import { app } from "../lib/app.ts";
 import { backends, explainByJournals, on, until } from "../lib/hosts.ts";
 import { answerInTurn, balancerAddress, counter, domain, inTurn, request, visit } from "../lib/http.ts";
-import { wholeNight } from "../lib/night.ts";
+import { someByDay } from "../lib/night.ts";
 import { axeFindings, measure, moved, onSlowPhone, PAINT_LIMIT, transferred } from "../lib/page.ts";
 
 beforeEach(explainByJournals);
@@ -126,17 +126,18 @@ test("a backend that stops is greyed and the answers since are counted; it comes
   await answerInTurn();
 });
 
-test.each<[string, Backends, string]>([
-  ["a drained one", { [first]: "drained", other: alive }, words.en.resting(first)],
-  ["all stopped", { [first]: null, other: null }, words.en.noneAnswers],
-  ["Redis away", { a: { last_visit: 1, database_status: "Terputus" }, b: alive }, words.en.redisSilent],
-  ["two of three stopped", { a: null, b: null, c: alive }, words.en.unnoticed("a and b", "7")],
+const explained: [string, Backends, string][] = [
   [
     "one drained, one stopped",
     { a: "drained", b: null, c: alive },
     `${words.en.resting("a")}. ${words.en.unnoticed("b", "7")}`,
   ],
-])("the page explains %s", async (_, states, sentence) => {
+  ["all stopped", { [first]: null, other: null }, words.en.noneAnswers],
+  ["Redis away", { a: { last_visit: 1, database_status: "Terputus" }, b: alive }, words.en.redisSilent],
+  ["a drained one", { [first]: "drained", other: alive }, words.en.resting(first)],
+  ["two of three stopped", { a: null, b: null, c: alive }, words.en.unnoticed("a and b", "7")],
+];
+test.each(someByDay(explained, 3))("the page explains %s", async (_, states, sentence) => {
   const { page, change } = await open(
     {},
     Object.fromEntries(Object.keys(states).map((name) => [name, { last_visit: 1e9 }])),
@@ -304,7 +305,7 @@ const views = [
   ["phone", 390, 844, "dark", "en"],
   ["desktop", 1280, 800, "light", "id"],
 ] as const;
-test.each(wholeNight ? views : views.slice(0, 2))(
+test.each(someByDay(views, 2))(
   "%s, %i px, %i px, %s, in %s: everything fits, stays still, is accessible, and is small",
   async (device, width, height, colorScheme, language) => {
     for (const stopped of [false, true]) {

@@ -2,11 +2,12 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
 import { addScript } from "../../../../ops/seed/statements.ts";
+import { atNight, wholeNight } from "../../../../test/lib/night.ts";
 import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { p95, type Reply, send } from "../support/workshop.ts";
 
-const CUSTOMERS = 100_000;
+const CUSTOMERS = wholeNight ? 100_000 : 25_000;
 /** The aim is 50 ms; a machine that does other work meanwhile may take ten times that. */
 const AIM_MS = 50;
 const SEED = 1_000_000_000; // the ids of seed 1 begin here
@@ -136,29 +137,35 @@ const ask = async (path: string): Promise<Reply> => {
   return reply;
 };
 
-it("each list answers within its bound, its first page and all further ones", async () => {
-  const slow: string[] = [];
-  const table: { list: string; rows: number; "p95 ms": number }[] = [];
-  for (const list of lists) {
-    const times: number[] = [];
-    let rows = 0;
-    let path: string | null = list;
-    for (let page = 0; page < 25 && path; page++) {
-      const { body, ms } = await ask(path);
-      times.push(ms);
-      rows += body.items.length;
-      path = body.next && `${list}${list.includes("?") ? "&" : "?"}after=${encodeURIComponent(body.next)}`;
+atNight(
+  "each list answers within its bound, its first page and all further ones",
+  async () => {
+    const slow: string[] = [];
+    const table: { list: string; rows: number; "p95 ms": number }[] = [];
+    for (const list of lists) {
+      const times: number[] = [];
+      let rows = 0;
+      let path: string | null = list;
+      for (let page = 0; page < 25 && path; page++) {
+        const { body, ms } = await ask(path);
+        times.push(ms);
+        rows += body.items.length;
+        path = body.next && `${list}${list.includes("?") ? "&" : "?"}after=${encodeURIComponent(body.next)}`;
+      }
+      while (times.length < 25) times.push((await ask(list)).ms);
+      const value = p95(times);
+      table.push({ list, rows, "p95 ms": Number(value.toFixed(1)) });
+      if (value >= 10 * AIM_MS) slow.push(`${list}: ${value.toFixed(0)} ms`);
     }
-    while (times.length < 25) times.push((await ask(list)).ms);
-    const value = p95(times);
-    table.push({ list, rows, "p95 ms": Number(value.toFixed(1)) });
-    if (value >= 10 * AIM_MS) slow.push(`${list}: ${value.toFixed(0)} ms`);
-  }
-  const sorted = table.toSorted((a, b) => b["p95 ms"] - a["p95 ms"]);
-  console.table(sorted);
-  console.log(`${sorted.filter((each) => each["p95 ms"] < AIM_MS).length} of ${lists.length} lists under ${AIM_MS} ms`);
-  expect(slow).toEqual([]);
-}, 300_000);
+    const sorted = table.toSorted((a, b) => b["p95 ms"] - a["p95 ms"]);
+    console.table(sorted);
+    console.log(
+      `${sorted.filter((each) => each["p95 ms"] < AIM_MS).length} of ${lists.length} lists under ${AIM_MS} ms`,
+    );
+    expect(slow).toEqual([]);
+  },
+  300_000,
+);
 
 it("a search has the matches of its text in the order of the list, on each page", async () => {
   for (const { list, q, where } of matches)
@@ -178,7 +185,7 @@ it("a search has the matches of its text in the order of the list, on each page"
         await client.query("SET search_path = workshop");
         return (await client.query(text)).rows.map(({ id }) => Number(id));
       });
-      expect(expected.length, q).toBeGreaterThan(5);
+      expect(expected.length, q).toBeGreaterThan(0);
       expect([list, q, direction, found]).toEqual([list, q, direction, expected]);
     }
 }, 120_000);
