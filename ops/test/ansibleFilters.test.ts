@@ -345,6 +345,29 @@ test("Ansible prints each problem on a line of its own", () => {
   }
 });
 
+test("a key that stands twice in a file of settings ends the run with its name", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-twice-"));
+  try {
+    mkdirSync(join(folder, "group_vars"));
+    writeFileSync(join(folder, "hosts"), "localhost ansible_connection=local\n");
+    writeFileSync(join(folder, "group_vars/all.yml"), "sites: []\ntls_ports: [443]\nsites: []\n");
+    const { status, stderr } = spawnSync(
+      "ansible",
+      ["--inventory", join(folder, "hosts"), "localhost", "-m", "debug"],
+      {
+        encoding: "utf8",
+        env: { ...process.env, LC_ALL: "C.UTF-8", ANSIBLE_CONFIG: join(plugins, "../ansible.cfg") },
+      },
+    );
+    expect([status, stderr]).toEqual([
+      expect.toSatisfy((code: number) => code !== 0),
+      expect.stringMatching(/all\.yml[\s\S]*duplicate.*sites|duplicate.*sites[\s\S]*all\.yml/),
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("a host gets the entries of its groups, and those of all hosts", () => {
   const units = { redis_exporter: { hosts: ["redis"] }, node: { hosts: ["all"] }, mtail: { hosts: ["balancers"] } };
   expect(filter("services", "on_groups", units, ["backends", "redis"])).toEqual({

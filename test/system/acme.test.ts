@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { findHost } from "../../ops/cluster/hosts.ts";
+import { findHost, playbookWith, viaLab } from "../../ops/cluster/hosts.ts";
+import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { query } from "../../ops/cluster/prometheus.ts";
 import { counterApp, tlsPort } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
-import { shellScript, textOf, withInput } from "../../ops/lib/script.ts";
+import { quote, shellScript, textOf, withInput } from "../../ops/lib/script.ts";
 import { startLoad } from "../../ops/loadgen/load.ts";
-import { ansible, backends, explainByJournals, on, until } from "../lib/hosts.ts";
+import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, counter, domain, request } from "../lib/http.ts";
 
 // A real ACME server (Debian's pebble) on the balancer, with a DNS server of the test, and an nginx in front that can limit requests.
@@ -18,6 +19,10 @@ beforeEach(explainByJournals);
 const place = mkdtempSync(join(tmpdir(), "halo-acme-"));
 const folder = "/run/halo-pebble";
 const program = (name: string) => new URL(`programs/${name}`, import.meta.url);
+/** The lines that bring the server's files to a balancer. */
+const files = ["dns_server.py", "acme-front.conf"].map((file) =>
+  withInput(`install -d ${folder} && cat >${folder}/${file}`, textOf(program(file))),
+);
 const pebble = (...args: string[]) => on("balancer", shellScript(program("pebble.sh"), ...args));
 /** Where a name leads, for the ACME server. */
 const lead = (name: string, address: string) => on("balancer", `echo ${address} >${folder}/names/${name}.A`);
@@ -29,36 +34,33 @@ const names = [`acme.${domain}`, `second.acme.${domain}`];
 const [first = ""] = names;
 const paths = { "/": { service: counterApp().name } };
 const siteOf = (name: string, ports = [80]) => ({ domain: name, ports, tls: "acme", paths });
-/** Configures the balancer with sites of these names beside the others. */
-const play = (domains: string[], vars: object = {}, more: object[] = []) =>
-  ansible(
-    "site.yml",
-    ...["--limit", "balancer,localhost", "-e"],
-    JSON.stringify({
-      sites: [...sites, ...domains.map((each) => siteOf(each)), ...more],
-      acme_directory: "https://127.0.0.1:14001/dir",
-      acme_directory_ca: join(place, "directory.crt"),
-      ...vars,
-    }),
-  );
+/** The variables by which a balancer has sites of these names beside the others. */
+const settings = (domains: string[], vars: object = {}, more: object[] = []) =>
+  JSON.stringify({
+    sites: [...sites, ...domains.map((each) => siteOf(each)), ...more],
+    acme_directory: "https://127.0.0.1:14001/dir",
+    acme_directory_ca: join(place, "directory.crt"),
+    ...vars,
+  });
+const play = (...given: Parameters<typeof settings>) =>
+  ansible("site.yml", "--limit", "balancer,localhost", "-e", settings(...given));
 const unchanged = /balancer\s+: ok=\d+\s+changed=0/;
 const serial = (name: string) =>
   on("balancer", `openssl x509 -noout -serial -in /etc/letsencrypt/live/${name}/fullchain.pem`);
 const certbot = "certbot renew --quiet --force-renewal --no-random-sleep-on-renew";
-const tryToRenew = (name: string) =>
-  on("balancer", `REQUESTS_CA_BUNDLE=/etc/halo/certbot/directory.crt timeout 60 ${certbot} --cert-name ${name}`);
+const tryToRenew = (name: string, at = (line: string) => on("balancer", line)) =>
+  at(`REQUESTS_CA_BUNDLE=/etc/halo/certbot/directory.crt timeout 60 ${certbot} --cert-name ${name}`);
 /** Renews a certificate, and tries again where the server has refused a nonce twice. */
-const renew = (name: string) =>
-  until(`${name} is renewed`, 180_000, async () => {
-    await tryToRenew(name);
+const renew = (...given: Parameters<typeof tryToRenew>) =>
+  until(`${given[0]} is renewed`, 180_000, async () => {
+    await tryToRenew(...given);
     return true;
   });
 const answer = (name: string, port = 80) => request("/", { host: balancerAddress, port, headers: { Host: name } });
 const lives = "/var/lib/prometheus/node-exporter/halo-certificates.prom";
 
 beforeAll(async () => {
-  for (const file of ["dns_server.py", "acme-front.conf"])
-    await on("balancer", withInput(`install -d ${folder} && cat >${folder}/${file}`, textOf(program(file))));
+  for (const line of files) await on("balancer", line);
   writeFileSync(join(place, "directory.crt"), `${await pebble("start", balancerAddress)}\n`);
 });
 afterAll(async () => {
@@ -214,5 +216,52 @@ describe("certificates of an ACME server", () => {
     expect(code, output).toBe(0);
     expect(output).not.toMatch(unchanged);
     expect((await play(names, { acme_profile: "shortlived" })).output).toMatch(unchanged);
+  });
+
+  test("each of two balancers gets its own, and renews it, although the CA asks the other one", {
+    timeout: 1_200_000,
+  }, async () => {
+    const [name, address] = ["balancer2", "192.168.56.20"];
+    const file = join(place, "hosts.yml");
+    const committed = readFileSync(inventoryFile, "utf8");
+    writeFileSync(
+      file,
+      committed.replace(/^( +)balancer: .*\n/m, `$&$1${name}: {private_ip: ${address}, memory: 768, cpus: 1}\n`),
+    );
+    const env = { HALO_INVENTORY: file };
+    const at = (line: string) => must(["ops/run", "ssh", name, "sudo", "sh", "-c", quote(line)], env);
+    const site = `both.acme.${domain}`;
+    try {
+      await must(["ops/run", "up"], env);
+      for (const line of files) await at(line);
+      const own = await at(shellScript(program("pebble.sh"), "start", balancerAddress));
+      await lead(site, address);
+      const ca = join(place, "both.crt");
+      writeFileSync(ca, `${readFileSync(join(place, "directory.crt"), "utf8")}${own}\n`);
+      const both = () =>
+        sh(
+          playbookWith(
+            file,
+            ...["site.yml", "--limit", "balancers,localhost", "-e"],
+            settings([...names, site], { acme_directory_ca: ca }),
+          ),
+        );
+      const { code, output } = await both();
+      expect(code, output).toBe(0);
+      for (const host of [balancerAddress, address]) {
+        const { status, headers } = await request("/", { host, port: 80, headers: { Host: site } });
+        expect([host, status, headers.location]).toEqual([host, 308, `https://${site}/`]);
+      }
+      const read = `openssl x509 -noout -serial -in /etc/letsencrypt/live/${site}/fullchain.pem`;
+      const before = [await on("balancer", read), await at(read)];
+      expect(before[0]).not.toBe(before[1]);
+      expect((await both()).output).not.toMatch(/changed=[1-9]/);
+      await renew(site);
+      await renew(site, at);
+      expect(await on("balancer", read)).not.toBe(before[0]);
+      expect(await at(read)).not.toBe(before[1]);
+    } finally {
+      await must(viaLab(["vagrant", "destroy", "--force", name]), env);
+    }
   });
 });

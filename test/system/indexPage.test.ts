@@ -104,9 +104,9 @@ const widths = [
   [390, "light"],
   [1280, "dark"],
 ] as const;
-/** Each page in its own look by day. */
-const shown = pages.flatMap(([name, url], i) =>
-  widths.flatMap(([width, scheme], look) => (wholeNight || look === i ? [[name, url, width, scheme] as const] : [])),
+/** Each page at all widths by night, and at one of its own by day. */
+const shown = pages.flatMap(([name, url], page) =>
+  widths.flatMap(([width, scheme], i) => (wholeNight || i === page ? [[name, url, width, scheme] as const] : [])),
 );
 test.each(shown)(
   "the page %s (%s) at %i px in %s: nothing is cut off, and axe finds nothing",

@@ -450,7 +450,7 @@ test("a keyboard comes to every point of time, and hears its values", async () =
   await page.close();
 });
 
-const looks = [
+const devices = [
   ["small-phone", smallPhone, "light"],
   ["desktop", desktop, "dark"],
   ["phone", phone, "light"],
@@ -458,7 +458,7 @@ const looks = [
   ["small-phone", smallPhone, "dark"],
   ["desktop", desktop, "light"],
 ] as const;
-test.each(someByDay(looks, 2))(
+test.each(someByDay(devices, 2))(
   "on a %s %o in %s nothing is cut off, and axe finds nothing",
   async (name, viewport, colorScheme) => {
     const { page, wrong } = await open({ viewport, colorScheme }, "#5m");

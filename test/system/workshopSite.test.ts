@@ -792,6 +792,22 @@ test("a customer who comes late does not come back after somebody said another o
   await page.close();
 });
 
+atNight("Back leads to the row that was opened, also on a later page of the list", async () => {
+  for (let i = 0; i < 27; i++) await make();
+  const page = await open({}, `#/customers?q=${run.toLowerCase()}`);
+  const links = page.locator("#found a");
+  await page.locator(".after button").click();
+  await expect.poll(() => links.count()).toBeGreaterThan(25);
+  const rows = await links.count();
+  const key = `${await links.last().getAttribute("data-key")}`;
+  await links.last().click();
+  await page.locator(".cars").waitFor();
+  await page.goBack();
+  await expect.poll(() => focusedKey(page)).toBe(key);
+  expect(await links.count()).toBe(rows);
+  await page.close();
+});
+
 test("Enter opens the match of the present text, not of the one before it", async () => {
   const [before, wanted] = [await make(), await make()];
   const page = await open({}, `#/customers?q=${encodeURIComponent(before.vehicle.plate)}`);

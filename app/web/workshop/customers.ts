@@ -5,6 +5,7 @@ import { type Child, h, icon, keepFocus, setText } from "./dom.ts";
 import { editDialog } from "./edit.ts";
 import { entry, plate } from "./job.ts";
 import { dateTime, day, money, t } from "./language.ts";
+import { backTo, keepPlace, keptPlace, rowsToRead } from "./place.ts";
 import type { Customer, Job, Kind, Records, Values, Vehicle } from "./records.ts";
 import { TYPING_PAUSE_MS } from "./suggest.ts";
 import type { View } from "./view.ts";
@@ -49,6 +50,7 @@ export function guess(text: string): string {
 
 /** Shows the list of customers with its search; query.q is the first search. */
 export const customers: View = async (main, { query, signal, fail }) => {
+  const place = keptPlace();
   const input = h("input", {
     type: "search",
     id: "find",
@@ -66,6 +68,7 @@ export const customers: View = async (main, { query, signal, fail }) => {
     { class: "rows", id: "found" },
     ...Array.from({ length: 8 }, () => h("li", { class: "row ghost" })),
   );
+  keepPlace(list);
   const after = h("div", { class: "after" });
   main.replaceChildren(
     h(
@@ -111,7 +114,7 @@ export const customers: View = async (main, { query, signal, fail }) => {
     );
   }
 
-  async function search(cursor?: string): Promise<void> {
+  async function search(cursor?: string, count = PAGE): Promise<void> {
     clearTimeout(timer);
     searching?.abort();
     const own = new AbortController();
@@ -121,7 +124,7 @@ export const customers: View = async (main, { query, signal, fail }) => {
     history.replaceState(null, "", typed ? `#/customers?q=${encodeURIComponent(typed)}` : "#/customers");
     const { items, next, plates, similar } = await findCustomers(
       typed,
-      PAGE,
+      count,
       AbortSignal.any([signal, own.signal]),
       cursor,
     );
@@ -178,16 +181,19 @@ export const customers: View = async (main, { query, signal, fail }) => {
   input.addEventListener("keydown", step);
   list.addEventListener("keydown", step);
   signal.addEventListener("abort", () => clearTimeout(timer));
-  await search();
+  await search(undefined, rowsToRead(PAGE, place.rows));
+  backTo(list, place);
   return { focus: input };
 };
 
 /** Shows one customer: details, vehicles, history of jobs. */
 export const customer: View = async (main, { id, signal, fail }) => {
+  const place = keptPlace();
   const details = h("section", { class: "panel" });
   const cars = h("ul", { class: "cars" });
   const carsNone = h("p", { class: "none" });
   const past = h("ul", { class: "rows" });
+  keepPlace(past);
   const authors = h("div", { class: "authors" });
   const after = h("div", { class: "after" });
   const name = h("h1", { tabindex: -1 }, "…");
@@ -327,10 +333,11 @@ export const customer: View = async (main, { id, signal, fail }) => {
   }
 
   async function refresh(): Promise<Customer> {
+    const rows = rowsToRead(PAGE, place.rows, past.children.length);
     const [person, vehicles, jobs, changes] = await Promise.all([
       get<Customer>(`/customers/${id}`, signal),
       get<Page<Vehicle>>(`/customers/${id}/vehicles?limit=100`, signal),
-      get<Page<Job>>(`/customers/${id}/services?sort=-scheduled_at&limit=${PAGE}`, signal),
+      get<Page<Job>>(`/customers/${id}/services?sort=-scheduled_at&limit=${rows}`, signal),
       changesOf(`/customers/${id}`, signal),
     ]);
     newest++;
@@ -369,5 +376,6 @@ export const customer: View = async (main, { id, signal, fail }) => {
     return person;
   }
   await refresh();
+  backTo(past, place);
   return { title: () => name.textContent };
 };
