@@ -190,7 +190,7 @@ test("logs: a request that failed over, with both tries and the line of the back
   ]);
   // The service writes its line when the answer has left: in the ms in which nginx has it, or the next.
   expect(printed.slice(3).toSorted()).toEqual([
-    expect.stringMatching(new RegExp(`^${alive} app +GET /-/failover 404 .* id=${id}$`)),
+    expect.stringMatching(new RegExp(`^${alive} ${app.name} +GET /-/failover 404 .* id=${id}$`)),
     expect.stringMatching(/^balancer nginx +answered 404 with \d+ bytes after \d+ ms$/),
   ]);
   expect(output).toContain(`${dead} has no line of it`);

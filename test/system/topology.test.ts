@@ -112,7 +112,7 @@ test("npm run scale adds a backend, also where it was cut short, and takes it aw
   try {
     expect(await scale(2)).toEqual({ code: 0, output: expect.stringContaining("nothing was changed") });
 
-    // Killed with all that it has started, while Ansible works.
+    // Killed with all that it has started, while Ansible works on the new host.
     rmSync(log, { force: true });
     let group = 0;
     const argv = ["env", `HALO_INVENTORY=${file}`, "ops/run", "scale", "backends=3", "--yes"];
@@ -121,8 +121,8 @@ test("npm run scale adds a backend, also where it was cut short, and takes it aw
         group = pid;
       },
     });
-    const works = async () => existsSync(log) && readFileSync(log, "utf8").includes("TASK [");
-    await until("Ansible works", 500_000, works);
+    const works = async () => existsSync(log) && readFileSync(log, "utf8").includes("[backend3]");
+    await until("Ansible works there", 500_000, works);
     killGroup(group);
     await cut;
     expect(readFileSync(file, "utf8")).toContain("backend3: {private_ip: 192.168.56.13,");
