@@ -191,9 +191,12 @@ export async function inWorkshop<T>(
 
     const program = npmProgram();
     const { env: settings, cafile, cache } = npmSettings();
-    if (cafile && existsSync(cafile)) {
-      copyFileSync(cafile, join(tools, "ca.pem"));
-      settings.npm_config_cafile = join(tools, "ca.pem");
+    // Node's own variable adds certificates to the ones that it knows, npm's setting replaces them.
+    const certificates = { npm_config_cafile: cafile, NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS };
+    for (const [variable, file] of Object.entries(certificates)) {
+      if (!file || !existsSync(file)) continue;
+      settings[variable] = join(tools, `${variable}.pem`);
+      copyFileSync(file, settings[variable]);
     }
     const path = [join(tools, "bin"), "/usr/local/bin", "/usr/bin", "/bin"].join(delimiter);
     const env: Record<string, string> = {

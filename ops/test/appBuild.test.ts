@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { atNight } from "../../test/lib/night.ts";
 import { type Built, buildApp } from "../apps/build.ts";
@@ -328,6 +329,20 @@ describe("foreign code", () => {
     const wish = { read: [secret, local(), homedir(), tmpdir()], write: ["/etc/halo-intruder", "here"] };
     return { source: made.address, build: `node intruder.cjs '${JSON.stringify(wish)}'` };
   };
+
+  test("trusts the certificates that its caller's Node and npm trust", async () => {
+    const files = rootCertificates.slice(0, 2).map((certificate, i) => {
+      const file = join(folder, `ca-${i}.pem`);
+      writeFileSync(file, certificate);
+      return file;
+    });
+    vi.stubEnv("NODE_EXTRA_CA_CERTS", files[0]);
+    vi.stubEnv("npm_config_cafile", files[1]);
+    const command = 'cp "$NODE_EXTRA_CA_CERTS" extra.pem; cp "$npm_config_cafile" npm.pem';
+    const built = await build("trusting", { source: repository().address, build: command });
+    expect(["extra.pem", "npm.pem"].map((file) => text(built, file))).toEqual(rootCertificates.slice(0, 2));
+    vi.unstubAllEnvs();
+  });
 
   test("has a clean environment and a home of its own, for every caller, and no file of it is special in the release", async () => {
     vi.stubEnv("HALO_TEST_TOKEN", "secret");
