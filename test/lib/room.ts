@@ -1,10 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { viaLab } from "../../ops/cluster/hosts.ts";
-import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { existingProvider } from "../../ops/cluster/provider.ts";
 import { root } from "../../ops/lib/paths.ts";
 import { backends, must } from "./hosts.ts";
+import { changedInventory, committed } from "./inventory.ts";
 
 /**
  * Gives the backends more memory than is committed, for more apps: in an inventory of the test's own in this folder, and where they are
@@ -13,9 +13,9 @@ import { backends, must } from "./hosts.ts";
  * @returns the environment of commands that are to know it, and a function that takes the memory back
  */
 export async function makeRoom(folder: string, mebibytes: number) {
-  const committed = readFileSync(inventoryFile, "utf8");
-  const file = join(folder, "inventory.yml");
-  writeFileSync(file, committed.replaceAll(/(backend\d: .*memory:) \d+/g, `$1 ${mebibytes}`));
+  const env = changedInventory(folder, "inventory", (text) =>
+    text.replaceAll(/(backend\d: .*memory:) \d+/g, `$1 ${mebibytes}`),
+  );
   const give = async (of: (host: string) => number): Promise<void> => {
     if (existingProvider() !== "docker") return;
     for (const host of backends) {
@@ -26,7 +26,7 @@ export async function makeRoom(folder: string, mebibytes: number) {
   };
   await give(() => mebibytes);
   return {
-    env: { HALO_INVENTORY: file },
+    env,
     takeBack: () => give((host) => Number(committed.match(new RegExp(`${host}: .*memory: (\\d+)`))?.[1])),
   };
 }

@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { findHost, playbookWith, viaLab } from "../../ops/cluster/hosts.ts";
-import { inventoryFile } from "../../ops/cluster/inventory.ts";
 import { query } from "../../ops/cluster/prometheus.ts";
 import { counterApp, tlsPort } from "../../ops/cluster/sites.ts";
 import { root } from "../../ops/lib/paths.ts";
@@ -13,6 +12,7 @@ import { quote, shellScript, textOf, withInput } from "../../ops/lib/script.ts";
 import { startLoad } from "../../ops/loadgen/load.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { balancerAddress, counter, domain, request } from "../lib/http.ts";
+import { changedInventory } from "../lib/inventory.ts";
 
 // A real ACME server (Debian's pebble) on the balancer, with a DNS server of the test, and an nginx in front that can limit requests.
 beforeEach(explainByJournals);
@@ -222,13 +222,9 @@ describe("certificates of an ACME server", () => {
     timeout: 1_200_000,
   }, async () => {
     const [name, address] = ["balancer2", "192.168.56.20"];
-    const file = join(place, "hosts.yml");
-    const committed = readFileSync(inventoryFile, "utf8");
-    writeFileSync(
-      file,
-      committed.replace(/^( +)balancer: .*\n/m, `$&$1${name}: {private_ip: ${address}, memory: 768, cpus: 1}\n`),
+    const env = changedInventory(place, "two", (text) =>
+      text.replace(/^( +)balancer: .*\n/m, `$&$1${name}: {private_ip: ${address}, memory: 768, cpus: 1}\n`),
     );
-    const env = { HALO_INVENTORY: file };
     const at = (line: string) => must(["ops/run", "ssh", name, "sudo", "sh", "-c", quote(line)], env);
     const site = `both.acme.${domain}`;
     try {
@@ -241,7 +237,7 @@ describe("certificates of an ACME server", () => {
       const both = () =>
         sh(
           playbookWith(
-            file,
+            env.HALO_INVENTORY,
             ...["site.yml", "--limit", "balancers,localhost", "-e"],
             settings([...names, site], { acme_directory_ca: ca }),
           ),

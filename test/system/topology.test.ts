@@ -2,29 +2,21 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { playbook, viaLab } from "../../ops/cluster/hosts.ts";
-import { inventoryFile } from "../../ops/cluster/inventory.ts";
+import { playbookWith, viaLab } from "../../ops/cluster/hosts.ts";
 import { killGroup, openSession } from "../../ops/cluster/session.ts";
 import { localPath, root } from "../../ops/lib/paths.ts";
 import { shellScript, textOf } from "../../ops/lib/script.ts";
 import { app, current } from "../lib/app.ts";
 import { ansible, backends, explainByJournals, must, on, sh, until } from "../lib/hosts.ts";
 import { port, request, visit } from "../lib/http.ts";
+import { changedInventory, committed } from "../lib/inventory.ts";
 import { pack } from "../lib/releases.ts";
 
 beforeEach(explainByJournals);
 const folder = mkdtempSync(join(tmpdir(), "halo-topology-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-const committed = readFileSync(inventoryFile, "utf8");
 
-/** Writes the committed inventory, changed; resolves to the environment by which every command uses it. */
-function inventory(name: string, change: (text: string) => string): { HALO_INVENTORY: string } {
-  const file = join(folder, `${name}.yml`);
-  const text = change(committed);
-  expect(text).not.toBe(committed);
-  writeFileSync(file, text);
-  return { HALO_INVENTORY: file };
-}
+const inventory = (name: string, change: (text: string) => string) => changedInventory(folder, name, change);
 
 /** The names of the backends that answer. */
 async function seen(): Promise<string[]> {
@@ -83,8 +75,7 @@ describe("four more backends are a few lines of the inventory", () => {
     const readRelease = program.replaceAll("HOST", "backend4");
     const app_release = await pack("fourth", (to) => writeFileSync(join(to, "app/src/release.ts"), readRelease));
     const vars = JSON.stringify({ app_release, app_gate_timeout: 15 });
-    const argv = playbook("deploy.yml", "-e", vars).map((arg) => (arg === inventoryFile ? env.HALO_INVENTORY : arg));
-    const { code, output } = await sh(argv);
+    const { code, output } = await sh(playbookWith(env.HALO_INVENTORY, "deploy.yml", "-e", vars));
     expect(code).toBe(2);
     expect(output).toContain("failed on backend4");
     expect(await serving()).toEqual(before);
@@ -196,9 +187,7 @@ describe("a wrong inventory is one readable message, from every way in, and noth
     ];
     for (const [name, change, message] of [...cases.slice(0, 2), nobody]) {
       const { HALO_INVENTORY } = inventory(name.replaceAll(" ", "-"), change);
-      const { code, output } = await sh(
-        playbook("site.yml").map((arg) => (arg === inventoryFile ? HALO_INVENTORY : arg)),
-      );
+      const { code, output } = await sh(playbookWith(HALO_INVENTORY, "site.yml"));
       expect([name, code]).toEqual([name, 2]);
       expect(output).toMatch(message);
     }

@@ -185,7 +185,7 @@ it("a search has the matches of its text in the order of the list, on each page"
         await client.query("SET search_path = workshop");
         return (await client.query(text)).rows.map(({ id }) => Number(id));
       });
-      expect(expected.length, q).toBeGreaterThan(0);
+      expect(expected.length, q).toBeGreaterThan(wholeNight ? 5 : 0);
       expect([list, q, direction, found]).toEqual([list, q, direction, expected]);
     }
 }, 120_000);
