@@ -20,7 +20,8 @@ await runCommand(async (args) => {
   const slow = slowness();
   reportSlowness(slow);
   const all = await runChecks(slow);
-  all.failures.push(...overBudget("npm run check", performance.now() / 1000, totals.check, slow, all.tests));
+  const busiest = Math.max(slow, slowness()); // the machine may have become busier meanwhile
+  all.failures.push(...overBudget("npm run check", performance.now() / 1000, totals.check, busiest, all.tests));
   console.log(total(all));
   return all.failures.length > 0 ? 1 : 0;
 }, usage);

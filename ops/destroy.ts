@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { viaLab } from "./cluster/hosts.ts";
+import { haveHosts, viaLab } from "./cluster/hosts.ts";
 import { rememberLab, remembersLab } from "./cluster/labMarker.ts";
 import { existingProvider } from "./cluster/provider.ts";
 import { machinesOfUnfinished, unfinishedFile } from "./cluster/unfinished.ts";
 import { hasLines, hostsFile } from "./hosts/hostsFile.ts";
-import { runCommand } from "./lib/cli.ts";
+import { runCommand, UserError } from "./lib/cli.ts";
 import { step, tryCapture } from "./lib/exec.ts";
 import { localPath, root } from "./lib/paths.ts";
 
@@ -36,7 +36,13 @@ await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { "keep-image": { type: "boolean" } } });
   // A lab takes its hosts with it, also while a cut short `up` still works on them.
   const inLab = tryCapture([lab, "status"]) !== null || remembersLab();
-  if (existingProvider() && !inLab) {
+  const made = existingProvider() !== null;
+  if (!inLab && !made && process.env.HALO_INVENTORY && haveHosts())
+    throw new UserError(
+      "these hosts are servers of your own, which this command does not remove; their passwords are in .halo/secrets",
+      "without HALO_INVENTORY it removes this machine's hosts and the generated files, these passwords too",
+    );
+  if (made && !inLab) {
     const destroy = ["vagrant", "destroy", "--force"];
     // The inventory may name the machines of an `npm run scale` that was cut short no longer.
     const left = machinesOfUnfinished();

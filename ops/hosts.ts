@@ -19,16 +19,17 @@ Example: npm run hosts -- --write`,
 
 await runCommand((args) => {
   const { values } = parseArgs({ args, options: { write: { type: "boolean" }, remove: { type: "boolean" } } });
+  if (values.write && values.remove) throw new UserError("--write and --remove are opposites", "give one of them");
   const [balancer] = inGroup("balancers");
   const lines = balancer && !values.remove ? [`${outerAddress(balancer)} ${domains().join(" ")}`] : [];
   if (!values.write && !values.remove) return console.log(lines.join("\n"));
 
-  const now = readFileSync(file, "utf8");
+  const now = readFileSync(file, "latin1"); // each byte of the other lines stays, whatever it means
   const wanted = withLines(now, lines);
   if (wanted === now) return console.log(`${file}: nothing to change`);
   try {
     // In place, not by rename: in a container this file is a mount.
-    writeFileSync(file, wanted);
+    writeFileSync(file, wanted, "latin1");
   } catch (error) {
     throw new UserError(`cannot write ${file} (${error})`, `run it as root, or add by hand: ${lines.join("; ")}`);
   }

@@ -26,9 +26,12 @@ Example: npm run screenshots -- --range 1h`,
 
 const folder = join(root, "docs/images");
 const report = localPath("reports", "drills.md");
+const ranges = ["5m", "15m", "1h", "6h", "24h"];
 
 await runCommand(async (args) => {
   const { values } = parseArgs({ args, options: { range: { type: "string", default: "15m" } } });
+  if (!ranges.includes(values.range))
+    throw new UserError(`--range ${values.range} is not possible`, `name one of ${ranges.join(", ")}`);
   if (!existsSync(report)) throw new UserError("no drill has written .halo/reports/drills.md", "npm run drill");
   const site = siteOf("metrics");
   if (!site) throw new UserError("no site has the role metrics", "add one to ansible/group_vars/all/sites.yml");

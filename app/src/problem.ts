@@ -25,12 +25,18 @@ export function sendProblem(
   const { id } = res.context;
   if (hasBody(req) && !req.complete) res.shouldKeepAlive = false;
   if (wantsPage(req)) {
-    const page = renderProblem(languageOf(req), status, STATUS_CODES[status] ?? "", detail, id);
+    const page = renderProblem(languageOf(req), status, STATUS_CODES[status] ?? "", detail, id, wrongParameters(extra));
     send(res, status, page, "text/html; charset=utf-8", { ...PROBLEM_PAGE_HEADERS, ...headers });
   } else {
     const body = problemBody(status, detail, { request_id: id, ...extra });
     send(res, status, body, "application/problem+json", headers);
   }
+}
+
+/** The invalid parameters of a query, each with its reason: an address is all that a browser can send wrongly. */
+function wrongParameters({ errors }: Record<string, unknown>): [parameter: string, reason: string][] {
+  if (!Array.isArray(errors)) return [];
+  return errors.flatMap(({ parameter, detail }) => (parameter === undefined ? [] : [[parameter, detail]]));
 }
 
 /** Whether the request announces a body. */

@@ -6,6 +6,7 @@ export const STYLE = `:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans
 main{display:grid;gap:1rem;justify-items:start;max-width:40rem;margin:12vh auto 0;padding:0 1rem;overflow-wrap:anywhere}
 h1{margin:0;font-size:1.75rem;line-height:1.2}
 p{margin:0}
+ul{margin:0;padding-left:1.25rem}
 small{color:light-dark(#5a5d66,#a9adb8)}
 a{display:grid;place-items:center;min-height:2.75rem;padding:0 1.25rem;border:1px solid light-dark(#dedbd4,#34373f);border-radius:999px;font-weight:600;color:inherit;background:light-dark(#fff,#1f2127);text-decoration:none}
 a:focus-visible{outline:3px solid light-dark(#1d4ed8,#93b4ff);outline-offset:2px}`;
@@ -33,9 +34,20 @@ const INDONESIAN: Record<number, string> = {
  *
  * @param detail one English sentence
  * @param id the request's, which is in the log
+ * @param wrong the invalid parameters of the query, each with its reason in English
  */
-export function renderProblem(language: Language, status: number, title: string, detail: string, id: string): string {
+export function renderProblem(
+  language: Language,
+  status: number,
+  title: string,
+  detail: string,
+  id: string,
+  wrong: [parameter: string, reason: string][] = [],
+): string {
   const sentence = language === "en" ? detail : (INDONESIAN[status] ?? "Permintaan ini tidak dapat dijawab.");
+  const list = wrong.map(
+    ([name, reason]) => `<li><code>${escapeHtml(name)}</code>: <span lang="en">${escapeHtml(reason)}</span></li>\n`,
+  );
   return `<!doctype html>
 <html lang="${language}">
 <head>
@@ -47,7 +59,7 @@ export function renderProblem(language: Language, status: number, title: string,
 <body>
 <main>
 <h1>${escapeHtml(sentence)}</h1>
-<p><a href="/">${BACK[language]}</a></p>
+${list.length > 0 ? `<ul>\n${list.join("")}</ul>\n` : ""}<p><a href="/">${BACK[language]}</a></p>
 <p><small>${status} ${escapeHtml(title)} · ${escapeHtml(id)}</small></p>
 </main>
 </body>

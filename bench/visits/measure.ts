@@ -207,7 +207,9 @@ export async function measureVisits(args: string[]) {
     args,
     options: { rounds: { type: "string", default: "8" }, seconds: { type: "string", default: "5" } },
   });
-  const seconds = Number(values.seconds);
+  const [count, seconds] = [Number(values.rounds), Number(values.seconds)];
+  if (!(count >= 1 && seconds >= 1))
+    throw new UserError("--rounds and --seconds are numbers from 1 on", "npm run bench -- --help");
   await needWrk();
   const rounds: Record<Side, Round[]> = { halo: [], bare: [], fastify: [] };
   for (const signal of ["SIGINT", "SIGTERM"] as const)
@@ -219,7 +221,7 @@ export async function measureVisits(args: string[]) {
       await serve(one);
       await load(warmUp);
     }
-    for (let i = 1; i <= Number(values.rounds); i++)
+    for (let i = 1; i <= count; i++)
       for (const one of sides) {
         await serve(one);
         const round = await measure(seconds);

@@ -34,11 +34,9 @@ export async function add(args: string[]): Promise<void> {
       "npm run add -- SOURCE --domain NAME: npm takes options away that have no -- before them",
     );
   const source = sourceFor(given);
-  const text = appsText();
-  const all = parseApps(text);
   const name = values.name ?? nameFor(source);
   const domain = values.domain ?? `${name}.${counterSite().domain}`;
-  refuseTaken(name, domain, all, taken());
+  refuseTaken(name, domain, parseApps(appsText()), taken());
 
   const folder = mkdtempSync(join(tmpdir(), "halo-add-"));
   try {
@@ -48,6 +46,9 @@ export async function add(args: string[]): Promise<void> {
       notes.push(`the source has no folder ${values.path}, so its build has to make it`);
     const detected = detect(project, process.versions.node, values.start);
     const keys = keysOf(detected);
+    const text = appsText(); // it may have changed while the source was fetched
+    const all = parseApps(text);
+    refuseTaken(name, domain, all, taken());
     const port = keys.static ? undefined : portFor(name, all);
     const entry: Entry = {
       source,
@@ -57,8 +58,7 @@ export async function add(args: string[]): Promise<void> {
       ...(port && { port }),
       domains: [domain],
     };
-    const written = withEntry(text, name, entry);
-    writeAppsText(written);
+    writeAppsText(withEntry(text, name, entry));
     console.log(report(name, `${source} at ${revision}`, entry, detected, notes));
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -306,6 +306,9 @@ function placeTools(tools: string, nodeFile: string, program: string, run: (argv
   return tried.stdout.trim();
 }
 
+/** A terminal that is closed sends SIGHUP. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 type Bounded = { cwd: string; log: string; until: number; top: string; bounds: Bounds };
 
 /** Runs a command within the bounds, its output into the log; resolves with the problem, or undefined when all went well. */
@@ -327,13 +330,13 @@ async function bounded({ argv, env }: Command, { cwd, log, until, top, bounds }:
   );
   const watch = setInterval(() => tooLarge() && end(large), 5000);
   const interrupted = () => end("was interrupted");
-  process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
+  for (const signal of SIGNALS) process.on(signal, interrupted);
   const status = await new Promise<string | undefined>((done) => {
     child.on("error", (error) => done(`cannot run: ${error.message}`));
     child.on("exit", (code, signal) => done(code === 0 ? undefined : `failed (${signal ?? `exit status ${code}`})`));
   });
   killGroup(child.pid);
-  process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
+  for (const signal of SIGNALS) process.off(signal, interrupted);
   clearTimeout(late);
   clearInterval(watch);
   closeSync(out);

@@ -1,5 +1,5 @@
 import { Document, isCollection, isMap, isNode, isPair, isScalar, type Pair, parseDocument, YAMLMap } from "yaml";
-import { type App, appsFile, defaultPort, type Entry, parseApps } from "../cluster/apps.ts";
+import { type App, appsFile, defaultPort, type Entry, findApp, parseApps } from "../cluster/apps.ts";
 import { UserError } from "../lib/cli.ts";
 
 /** The head of a file that does not exist yet. */
@@ -130,7 +130,7 @@ export function withoutEntry(text: string, name: string): string {
 export function withSecret(text: string, app: string, key: string, listed: boolean): string {
   const document = parseDocument(text);
   const path = ["apps", app, "secrets"];
-  const others = ((document.toJS().apps[app].secrets ?? []) as string[]).filter((each) => each !== key);
+  const others = (findApp(app, parseApps(text)).entry.secrets ?? []).filter((each) => each !== key);
   const all = listed ? [...others, key] : others;
   const entry = document.getIn(["apps", app], true);
   const last = isBlock(entry) ? entry.items.at(-1) : undefined;

@@ -8,17 +8,20 @@ import { elapsed } from "../lib/exec.ts";
 import { withExtraVars } from "../lib/extraVars.ts";
 import { localPath } from "../lib/paths.ts";
 import { runPlays } from "../lib/plays.ts";
+import { quote } from "../lib/script.ts";
 import { confirmed } from "../lib/terminal.ts";
-import { nameRule, withoutEntry } from "./entry.ts";
+import { nameRule, reservedNames, withoutEntry } from "./entry.ts";
 
 const options = { purge: { type: "boolean", default: false }, yes: { type: "boolean", default: false } } as const;
 
 /** Takes apps out of apps.yml and off the hosts; resolves with the playbook's exit status. */
 export async function remove(args: string[]): Promise<number> {
-  const { values, positionals: names } = parseArgs({ args, options, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const names = [...new Set(positionals)];
   if (names.length === 0) throw new UserError("an app is needed", "npm run remove -- --help");
   // The stores of an app that was removed before can still be purged.
-  const gone = (name: string) => values.purge && nameRule.test(name) && !apps().some((app) => app.name === name);
+  const possible = (name: string) => nameRule.test(name) && !reservedNames.includes(name);
+  const gone = (name: string) => values.purge && possible(name) && !apps().some((app) => app.name === name);
   const listed = names.filter((name) => !gone(name));
   for (const name of listed) refuseAnswering(name);
   const anywhere = haveHosts();
@@ -36,9 +39,8 @@ export async function remove(args: string[]): Promise<number> {
     ? await withExtraVars(vars, (extra) => runPlays(playbook("site.yml", ...extra), "ansible"))
     : 0;
   if (status !== 0) {
-    console.log(
-      `${all}: not off all hosts, see above. Fix: correct the cause, then in ansible/: ansible-playbook site.yml -e '${JSON.stringify(vars)}'`,
-    );
+    const again = playbook("site.yml", "--extra-vars", JSON.stringify(vars)).map(quote).join(" ");
+    console.log(`${all}: not off all hosts, see above. Fix: correct the cause, then: ${again}`);
     return status;
   }
   for (const folder of ["releases", "installed", ...(values.purge ? ["secrets/apps"] : [])])

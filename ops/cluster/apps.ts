@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { parse } from "yaml";
 import { firstLine, UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { replaceText } from "../lib/replace.ts";
+import { readYaml } from "../lib/yaml.ts";
 import { inGroup } from "./inventory.ts";
 
 /** The file of the apps, from the project's root. */
@@ -120,7 +120,7 @@ function complete(name: string, entry: Entry): App {
 export function parseApps(text: string): App[] {
   let given: Record<string, Entry | null> | null | undefined;
   try {
-    given = parse(text)?.apps;
+    given = readYaml(text)?.apps;
   } catch (error) {
     throw wrong(`cannot be read: ${firstLine(error)}`);
   }
@@ -140,7 +140,16 @@ export function appsText(): string {
   return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
-export const writeAppsText = (text: string): void => replaceText(join(root, appsFile), text);
+/** Throws a UserError for a text that cannot be read, and leaves the file as it is. */
+export function writeAppsText(text: string): void {
+  try {
+    parseApps(text); // a line that goes may have an anchor that another one uses
+  } catch (error) {
+    const problem = (error as Error).message;
+    throw new UserError(`the changed file could not be read, so nothing was changed: ${problem}`, "change it by hand");
+  }
+  replaceText(join(root, appsFile), text);
+}
 
 /** The apps of this cluster. */
 export const apps = (): App[] => parseApps(appsText());

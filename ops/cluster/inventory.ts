@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
-import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { replaceText } from "../lib/replace.ts";
+import { readYaml } from "../lib/yaml.ts";
 
 /** The inventory in use: HALO_INVENTORY, seen from the project's root, or the committed one. */
 export const inventoryFile = resolve(root, process.env.HALO_INVENTORY ?? "ansible/inventory/hosts.yml");
@@ -40,7 +40,7 @@ export function parseInventory(text: string): Host[] {
     for (const [child, below] of Object.entries(group?.children ?? {})) walk(child, below, groups);
   };
   try {
-    walk("all", (parse(text) as { all: Group }).all, []);
+    walk("all", (readYaml(text) as { all: Group }).all, []);
   } catch (error) {
     throw wrong(`cannot be read as an inventory (${error instanceof Error ? error.message : error})`);
   }

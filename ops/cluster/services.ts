@@ -1,8 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
+import { readYaml } from "../lib/yaml.ts";
 import { apps } from "./apps.ts";
 import { sites, tlsPorts } from "./sites.ts";
 
@@ -20,7 +20,7 @@ export const joined = <Entry>(variable: string): Record<string, Entry> =>
     {},
     ...globSync(pattern, { cwd: root })
       .sort()
-      .map((file) => parse(readFileSync(join(root, file), "utf8"))[variable]),
+      .map((file) => readYaml(readFileSync(join(root, file), "utf8"))[variable]),
   );
 
 /** A service as its role gives it: its ports may be an expression of Ansible's. */

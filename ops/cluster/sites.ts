@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { firstLine, UserError } from "../lib/cli.ts";
 import { localPath, root } from "../lib/paths.ts";
+import { readYaml } from "../lib/yaml.ts";
 import { type App, apps, findApp } from "./apps.ts";
 
 /** Halo's own sites; a site of somebody else's has no role. */
@@ -36,7 +37,7 @@ const redirectOf = (tls: Tls, login: boolean, given?: boolean): boolean =>
 /** Whether the CA of sites with tls: acme is one for attempts, which no browser trusts; it is the default. */
 const stagingCa = (): boolean =>
   /staging/.test(
-    parse(readFileSync(join(root, "ansible/group_vars/all/main.yml"), "utf8"))?.acme_directory ?? "staging",
+    readYaml(readFileSync(join(root, "ansible/group_vars/all/main.yml"), "utf8"))?.acme_directory ?? "staging",
   );
 
 /** The ports of the apps' sites where there is no other one: HTTP's own. */
@@ -62,7 +63,7 @@ export function parseSites(text: string, ofApps: (ports: Site["ports"]) => Site[
   }[];
   let logins: ({ login?: Login } | undefined)[];
   try {
-    given = parse(text).sites ?? [];
+    given = readYaml(text).sites ?? [];
     // As they are written: a password or a name may be digits alone.
     logins = parse(text, { schema: "failsafe" }).sites ?? [];
   } catch (error) {
@@ -116,7 +117,7 @@ const usualTls = 443;
 
 /** The ports of https. */
 export const tlsPorts = (): number[] =>
-  parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports ?? [usualTls];
+  readYaml(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8")).tls_ports ?? [usualTls];
 
 /** The first of them. */
 export const tlsPort = (): number => tlsPorts()[0] ?? usualTls;

@@ -26,7 +26,7 @@ type Route = { path: string; folder?: string };
  */
 export async function listen(port: number, service: number, routes: Route[]): Promise<Server> {
   const server = createServer((req, res) => {
-    const path = new URL(req.url ?? "/", "http://localhost").pathname;
+    const path = URL.parse(req.url ?? "/", "http://localhost")?.pathname ?? "/"; // null for //
     const found = routes.find((each) => path === each.path || (each.path.endsWith("/") && path.startsWith(each.path)));
     const name = found?.path.endsWith("/") ? path.slice(found.path.length) : path;
     const answer = found?.folder ? file(res, found.folder, name) : proxy(req, res, service);
@@ -52,8 +52,8 @@ function fail(res: ServerResponse, status: number, text: string): void {
 }
 
 async function file(res: ServerResponse, folder: string, asked: string): Promise<void> {
-  const name = normalize(`/${decodeURIComponent(asked) || "index.html"}`); // nothing above the folder
   try {
+    const name = normalize(`/${decodeURIComponent(asked) || "index.html"}`); // nothing above the folder
     const body = await readFile(join(folder, name));
     const type = types[extname(name)] ?? "application/octet-stream";
     res.writeHead(200, { "Content-Type": type, "Cache-Control": "no-store" }).end(body);

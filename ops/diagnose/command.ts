@@ -51,7 +51,9 @@ function body(snapshot: Snapshot, findings: Finding[], well: boolean): string[] 
 export function describe(snapshot: Snapshot, finding: Finding, i: number): string[] {
   const { title, app, hosts, evidence, since, explains, next, runbook } = finding;
   const where = place(snapshot, app ?? undefined, hosts.join(", "));
-  const when = since === undefined ? "" : `, since ${new Date(since * 1000).toLocaleTimeString("en-GB")}`;
+  // As npm run logs writes it.
+  const at = (seconds: number) => new Date(seconds * 1000).toISOString().slice(5, 19).replace("T", " ");
+  const when = since === undefined ? "" : `, since ${at(since)} UTC`;
   return [
     `\n${i + 1}. ${title}${where ? `: ${where}` : ""}${when}`,
     ...evidence.map((each) => `   - ${each}`),

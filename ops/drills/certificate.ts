@@ -1,7 +1,6 @@
 /** Renewals of the certificate that visitors see, a CA that is away, a pair that does not fit, and a certificate that has expired. */
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { emulated } from "../cluster/provider.ts";
 import type { Result } from "../cluster/session.ts";
 import { counterSite, siteOf, tlsPort } from "../cluster/sites.ts";
@@ -9,6 +8,7 @@ import { balancer, monitoring } from "../cluster/topology.ts";
 import { now } from "../lib/clock.ts";
 import { localPath, root } from "../lib/paths.ts";
 import { shellScript } from "../lib/script.ts";
+import { readYaml } from "../lib/yaml.ts";
 import { leafFiles } from "../tls/authority.ts";
 import { mayBeReset } from "./balancer.ts";
 import { tail } from "./steps.ts";
@@ -66,7 +66,7 @@ export const certificate: Drill = {
   https: true,
   run: async (session) => {
     const { domain } = counterSite();
-    const { sites = [] } = parse(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
+    const { sites = [] } = readYaml(readFileSync(join(root, "ansible/group_vars/all/sites.yml"), "utf8"));
     const lost = await mayBeReset(session);
     const failedAt = now();
     const orphan = {

@@ -27,8 +27,8 @@ export async function fault(args: string[]) {
       `name one of ${faults.map(({ name }) => name).join(", ")}`,
     );
   const seconds = Number(values.seconds);
-  if (!(seconds >= 10 && seconds <= 3600))
-    throw new UserError(`--seconds ${values.seconds} is not possible`, "10 to 3600");
+  if (!(Number.isInteger(seconds) && seconds >= 10 && seconds <= 3600))
+    throw new UserError(`--seconds ${values.seconds} is not possible`, "a whole number from 10 to 3600");
   const here = [process.execPath, ...process.argv.slice(1)];
   const inside = viaLab(here);
   if (inside.length > here.length) return passThrough(inside); // the load has to come from where the hosts are

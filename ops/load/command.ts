@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { openSession, type Session } from "../cluster/session.ts";
@@ -39,7 +39,8 @@ export async function load(args: string[]) {
   if (values.list) return console.log(list());
   if (positionals.length > 1) throw new UserError(`${positionals.join(" ")}: one scenario at a time`, "name one");
   const plan = makePlan(positionals[0], values);
-  const other = values.compare === undefined ? undefined : readReport(values.compare);
+  const other =
+    values.compare === undefined ? undefined : readReport(resolve(process.env.INIT_CWD ?? ".", values.compare));
   const here = [process.execPath, ...process.argv.slice(1)];
   const inside = viaLab(here);
   if (inside.length > here.length) return passThrough(inside); // the load has to come from where the hosts are

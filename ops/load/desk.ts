@@ -37,12 +37,12 @@ const DAY_MS = 86_400_000;
 function board(at: Date): string[] {
   const midnight = new Date(at.getFullYear(), at.getMonth(), at.getDate());
   const day = (days: number) => new Date(midnight.getTime() + days * DAY_MS).toISOString();
-  const before = `to=${day(0)}&sort=-scheduled_at&limit=100`;
+  const latest = "sort=-scheduled_at&limit=100";
   return [
     `/api/services?from=${day(0)}&to=${day(1)}&sort=scheduled_at&limit=100`,
-    `/api/services?status=scheduled&${before}`,
-    `/api/services?status=in_progress&${before}`,
-    `/api/services?status=done&from=${day(-14)}&${before}`,
+    `/api/services?status=scheduled&to=${day(0)}&${latest}`,
+    `/api/services?status=in_progress&to=${day(0)}&${latest}`,
+    `/api/services?completed_from=${day(0)}&${latest}`,
   ];
 }
 

@@ -4,7 +4,7 @@ import type { Sample } from "./sample.ts";
 
 /**
  * A load under way: `samples` grows as requests end. `ended` resolves when the last one has; `stop` begins no more,
- * sends writes that wait again, and resolves then (10 s at most, 20 s for writes).
+ * sends writes that wait again, and resolves then (after 10 s at most, with writes after {@link LoadOptions.lastSeconds} and 10 s).
  */
 export type Load = { samples: Sample[]; ended: Promise<void>; stop(): Promise<void> };
 

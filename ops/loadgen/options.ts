@@ -16,6 +16,8 @@ export type LoadOptions = {
   rate: number;
   fresh?: boolean;
   writes?: string;
+  /** Seconds for which writes that wait are sent again once the load stops, 10 without it. */
+  lastSeconds?: number;
   /** The path to request instead of a visit; of its answer only the status counts, and nothing is sent again. */
   path?: string;
   /** With a path: how it is requested, and the name of the load in the balancer's log. */

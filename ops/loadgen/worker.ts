@@ -10,7 +10,8 @@ import { isWritten, type Sample } from "./sample.ts";
 const options: LoadOptions = workerData;
 const { host, port, domain, rate, fresh = false, writes, path, most = Number.POSITIVE_INFINITY, clients } = options;
 const timeoutMs = 10_000; // ms for one whole request
-const lastWaitMs = timeoutMs / 2; // ms, so that each write can be sent again before the load gives up
+const lastMs = (options.lastSeconds ?? 10) * 1000;
+const lastWaitMs = lastMs / 2; // so that each write can be sent again before the load gives up
 const maxInFlight = 10_000; // requests at once; more are not sent, lest they fill the memory
 const { Agent, request } = options.tls ? https : http;
 const agent = fresh ? false : new Agent({ keepAlive: true, maxSockets: options.connections });
@@ -174,7 +175,7 @@ function client(times: number): void {
 
 function stop(): void {
   stopping = true;
-  giveUp = now() + timeoutMs;
+  giveUp = now() + lastMs;
   for (const [timer, again] of [...waiting]) {
     clearTimeout(timer);
     waiting.delete(timer);

@@ -17,6 +17,8 @@ export function serviceOf(unit: string): string {
   return app ?? services.find(([pattern]) => pattern.test(name))?.[1] ?? name;
 }
 
+const INSTANT = /^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:?\d\d)$/;
+
 function parseFields(text: string): Line["fields"] {
   if (!text.startsWith("{")) return undefined;
   try {
@@ -34,7 +36,9 @@ export function parseJournal(host: string, line: string): Line | undefined {
   // Text that is not UTF-8 comes as a list of bytes.
   const text = Array.isArray(MESSAGE) ? Buffer.from(MESSAGE).toString() : String(MESSAGE ?? "");
   const fields = parseFields(text);
-  const time = Date.parse(String(fields?.time)) || Number(__REALTIME_TIMESTAMP) / 1000;
+  // An app's time may be a duration, or a local time without its zone.
+  const own = typeof fields?.time === "string" && INSTANT.test(fields.time) ? Date.parse(fields.time) : Number.NaN;
+  const time = own || Number(__REALTIME_TIMESTAMP) / 1000;
   return {
     time,
     host,

@@ -20,8 +20,10 @@ function journal(host: Host, units: string[], { seconds, lines, follow }: Span):
 
 const files = (host: Host, names: string[], { lines, follow }: Span): Source => ({
   host,
-  // Both of nginx's files exist from its installation on.
-  script: `tail --quiet --lines=${lines}${follow ? " --follow=name --retry" : ""} ${names.join(" ")} 2>/dev/null`,
+  // Both of nginx's files exist from its installation on; logrotate leaves the newest of the older ones uncompressed.
+  script: follow
+    ? `tail --quiet --lines=${lines} --follow=name --retry ${names.join(" ")} 2>/dev/null`
+    : names.map((name) => `cat ${name}.1 ${name} 2>/dev/null | tail --lines=${lines}`).join("; "),
   parse: parseNginx,
 });
 

@@ -46,10 +46,12 @@ export async function scale(args: string[]): Promise<void> {
     const instead = `npm run scale -- backends=${wanted} --yes`;
     if (!(await confirmed(question, instead))) throw new UserError("nothing was changed", instead);
   }
+  refuseChanged(text);
   keepUnfinished(work.unfinished);
   // Without these hosts: they may be down, and the balancers need nothing of them.
   if (work.draining.length > 0) await rotate("drain", work.draining, ...without([...work.coming, ...work.leaving]));
   if (plan.text !== text) {
+    refuseChanged(text);
     writeInventoryText(plan.text);
     console.log(`${relative(root, inventoryFile)} names ${names.join(", ")}`);
   }
@@ -93,6 +95,12 @@ function refuseWithoutMemory(added: Host[], provider: Provider): void {
       `${more}: ${needed.toFixed(1)} GiB of memory are needed, and ${free.toFixed(1)} GiB are free`,
       hint,
     );
+}
+
+/** The checks and the drain take minutes, in which a person may write the file as well. */
+function refuseChanged(text: string): void {
+  if (inventoryText() !== text)
+    throw new UserError(`${relative(root, inventoryFile)} was changed meanwhile, and stays so`, "run this again");
 }
 
 /** Checks all that shows without asking a host, by the inventory that this run would write. */

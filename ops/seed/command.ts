@@ -23,20 +23,24 @@ export async function seed(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
-      customers: { type: "string", default: "1000" },
+      customers: { type: "string" },
       seed: { type: "string", default: "1" },
       remove: { type: "boolean", default: false },
     },
   });
-  const number = (name: "customers" | "seed", most: number) => {
-    const value = /^\d{1,9}$/.test(values[name]) ? Number(values[name]) : 0;
+  if (values.remove && values.customers !== undefined)
+    throw new UserError("--remove takes no --customers: it removes all of that seed", "leave one of them out");
+  const number = (name: "customers" | "seed", given: string, most: number) => {
+    const value = /^\d{1,9}$/.test(given) ? Number(given) : 0;
     if (value < 1 || value > most)
-      throw new UserError(`--${name} ${values[name]} is not possible`, `a whole number from 1 to ${most}`);
+      throw new UserError(`--${name} ${given} is not possible`, `a whole number from 1 to ${most}`);
     return value;
   };
-  const seed = number("seed", MAX_SEED);
+  const seed = number("seed", values.seed, MAX_SEED);
   const present = async () => (await psql(countScript(seed))).match(/^(\d+)\|(\d+)$/m)?.map(Number) ?? [];
-  const customers = values.remove ? ((await present())[2] ?? 0) : number("customers", MAX_CUSTOMERS);
+  const customers = values.remove
+    ? ((await present())[2] ?? 0)
+    : number("customers", values.customers ?? "1000", MAX_CUSTOMERS);
 
   const counts = [0, 0, 0];
   const now = new Date();

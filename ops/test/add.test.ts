@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { add } from "../apps/add.ts";
 import { nameFor, portFor, reservedNames, withEntry, withoutEntry, withSecret } from "../apps/entry.ts";
+import { remove } from "../apps/remove.ts";
 import { appsFile, defaultPort, parseApps } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
@@ -68,6 +69,13 @@ describe("npm run add", () => {
     expect(printed).toContain(`    domains: [${domain}]\n`);
     expect(printed).toContain("npm run deploy -- store");
     expect(existsSync(`${file()}.new`)).toBe(false);
+  });
+
+  test("keeps an entry that was written while it fetched the source", async () => {
+    const adding = add([source("store").address]);
+    writeFileSync(file(), "apps:\n  desk: {source: .}\n");
+    await adding;
+    expect(parseApps(readFileSync(file(), "utf8")).map(({ name }) => name)).toEqual(["desk", "store"]);
   });
 
   test("takes a name, a domain, a ref, a folder and a start, and what it writes has no problem", async () => {
@@ -189,6 +197,27 @@ test("an app is taken out of the file; comments and the others stay", () => {
     "# The apps.\napps:\n  # First.\n  desk: {source: ., port: 4000}\n  film:\n    source: ../film\n    migrate: {sql: db}\n";
   expect(withoutEntry(text, "film")).toBe("# The apps.\napps:\n  # First.\n  desk: {source: ., port: 4000}\n");
   expect(parseApps(withoutEntry(withoutEntry(text, "film"), "desk"))).toEqual([]);
+});
+
+describe("npm run remove", () => {
+  test("takes an app that is named twice out once", async () => {
+    writeFileSync(file(), "apps:\n  desk: {source: .}\n  shop: {source: .} # mine\n");
+    expect(await remove(["desk", "desk"])).toBe(0);
+    expect(readFileSync(file(), "utf8")).toBe("apps:\n  shop: {source: .} # mine\n");
+  });
+
+  test("leaves the file as it is where another app needs an anchor of the removed one", async () => {
+    const text = "apps:\n  desk: {source: ., env: &env {TZ: UTC}}\n  shop: {source: ., env: *env}\n";
+    writeFileSync(file(), text);
+    await expect(remove(["desk"])).rejects.toEqual(problem("nothing was changed", "by hand"));
+    expect(readFileSync(file(), "utf8")).toBe(text);
+  });
+
+  test("purges no folder of Halo's own, such as the one of Redis' append-only file", async () => {
+    await expect(remove(["appendonlydir", "--purge", "--yes"])).rejects.toEqual(
+      problem("there is no app appendonlydir", "npm run add"),
+    );
+  });
 });
 
 test("the committed file is as it was after an app and a secret have come and gone", () => {

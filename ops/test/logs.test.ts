@@ -79,6 +79,8 @@ test("a journal's line: its own time counts, bytes are text, systemd's lines abo
     text: "Started",
     time: 1795262401900,
   });
+  for (const time of [12, "250", "2026-11-21T12:00:01", "soon"])
+    expect(parseJournal("b", journal(JSON.stringify({ time })))?.time, "not the app's").toBe(1795262401900);
   expect(parseJournal("b", "-- No entries --")).toBeUndefined();
   expect(parseJournal("b", journal("{half"))).toMatchObject({ text: "{half" });
 });
@@ -89,6 +91,16 @@ test("nginx's lines: JSON with ms, the error log in UTC, NULs left out", () => {
   expect(parseNginx("balancer", `\0\0${access()}`)?.fields?.id).toBe(id);
   expect(parseNginx("balancer", "2026/11/21 12:00:01 [warn] 1#1: *2 upstream")?.time).toBe(1795262401000);
   expect(parseNginx("balancer", "{half")).toBeUndefined();
+});
+
+test("nginx's lines from before the last rotation are read as well, the older ones first", () => {
+  const folder = mkdtempSync(join(tmpdir(), "halo-logs-"));
+  for (const [name, text] of Object.entries({ "access.log.1": "a\nb\n", "access.log": "c\n", "error.log": "d\n" }))
+    writeFileSync(join(folder, name), text);
+  const [, files] = sourcesOf("nginx", hosts(), { seconds: 7200, lines: 2, follow: false });
+  const script = files?.script.replaceAll("/var/log/nginx", folder) ?? "";
+  expect(spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout).toBe("b\nc\nd\n");
+  rmSync(folder, { recursive: true });
 });
 
 test("nginx's line of a request is found whatever bytes its client has sent", () => {

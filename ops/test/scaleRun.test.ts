@@ -77,6 +77,18 @@ test("more, while a backend is down: it is left out, and the new one is not drai
   expect(readFileSync(at(hosts), "utf8")).toContain("backend3:");
 });
 
+test("an inventory that a person writes meanwhile stays, and nothing else was changed", async () => {
+  writeFileSync(at("typed"), "# mine\n");
+  const { code, output, calls } = await run("scale", "backends=3");
+  rmSync(at("typed"));
+  expect([code, output]).toEqual([
+    1,
+    expect.stringContaining("was changed meanwhile, and stays so\nFix: run this again"),
+  ]);
+  expect(calls).toEqual(["ansible check.yml"]);
+  expect([readFileSync(at(hosts), "utf8"), existsSync(at(state))]).toEqual([`${committed}# mine\n`, false]);
+});
+
 test("fewer, behind more that was cut short: all are drained at once, and the ones that stay are put back", async () => {
   const four = resize(committed, 4);
   writeFileSync(at(hosts), four.text);

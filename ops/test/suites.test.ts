@@ -184,6 +184,21 @@ test("a check that is interrupted says so, and no other suite begins", async () 
   expect(calls()).toEqual([]);
 });
 
+test("destroy takes no password of servers that it does not remove", async () => {
+  const host = (n: number, groups: string) =>
+    `${groups}: {hosts: {h${n}: {private_ip: 10.0.0.${n}, memory: 1024, cpus: 1, ansible_user: root}}}`;
+  stand(".halo/secrets/metrics", "");
+  writeFileSync(
+    join(clone, "servers.yml"),
+    `all: {children: {${[host(1, "balancers"), host(2, "backends"), host(1, "monitoring")].join(", ")}}}`,
+  );
+  expect(await runWith({ HALO_INVENTORY: "servers.yml" }, "destroy")).toEqual({
+    code: 1,
+    output: expect.stringMatching(/servers of your own[\s\S]*\nFix: without HALO_INVENTORY/),
+  });
+  expect(existsSync(join(clone, ".halo/secrets/metrics"))).toBe(true);
+});
+
 test("destroy keeps the addresses that a person has put beside the generated passwords, backups and reports", async () => {
   for (const file of ["secrets/alert_slack", "secrets/metrics", "backups/a.tar", "reports/a.md", "logs/a.log"])
     stand(`.halo/${file}`, "");

@@ -237,6 +237,10 @@ test("wrong fields have a message beside them in the chosen language, the first 
   await page.getByRole("button", { name: "EN, English" }).click();
   expect(await messageOf("vehicle-plate")).toBe("This is needed.");
   expect(await page.title()).toBe("New job · Halo Workshop");
+  await page.getByRole("button", { name: "Clear" }).click();
+  expect(await page.locator("[aria-invalid=true]").count()).toBe(0);
+  await page.locator(".notice button", { hasText: "Undo" }).click();
+  await expect.poll(() => page.inputValue('[name="customer-name"]')).toBe("Wayan Uji");
   await page.reload();
   await idle(page);
   expect(await page.inputValue('[name="customer-name"]')).toBe("Wayan Uji");
@@ -626,10 +630,30 @@ test("a week has its jobs by day, its revenue, and the customers to remind", asy
   await tabTo(page, `remind-${old.service.id}`);
   await page.keyboard.press("Enter");
   await expect.poll(() => reminder.count()).toBe(0);
+  expect(await focusedKey(page), "the element before it that is still on the page").toBe(`job-${old.service.id}-page`);
   await page.keyboard.press("u");
   await reminder.waitFor();
+  await page.locator(`[data-key="remind-${old.service.id}"]`).press("Enter");
+  await page.locator(".notice .round").press("Enter");
+  expect([await page.locator(".notice").count(), await focusedKey(page)]).toEqual([0, "H1"]);
   await page.keyboard.press("ArrowRight");
   await expect.poll(() => page.evaluate("location.hash")).toBe("#/week/2031-01-13");
+  await page.close();
+});
+
+test("a week that is left open becomes the next one with the first change in it", async () => {
+  const remind_at = "2031-01-08T03:00:00.000Z";
+  const { service } = await make({ status: "done", scheduled_at: "2031-01-06T03:00:00Z", remind_at });
+  const page = await open({}, "#/customers");
+  await page.clock.setFixedTime("2031-01-12T12:00:00+08:00");
+  await page.goto(`${home}#/week`);
+  const slot = page.locator(`[data-key="job-${service.id}-page"]`);
+  await slot.waitFor();
+  await page.clock.setFixedTime("2031-01-13T08:00:00+08:00");
+  await page.locator(`[data-key="remind-${service.id}"]`).click();
+  await slot.waitFor({ state: "detached" });
+  await idle(page);
+  expect(await page.locator(".week .now").count()).toBe(1);
   await page.close();
 });
 
@@ -867,12 +891,12 @@ test("a move meets another one: the job goes where the person decides", async ()
 });
 
 test("a done job that is opened again by mistake keeps the time it was done at; a refused move says why", async () => {
-  const made = await make({ status: "done", scheduled_at: new Date(Date.now() - 2 * 86_400_000).toISOString() });
+  const made = await make({ status: "done", scheduled_at: new Date(Date.now() - 20 * 86_400_000).toISOString() });
   const path = `/services/${made.service.id}`;
   const { completed_at } = await api<Job>("GET", path);
   const page = await open({}, "#/customers");
-  // It is on the second page of the jobs that were done lately.
-  await page.route("**/api/services?status=done*", (route) =>
+  // It was planned weeks ago, and is on the second page of the jobs that were done today.
+  await page.route("**/api/services?completed_from=*", (route) =>
     route.request().url().includes("after=")
       ? route.continue({ url: route.request().url().replace("&after=second", "") })
       : route.fulfill({ json: { items: [], next: "second" } }),

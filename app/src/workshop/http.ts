@@ -19,6 +19,8 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
   let size = 0;
   // Not `for await`: an early exit would destroy the connection before the problem is sent.
   await new Promise<void>((resolve, reject) => {
+    // A request without a body has no events (server.ts).
+    if (req.readableEnded) return resolve();
     req.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= MAX_BODY_BYTES) chunks.push(chunk);

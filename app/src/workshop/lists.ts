@@ -4,11 +4,14 @@ import type { Connection } from "./database.ts";
 import type { Listed, Values } from "./resources.ts";
 import { query } from "./schema.ts";
 import type { Branch, Condition, Search } from "./search.ts";
-import { HttpProblem, limitErrors, shortened } from "./validation.ts";
+import { describeIssue, HttpProblem, limitErrors, shortened } from "./validation.ts";
 
 export const DEFAULT_LIMIT = 25;
 /** The rows of a {@link Branch.scanFirst}: they take 0.5 ms, and of a word that one row in 50 has, they fill a page of 25. */
 const SCANNED = 2000;
+
+/** The most values of a parameter that can be repeated. */
+export const MAX_VALUES = 10;
 
 /** A validated request for one page of a list. */
 export interface ListRequest {
@@ -66,9 +69,14 @@ export function readParameters(
     if (check === undefined) refuse(name, "unknown_parameter", "No such parameter exists here.");
     else if (values.length > 1 && !repeatable(name)) refuse(name, "repeated", "This parameter can be given only once.");
     else {
-      const read = z.array(check).max(10).safeParse(values);
+      const read = z.array(check).max(MAX_VALUES).safeParse(values);
       if (read.success) given[name] = [...new Set(read.data)];
-      else refuse(name, "format", read.error.issues[0]?.message ?? "");
+      else {
+        // The last one: an integer that is too large is first above JavaScript's own bound.
+        const issue = read.error.issues.at(-1) as z.core.$ZodIssue;
+        const { code, detail } = describeIssue(issue, issue.path.length === 0 ? values : values[Number(issue.path[0])]);
+        refuse(name, code, detail);
+      }
     }
   }
   return { given, errors };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DEFAULT_LIMIT, listParameters } from "./lists.ts";
+import { DEFAULT_LIMIT, listParameters, MAX_VALUES } from "./lists.ts";
 import { changes, type Listed, type Resource, resources } from "./resources.ts";
 import { revenueParameters } from "./revenue.ts";
 import * as schema from "./schema.ts";
@@ -38,7 +38,7 @@ const Problem = z
           parameter: z.string().optional().meta({ description: "The parameter in the query." }),
           code: z.string().meta({
             description:
-              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken, paid; in a query: format, repeated, unknown_parameter.",
+              "required, type, format, range, too_short, too_long, unknown_field, not_found, taken, paid; in a query also repeated and unknown_parameter.",
           }),
           detail: z.string(),
         }),
@@ -140,7 +140,7 @@ function queryParameters(resource: Listed, without?: string): Parameter[] {
         name,
         in: "query",
         ...(description && { description }),
-        schema: repeatable ? { type: "array", items: one, maxItems: 10 } : one,
+        schema: repeatable ? { type: "array", items: one, maxItems: MAX_VALUES } : one,
       };
     });
 }

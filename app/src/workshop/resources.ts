@@ -167,6 +167,11 @@ const services: Resource = {
       where: (value) => sql`t.scheduled_at < ${value}`,
       about: "Scheduled before this time.",
     },
+    completed_from: {
+      value: schema.instant,
+      where: (value) => sql`t.completed_at >= ${value}`,
+      about: "Completed at this time or later.",
+    },
     remind_before: {
       value: schema.instant,
       // A newer job of the vehicle has made the reminder needless.

@@ -97,7 +97,7 @@ export function workshopRoutes(stores: Stores, release: string, login: boolean):
       const input = readIntake(await readJson(req));
       await create(stores, Object.keys(resources), req, res, false, input, async (db) => {
         const made = await createIntake(db, input, res.context.person);
-        const location = `${path(req).replace(/intake$/, "services")}/${made.service.id}`;
+        const location = `${path(req).replace(/intake$/i, "services")}/${made.service.id}`;
         return { location, body: JSON.stringify(made) };
       });
     },

@@ -76,18 +76,19 @@ export function fieldErrors(error: z.ZodError, input: unknown, prefix = ""): Fie
         code: "unknown_field" as const,
         detail: "This field does not exist, or cannot be set.",
       }));
-    return [{ pointer: pointerTo(issue.path, prefix), ...describe(issue, issue.path.reduce(child, input)) }];
+    return [{ pointer: pointerTo(issue.path, prefix), ...describeIssue(issue, issue.path.reduce(child, input)) }];
   });
   const first = new Map(found.map((entry) => [entry.pointer, entry]).reverse() as [string, FieldError][]);
   return [...first.values()].reverse();
 }
 
-function describe(issue: z.core.$ZodIssue, value: unknown): { code: Code; detail: string } {
+/** The code and the text of one issue of zod; `value` is the part of the input that it is about. */
+export function describeIssue(issue: z.core.$ZodIssue, value: unknown): { code: Code; detail: string } {
   if (value === undefined) return { code: "required", detail: "This field is missing." };
   switch (issue.code) {
     case "too_big":
       if (issue.origin === "string") return { code: "too_long", detail: `At most ${issue.maximum} characters.` };
-      return { code: "range", detail: `At most ${issue.maximum}.` };
+      return { code: "range", detail: `At most ${issue.maximum}${issue.origin === "array" ? " values" : ""}.` };
     case "too_small":
       if (issue.origin !== "string") return { code: "range", detail: `At least ${issue.minimum}.` };
       return {

@@ -40,6 +40,8 @@ it("npm run dev serves the service and its pages from servers of its own, and le
     const visit = await (await get(`${port}/`)).json();
     expect(visit).toMatchObject({ container_id: "dev", database_status: "Terhubung", total_visits: 1 });
     expect((await get(`${port}/assets/page.css`)).headers.get("content-type")).toBe("text/css");
+    // Addresses that are no paths end nothing.
+    expect([(await get(`${port}//`)).status, (await get(`${port}/assets/%`)).status]).toEqual([200, 404]);
     expect(await (await get(`${port + 1}/`)).text()).toMatch(/src="a\/workshop\.\w+\.js"/);
     await until("the workshop", async () => (await get(`${port + 1}/api/customers`)).status === 200, 60_000);
     expect(await (await get(`${port + 1}/api/customers`)).json()).toEqual({ items: [], next: null });

@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisServer } from "../../../ops/loopback/redis.ts";
 import { until } from "../../../ops/loopback/until.ts";
+import { exchange } from "./support/exchange.ts";
 import { Service } from "./support/service.ts";
 import { upload } from "./support/upload.ts";
 
@@ -19,19 +18,6 @@ afterAll(async () => {
   await service?.kill();
   await redis?.destroy();
 });
-
-/** Sends bytes as they are and returns all that comes back until the connection ends. */
-async function raw(bytes: string): Promise<string> {
-  const socket = connect(service.port, "127.0.0.1");
-  let answer = "";
-  socket.on("data", (chunk) => {
-    answer += chunk;
-  });
-  socket.on("error", () => {});
-  socket.write(bytes);
-  await once(socket, "close");
-  return answer;
-}
 
 describe("GET /", () => {
   it("responds with the five fields of the contract, in their order", async () => {
@@ -227,7 +213,7 @@ describe("an invalid request", () => {
     ["no Host", "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400],
     ["a request line of 64 KiB", `GET /${"x".repeat(65_536)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431],
   ])("%s is refused, and the next request gets its response", async (_name, bytes, status) => {
-    expect(await raw(bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(await exchange(service.port, bytes)).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect((await service.get("/healthz")).status).toBe(200);
   });
 });

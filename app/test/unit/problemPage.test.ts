@@ -10,6 +10,11 @@ test("a problem's page has the sentence, the status, the request's id and a way 
   expect(page).toContain("404 Not Found · 0123");
 });
 
+test("it lists the invalid parameters with their reasons, as text", () => {
+  const page = renderProblem("id", 400, "Bad Request", "The query is invalid.", "0123", [["<i>", "At most 100."]]);
+  expect(page).toContain('<ul>\n<li><code>&lt;i&gt;</code>: <span lang="en">At most 100.</span></li>\n</ul>');
+});
+
 test.each([
   [404, "Halaman atau data ini tidak ada."],
   [418, "Permintaan ini tidak dapat dijawab."],

@@ -17,23 +17,22 @@ const ICONS: Record<Status, string> = { scheduled: "clock", in_progress: "wrench
 /** For each status, the cursor of the older jobs that were not loaded. */
 type Truncated = Partial<Record<Status, string | null>>;
 
-/** Loads the jobs of a day; for today also the open jobs of earlier days, and every job that was finished today. */
+/** Loads the jobs of a day; for today also the open jobs of earlier days, and every job that was finished today, whenever it was planned. */
 async function load(start: Date, today: boolean, signal: AbortSignal): Promise<{ items: Job[]; truncated: Truncated }> {
   const from = start.toISOString();
   const to = dayAfter(start, 1).toISOString();
   const ofDay = getAll<Job>(`/services?from=${from}&to=${to}&sort=scheduled_at&limit=${LIMIT}`, signal);
   if (!today) return { items: (await ofDay).items, truncated: {} };
-  const before = (status: Status, pages: number, since = "") =>
-    getAll<Job>(`/services?status=${status}${since}&to=${from}&sort=-scheduled_at&limit=${LIMIT}`, signal, pages);
+  const latest = (filter: string, pages: number) =>
+    getAll<Job>(`/services?${filter}&sort=-scheduled_at&limit=${LIMIT}`, signal, pages);
   const [own, late, open, done] = await Promise.all([
     ofDay,
-    before("scheduled", 1),
-    before("in_progress", 1),
-    before("done", 5, `&from=${dayAfter(start, -14).toISOString()}`),
+    latest(`status=scheduled&to=${from}`, 1),
+    latest(`status=in_progress&to=${from}`, 1),
+    latest(`completed_from=${from}`, 5),
   ]);
-  const doneToday = done.items.filter(({ completed_at }) => Date.parse(completed_at ?? "") >= start.getTime());
   return {
-    items: [...own.items, ...late.items, ...open.items, ...doneToday],
+    items: [...own.items, ...late.items, ...open.items, ...done.items],
     truncated: { scheduled: late.next, in_progress: open.next, done: done.next },
   };
 }
@@ -213,6 +212,7 @@ export const board: View = async (main, { date, signal, fail }) => {
         none.hidden = own.length > 0;
         note.hidden = !truncated[status];
       }
+      for (const id of cards.keys()) if (!jobs.has(id)) cards.delete(id);
     });
     empty.hidden = jobs.size > 0;
     refreshWords();

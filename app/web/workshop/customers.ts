@@ -1,6 +1,7 @@
 // The search for a customer, and one customer with vehicles and history.
 import { get, isAbort, type Page } from "./api.ts";
 import { changesOf } from "./changes.ts";
+import { dialledNumber, mailAddress, whatsappLink } from "./contact.ts";
 import { type Child, h, icon, keepFocus, setText } from "./dom.ts";
 import { editDialog } from "./edit.ts";
 import { entry, plate } from "./job.ts";
@@ -9,7 +10,6 @@ import { backTo, keepPlace, keptPlace, rowsToRead } from "./place.ts";
 import type { Customer, Job, Kind, Records, Values, Vehicle } from "./records.ts";
 import { TYPING_PAUSE_MS } from "./suggest.ts";
 import type { View } from "./view.ts";
-import { dialledNumber, whatsappLink } from "./whatsapp.ts";
 
 const PAGE = 25;
 
@@ -361,7 +361,7 @@ export const customer: View = async (main, { id, signal, fail }) => {
       const entries = [
         entry("phone", "phone", h("a", { href: `tel:${dialledNumber(person.phone)}` }, person.phone)),
         whatsappLink(person.phone, () => t("greeting", person.name)),
-        person.email && entry("email", "mail", h("a", { href: `mailto:${person.email}` }, person.email)),
+        person.email && entry("email", "mail", h("a", { href: mailAddress(person.email) }, person.email)),
         person.address && entry("address", "pin", h("span", {}, person.address)),
       ];
       details.replaceChildren(...entries.flatMap((each) => each || []));

@@ -1,5 +1,5 @@
 // Modal dialogs, and the question before an action that cannot be undone.
-import { focusKey, h, icon, type Text } from "./dom.ts";
+import { focusHeading, focusKey, h, icon, type Text } from "./dom.ts";
 import type { Input } from "./fields.ts";
 import { t } from "./language.ts";
 
@@ -56,7 +56,7 @@ export function modal<Result>(
     dialog.addEventListener("close", () => {
       dialog.remove();
       if (opener?.isConnected) opener.focus();
-      else if (!focusKey(opener?.dataset.key ?? "")) document.querySelector("h1")?.focus();
+      else if (!focusKey(opener?.dataset.key ?? "")) focusHeading();
       resolve(result);
     });
     document.body.append(dialog);

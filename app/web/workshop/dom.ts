@@ -77,18 +77,30 @@ export function icon(name: string): SVGSVGElement {
 
 const keyOf = (element: Element | null) => (element instanceof HTMLElement ? element.dataset.key : undefined);
 
-/** Runs a change of the page; if the change takes the focus, the element with the same data-key gets it back. */
+/**
+ * Runs a change of the page. If the change takes the focus, the element with the same data-key gets it back; where that is gone, the next
+ * one behind it that is still on the page, or the one before it, or the heading.
+ */
 export function keepFocus(change: () => void): void {
-  const key = keyOf(document.activeElement);
+  const held = document.activeElement;
+  const keys = [...document.querySelectorAll("[data-key]")].map((each) => keyOf(each) ?? "");
+  const at = keys.indexOf(keyOf(held) ?? "");
   change();
-  if (key && keyOf(document.activeElement) !== key) focusKey(key);
+  if (held === document.body || document.activeElement !== document.body) return;
+  const candidates = at < 0 ? [] : [...keys.slice(at), ...keys.slice(0, at).reverse()];
+  if (!candidates.some(focusKey)) focusHeading();
 }
 
-/** Focuses the element with this data-key; false without one. */
+/** Focuses the page's heading where it is: the page does not scroll. */
+export function focusHeading(): void {
+  document.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+/** Focuses the element with this data-key; false without one, or where it is hidden. */
 export function focusKey(key: string): boolean {
   const found = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
   found?.focus();
-  return Boolean(found);
+  return found !== null && document.activeElement === found;
 }
 
 /** Makes these nodes the children of a list. It changes only differences, so that focus and animations stay. */

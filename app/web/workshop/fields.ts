@@ -216,9 +216,11 @@ export function group(kind: Kind, without: FieldName[] = []): Group {
     },
     typed: () => Object.fromEntries(fields.map(({ name, input }) => [name, textOf(input)])),
     retype: (texts) => {
-      for (const { name, input } of fields) {
+      for (const { name, input, setError } of fields) {
         const text = texts[name];
-        if (text !== undefined) input.value = text;
+        if (text === undefined) continue;
+        input.value = text;
+        setError(null);
       }
     },
   };

@@ -1,5 +1,6 @@
 // One job: its details, its lines with their total, and its payment.
 import { changesOf } from "./changes.ts";
+import { dialledNumber, whatsappLink } from "./contact.ts";
 import { dayHash } from "./days.ts";
 import { h, icon, keepFocus } from "./dom.ts";
 import { editDialog } from "./edit.ts";
@@ -8,7 +9,6 @@ import { dateTime, day, money, quantity, t } from "./language.ts";
 import { hideToast, toast } from "./notice.ts";
 import type { Job, Line, Status } from "./records.ts";
 import type { View } from "./view.ts";
-import { dialledNumber, whatsappLink } from "./whatsapp.ts";
 
 /** Shows one job; it is read again after each change. */
 export const jobPage: View = async (main, { id, signal, fail }) => {

@@ -1,5 +1,5 @@
 // Short notices at the lower edge, announced by a screen reader, with at most one action.
-import { type Child, h, icon, type Text } from "./dom.ts";
+import { type Child, h, icon, keepFocus, type Text } from "./dom.ts";
 import { t } from "./language.ts";
 
 const NOTICE_MS = 8000;
@@ -13,7 +13,7 @@ export function toast(text: Text, action?: Action | false): void {
   act = null;
   const gone = () => {
     if (!note.isConnected) return;
-    note.remove();
+    keepFocus(() => note.remove());
     act = null;
   };
   let timer = setTimeout(gone, NOTICE_MS);
@@ -40,15 +40,15 @@ export function toast(text: Text, action?: Action | false): void {
   for (const go of ["pointerleave", "focusout"])
     note.addEventListener(go, () => {
       clearTimeout(timer);
-      timer = setTimeout(gone, NOTICE_MS);
+      if (!note.matches(":hover, :focus-within")) timer = setTimeout(gone, NOTICE_MS);
     });
-  place.replaceChildren(note);
+  keepFocus(() => place.replaceChildren(note));
 }
 
 /** Removes the notice: its action is out of date. */
 export function hideToast(): void {
   act = null;
-  place.replaceChildren();
+  keepFocus(() => place.replaceChildren());
 }
 
 /** Runs the action of the present notice, if it has one. */

@@ -1,5 +1,6 @@
 // A week: its jobs by day, the revenue of each day and of the month, and the customers to remind of their next service.
 import { get, getAll, type Page } from "./api.ts";
+import { whatsappLink } from "./contact.ts";
 import { dayAfter, dayHash, dayOf, isoDay, midnight, monday, neighbours, utcOffset, weekHash } from "./days.ts";
 import { h, icon, keepFocus, setText } from "./dom.ts";
 import { plate, remindJob } from "./job.ts";
@@ -7,7 +8,6 @@ import { day, money, monthName, shortDay, sum, t, time, weekday } from "./langua
 import { hideToast, toast } from "./notice.ts";
 import type { Job, Revenue } from "./records.ts";
 import type { View } from "./view.ts";
-import { whatsappLink } from "./whatsapp.ts";
 
 const LIMIT = 100;
 
@@ -16,6 +16,7 @@ export const week: View = async (main, { date, signal, fail }) => {
   const start = monday(dayOf(date ?? "") ?? new Date());
   const days = Array.from({ length: 7 }, (_, i) => dayAfter(start, i));
   const end = dayAfter(start, 7);
+  const madeOn = isoDay(new Date());
   const present = monday(new Date()).getTime() === start.getTime();
   // This week can begin in another month than today's.
   const inMonth = present ? new Date() : start;
@@ -156,6 +157,8 @@ export const week: View = async (main, { date, signal, fail }) => {
   }
 
   async function refresh(): Promise<void> {
+    // The view is made for this day: at midnight another one can be today's week and month.
+    if (isoDay(new Date()) !== madeOn) return void dispatchEvent(new HashChangeEvent("hashchange"));
     const at = (each: Date) => encodeURIComponent(each.toISOString());
     const from = month < start ? month : start;
     const to = monthEnd > end ? monthEnd : end;

@@ -5,7 +5,7 @@ import { board } from "./board.ts";
 import { customer, customers } from "./customers.ts";
 import { dayOf } from "./days.ts";
 import { leaveDialogs, modal } from "./dialog.ts";
-import { bindText, h, icon, isTyping } from "./dom.ts";
+import { bindText, h, icon, isTyping, keepFocus } from "./dom.ts";
 import { intake } from "./intake.ts";
 import { jobPage } from "./jobPage.ts";
 import { currentLanguage, type Language, setLanguage, t, textFor } from "./language.ts";
@@ -136,7 +136,7 @@ onConnection(
       );
     // Inside an open dialog, since the page behind it cannot be used. Above the content, not over it.
     const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
-    if (!reason) banner.remove();
+    if (!reason) keepFocus(() => banner.remove());
     else if (!dialog && banner.nextSibling !== main) main.before(banner);
     else if (dialog && banner.parentNode !== dialog) dialog.prepend(banner);
     if (!reason && trouble && back) toast(() => t("online"));

@@ -8,7 +8,7 @@ const loginRefused = /postgres: [^;]*\((28...|3D000|42501)\)/;
 export const databaseLogin: Cause = {
   title: "PostgreSQL refuses the service's login",
   runbook: "postgreslogin",
-  next: ["cd ansible && ansible-playbook site.yml", "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50"],
+  next: ["npm run up", "npm run ssh -- DATABASE sudo journalctl -u 'postgresql@*' -n 50"],
   explainedBy: {},
   detect: eachApp((s) => {
     const { hosts, database } = s.app;

@@ -9,7 +9,7 @@ export const redisMemory: Cause = {
   next: [
     "npm run ssh -- HOST sudo REDIS_CLI info memory",
     "npm run ssh -- HOST sudo REDIS_CLI --bigkeys",
-    "cd ansible && ansible-playbook site.yml # after raising REDIS_MEMORY",
+    "npm run up # after raising REDIS_MEMORY",
   ],
   explainedBy: {},
   detect: eachRedis(({ memory }) => {

@@ -6,7 +6,7 @@ import { type Cause, eachApp } from "./types.ts";
 export const uneven: Cause = {
   title: "Uneven balancing",
   runbook: "backendidle",
-  next: ["npm run ssh -- BALANCER grep -A12 upstream /etc/nginx/nginx.conf", "cd ansible && ansible-playbook site.yml"],
+  next: ["npm run ssh -- BALANCER grep -A12 upstream /etc/nginx/nginx.conf", "npm run up"],
   explainedBy: { "backend-down": "anywhere", timeouts: "anywhere", starvation: "anywhere", cpu: "anywhere" },
   detect: eachApp((s) => {
     const traffic = trafficOf(s);

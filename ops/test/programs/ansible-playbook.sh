@@ -8,3 +8,5 @@ for each; do
   esac
 done
 echo "$line" >>calls
+# A person who writes the inventory at the same time.
+[ ! -e typed ] || cat typed >>ansible/inventory/hosts.yml

@@ -377,24 +377,29 @@ describe("lists", () => {
     await customer();
     const { body } = await ask("GET", "/customers?limit=1&sort=name");
     const forged = (cursor: unknown) => Buffer.from(JSON.stringify(cursor)).toString("base64url");
-    for (const [query, parameter] of [
-      ["limit=0", "limit"],
-      ["limit=101", "limit"],
-      ["limit=1&limit=2", "limit"],
-      ["sort=phone", "sort"],
-      ["page=2", "page"],
-      ["q=%00", "q"],
-      [`q=${"x".repeat(101)}`, "q"],
-      ["after=x", "after"],
-      [`sort=-name&after=${body.next}`, "after"],
-      [`after=${forged(["name", "a\u0000", 1])}`, "after"],
-      [`after=${forged(["name", "a", 1.5])}`, "after"],
-      [`after=${forged(["name", 1, 1])}`, "after"],
+    const notOfThisList = "Not a cursor of this list in this order.";
+    for (const [query, parameter, detail] of [
+      ["limit=0", "limit", "At least 1."],
+      ["limit=101", "limit", "At most 100."],
+      ["limit=9999999999999999", "limit", "At most 100."],
+      ["limit=ten", "limit", "A whole number."],
+      ["limit=1&limit=2", "limit", "This parameter can be given only once."],
+      ["sort=phone", "sort", "One of id, -id, name, -name, created_at, -created_at."],
+      ["page=2", "page", "No such parameter exists here."],
+      ["q=%00", "q", "No NUL and no half of a surrogate pair."],
+      [`q=${"x".repeat(101)}`, "q", "At most 100 characters."],
+      ["after=x", "after", notOfThisList],
+      [`sort=-name&after=${body.next}`, "after", notOfThisList],
+      [`after=${forged(["name", "a\u0000", 1])}`, "after", notOfThisList],
+      [`after=${forged(["name", "a", 1.5])}`, "after", notOfThisList],
+      [`after=${forged(["name", 1, 1])}`, "after", notOfThisList],
     ])
       expect([query, await ask("GET", `/customers?${query}`)]).toMatchObject([
         query,
-        { status: 400, body: { errors: [{ parameter }] } },
+        { status: 400, body: { errors: [{ parameter, detail }] } },
       ]);
+    const repeated = (await ask("GET", `/services?${"status=done&".repeat(11)}`)).body;
+    expect(repeated.errors).toEqual([{ parameter: "status", code: "range", detail: "At most 10 values." }]);
     for (const query of ["q=x", "status=late", "from=today", "vehicle_id=0", "vehicle_id=1&vehicle_id=2"])
       expect([query, (await ask("GET", `/services?${query}`)).status]).toEqual([query, 400]);
     expect((await ask("GET", "/customers/1/vehicles?customer_id=2")).status).toBe(400);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { PostgresServer } from "../../../../ops/loopback/postgres.ts";
 import { until } from "../../../../ops/loopback/until.ts";
+import { exchange } from "../support/exchange.ts";
 import { createPostgres } from "../support/postgres.ts";
 import { Service } from "../support/service.ts";
 import { upload } from "../support/upload.ts";
@@ -62,6 +63,15 @@ describe("an invalid body", () => {
     const response = await raw(body);
     expect([response.status, response.headers.get("content-type")]).toEqual([status, "application/problem+json"]);
   });
+
+  it.each(["POST /api/customers", "POST /api/intake", "PUT /api/customers/1", "PATCH /api/customers/1"])(
+    "that is missing, and so is its length, gets a response: %s",
+    async (request) => {
+      const headers = ["Host: h", "Connection: close", "Content-Type: application/json", "If-Match: *"];
+      const head = [`${request} HTTP/1.1`, ...headers, "", ""].join("\r\n");
+      expect(await exchange(service.port, head)).toMatch(/^HTTP\/1.1 400 [\s\S]*The body is not valid JSON in UTF-8/);
+    },
+  );
 
   it("of more than 64 KiB is refused, also without Content-Length", async () => {
     const chunks = new ReadableStream({

@@ -81,6 +81,16 @@ it("a job has a mechanic, an odometer and a reminder", async () => {
     });
 });
 
+it("a list begins at the time at which its jobs were completed, whenever they were planned", async () => {
+  const completed_at = "2026-11-21T05:00:00.000Z";
+  const scheduled_at = "2026-06-01T00:00:00Z";
+  await job({ status: "done", completed_at, scheduled_at });
+  await job({ status: "done", completed_at: "2026-11-21T04:59:59.999Z" });
+  await job({ status: "scheduled", scheduled_at: completed_at });
+  const { body } = await ask("GET", `/services?completed_from=${completed_at}`);
+  expect(body.items).toMatchObject([{ id: 1, completed_at }]);
+});
+
 it("the reminders that are due are the ones of vehicles without a newer job", async () => {
   const due = async (before: string) =>
     (await ask("GET", `/services?remind_before=${before}&sort=id`)).body.items.map(({ id }: { id: number }) => id);

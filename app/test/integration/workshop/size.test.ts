@@ -112,6 +112,7 @@ const lists = [
   `services?from=${day(-1)}&to=${day(1)}&sort=-created_at`,
   `services?to=${day(-720)}`,
   `services?remind_before=${day(7)}&sort=scheduled_at`,
+  ...[-1, -400].map((days) => `services?completed_from=${day(days)}&sort=-scheduled_at`),
   `services?vehicle_id=${SEED + 4242}`,
   `services?vehicle_id=${SEED + 4242}&sort=id`,
   `services?customer_id=${SEED + 4242}`,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readRevenueRequest } from "../../../src/workshop/revenue.ts";
+import { dialledNumber, mailAddress, whatsappNumber } from "../../../web/workshop/contact.ts";
 import { dayHash, dayOf, isoDay, monday, utcOffset, weekHash } from "../../../web/workshop/days.ts";
-import { dialledNumber, whatsappNumber } from "../../../web/workshop/whatsapp.ts";
 
 it.each([
   ["0812-3456-7890", "6281234567890"],
@@ -28,6 +28,12 @@ it.each([
   ["0062 812 3456 7890", "+6281234567890"],
   ["++65 9123 4567", "+6591234567"],
 ])("%s is dialled as %s", (phone, number) => expect(dialledNumber(phone)).toBe(number));
+
+it.each([
+  ["budi@example.com", "mailto:budi@example.com"],
+  ["budi?bcc=spy@example.com", "mailto:budi%3Fbcc%3Dspy@example.com"],
+  ["budi+a#b%c&d@example.com", "mailto:budi%2Ba%23b%25c%26d@example.com"],
+])("an e-mail to %s goes to nobody else", (email, link) => expect(mailAddress(email)).toBe(link));
 
 it.each(["2026-02-31", "2026-13-01", "2026-99-99", "1900-01-01", "2099-12-31", "0001-01-01", "x", ""])(
   "%j is no day of an address",

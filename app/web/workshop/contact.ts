@@ -1,4 +1,4 @@
-// Links that open a chat in WhatsApp with a message that the person can still change.
+// Links to a customer: a chat in WhatsApp with a message that the person can still change, a call, an e-mail.
 import { h, icon } from "./dom.ts";
 import { t } from "./language.ts";
 
@@ -22,6 +22,9 @@ export function dialledNumber(phone: string): string {
   const international = phone.trim().startsWith("+") ? digits : /^00(.+)/.exec(digits)?.[1];
   return (international === undefined ? digits : `+${international}`).replace(/^(\+?62)0/, "$1");
 }
+
+/** The address of an e-mail's link. An e-mail address can have the characters ?, & and #, which would be the link's own. */
+export const mailAddress = (email: string): string => `mailto:${encodeURIComponent(email).replace("%40", "@")}`;
 
 /** The link to a chat about `message`; null without a mobile number. */
 export function whatsappLink(phone: string, message: () => string): HTMLAnchorElement | null {
