@@ -1,12 +1,12 @@
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { isAbsolute, join, relative, resolve } from "node:path";
+import { isAbsolute, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { appsFile, appsText, defaultPort, type Entry, parseApps, writeAppsText } from "../cluster/apps.ts";
 import { hosts } from "../cluster/inventory.ts";
 import { firewallServices } from "../cluster/services.ts";
 import { counterSite, plannedUrl, sites } from "../cluster/sites.ts";
-import { UserError } from "../lib/cli.ts";
+import { typedPath, UserError } from "../lib/cli.ts";
 import { root } from "../lib/paths.ts";
 import { type Detected, detect, keysOf } from "./detect.ts";
 import { entryText, nameFor, portFor, refuseTaken, reservedNames, type Taken, withEntry } from "./entry.ts";
@@ -65,7 +65,7 @@ export async function add(args: string[]): Promise<void> {
   }
 }
 
-/** The source as apps.yml has it: a folder from the project's root where it lies in it. npm starts commands there, too. */
+/** The source as apps.yml has it: a folder from the project's root where it lies in it. */
 function sourceFor(given: string): string {
   if (/^https?:\/\/[^/]*@|^[a-z+.-]+:\/\/[^/@]*:[^/@]*@/i.test(given))
     throw new UserError(
@@ -73,7 +73,7 @@ function sourceFor(given: string): string {
       "take it out, and use an SSH key or git's credential helper",
     );
   if (isAddress(given)) return given;
-  const folder = resolve(process.env.INIT_CWD ?? process.cwd(), given);
+  const folder = typedPath(given);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
     throw new UserError(
       existsSync(folder) ? `${given} is a file` : `the folder ${given} does not exist`,

@@ -1,10 +1,9 @@
 import { closeSync, openSync } from "node:fs";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { findApp } from "../cluster/apps.ts";
 import { ssh } from "../cluster/hosts.ts";
 import { renewLists } from "../cluster/lists.ts";
-import { UserError } from "../lib/cli.ts";
+import { typedPath, UserError } from "../lib/cli.ts";
 import { captureBytes, passThrough } from "../lib/exec.ts";
 import { confirmed } from "../lib/terminal.ts";
 import { haloBackup, onHost, readBackup, storeHosts } from "./archive.ts";
@@ -16,7 +15,7 @@ export async function restore(args: string[]) {
   if (!given || positionals.length > 1)
     throw new UserError("one backup has to be named", "npm run restore -- .halo/backups/FILE");
   // npm runs this in the project's root, wherever it was called.
-  const file = resolve(process.env.INIT_CWD ?? ".", given);
+  const file = typedPath(given);
   const { taken, app, stores } = readBackup(file);
   if (app) findApp(app);
   const hosts = storeHosts(stores);

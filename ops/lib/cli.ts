@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { askHelp, asksForHelp, helpOf, scriptOf, type Usage } from "./usage.ts";
 
 /** A problem that a person can solve, with the way to solve it; printed without a stack trace. */
@@ -44,3 +45,6 @@ export async function runCommand(
 
 const isArgumentError = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+
+/** A path that a person has typed, seen from the folder of the command: npm starts every command in the project's root. */
+export const typedPath = (given: string): string => resolve(process.env.INIT_CWD ?? process.cwd(), given);

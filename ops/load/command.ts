@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { relative } from "node:path";
 import { parseArgs } from "node:util";
 import { findHost, viaLab } from "../cluster/hosts.ts";
 import { openSession, type Session } from "../cluster/session.ts";
 import { loginOf, secureUrlOf, siteFor, urlOf, wayTo } from "../cluster/sites.ts";
 import { backends, balancer } from "../cluster/topology.ts";
-import { UserError } from "../lib/cli.ts";
+import { typedPath, UserError } from "../lib/cli.ts";
 import { elapsed, passThrough } from "../lib/exec.ts";
 import { localPath, root } from "../lib/paths.ts";
 import { removeRows } from "../loadgen/rows.ts";
@@ -39,8 +39,7 @@ export async function load(args: string[]) {
   if (values.list) return console.log(list());
   if (positionals.length > 1) throw new UserError(`${positionals.join(" ")}: one scenario at a time`, "name one");
   const plan = makePlan(positionals[0], values);
-  const other =
-    values.compare === undefined ? undefined : readReport(resolve(process.env.INIT_CWD ?? ".", values.compare));
+  const other = values.compare === undefined ? undefined : readReport(typedPath(values.compare));
   const here = [process.execPath, ...process.argv.slice(1)];
   const inside = viaLab(here);
   if (inside.length > here.length) return passThrough(inside); // the load has to come from where the hosts are
