@@ -345,6 +345,26 @@ test("Ansible prints each problem on a line of its own", () => {
   }
 });
 
+test("tls: acme of a name that nobody can own is refused, but not where the CA is one's own", () => {
+  const site = { domain: "docs.test", ports: [80], tls: "acme", paths: { "/": { service: "demo" } } };
+  const check = (vars: object) => {
+    const given = { metrics_password: "unused-in-this-test", sites: [site, { ...site, domain: "a.com" }], ...vars };
+    const argv = [
+      "-i",
+      join(plugins, "../inventory/hosts.yml"),
+      "-e",
+      JSON.stringify(given),
+      join(plugins, "../check.yml"),
+    ];
+    const env = { ...process.env, LC_ALL: "C.UTF-8", ANSIBLE_CONFIG: join(plugins, "../ansible.cfg") };
+    const { status, stdout } = spawnSync("ansible-playbook", argv, { encoding: "utf8", env });
+    return [status, stdout];
+  };
+  const refused = /\n *tls: acme of docs\.test: Let's Encrypt certifies no name below \.test\n *Fix: /;
+  expect(check({})).toEqual([2, expect.stringMatching(refused)]);
+  expect(check({ acme_directory: "https://ca.docs.test/directory" })).toEqual([0, expect.anything()]);
+});
+
 test("a key that stands twice in a file of settings ends the run with its name", () => {
   const folder = mkdtempSync(join(tmpdir(), "halo-twice-"));
   try {
