@@ -216,6 +216,19 @@ test("nothing moves on a slow phone, from the first paint to the next refreshes"
   await curves(page);
   const first = await page.textContent("#asked");
   await expect.poll(() => page.textContent("#asked"), { timeout: 30_000 }).not.toBe(first);
+  // A longer number, beside which its unit moves.
+  await page.evaluate(() => {
+    const ask = window.fetch;
+    window.fetch = async (url, options) => {
+      const answer = await (await ask(url, options)).json();
+      for (const { metric, value } of answer.data.result ?? [])
+        if (value && metric.line === "requests 0") value[1] = "123456";
+      return Response.json(answer);
+    };
+  });
+  await expect.poll(() => page.textContent("#requests .now"), { timeout: 30_000 }).toMatch(/123.*\/s/);
+  const second = await page.textContent("#asked");
+  await expect.poll(() => page.textContent("#asked"), { timeout: 30_000 }).not.toBe(second);
   expect(await moved(page)).toEqual([]);
   expect(wrong).toEqual([]);
   await page.close();

@@ -67,9 +67,7 @@ const label = ({ host, name }: Curve) => [host, name].filter(Boolean).join(" ");
 export function card(metric: Metric, choose: (index: number | null) => void): Card {
   const { id, title, unit, about, limits, low, log } = metric;
   const verdict = h("p", { class: "state" });
-  const large = h("b");
-  const small = h("span");
-  const when = h("small");
+  const valueLine = h("p", { class: "now" });
   // As wide as the longest entry, so that the entries' places do not depend on their values.
   const wide = metric.pick === "both directions" || unit === "days";
   const legend = h("ul", { class: wide ? "legend wide" : "legend" });
@@ -89,7 +87,7 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
     "section",
     { class: "card", id, tabindex: "-1", "aria-labelledby": `${id}-title` },
     h("header", {}, h("h2", { id: `${id}-title` }, title), verdict),
-    h("p", { class: "now" }, large, small, when),
+    valueLine,
     h("div", { class: "frame" }, plot, nothing),
     legend,
     h("p", { class: "about" }, about),
@@ -265,9 +263,9 @@ export function card(metric: Metric, choose: (index: number | null) => void): Ca
 
   function values(): void {
     const [value, unitOf, whose] = standing(chosen);
-    large.textContent = value;
-    small.textContent = unitOf;
-    when.textContent = [whose, chosen === null ? "" : clock(times[chosen] ?? 0)].filter(Boolean).join(" · ");
+    const when = [whose, chosen === null ? "" : clock(times[chosen] ?? 0)].filter(Boolean).join(" · ");
+    // New elements: the unit follows its number, and one that stays would count as moved.
+    valueLine.replaceChildren(h("b", {}, value), h("span", {}, unitOf), h("small", {}, when));
     const bad = levelAt(metric, curves, chosen);
     element.dataset.state = bad === null ? "" : String(verdicts[bad]);
     const limit = limitsAt(metric, curves, chosen)[Math.max(0, (bad ?? 0) - 1)];
