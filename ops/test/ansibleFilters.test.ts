@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { filter, plugins } from "./support/filter.ts";
+import { checkPlaybook } from "./support/playbook.ts";
 
 const groups: Record<string, string[]> = {
   all: ["front", "app1", "app2"],
@@ -348,16 +349,7 @@ test("Ansible prints each problem on a line of its own", () => {
 test("tls: acme of a name that nobody can own is refused, but not where the CA is one's own", () => {
   const site = { domain: "docs.test", ports: [80], tls: "acme", paths: { "/": { service: "demo" } } };
   const check = (vars: object) => {
-    const given = { metrics_password: "unused-in-this-test", sites: [site, { ...site, domain: "a.com" }], ...vars };
-    const argv = [
-      "-i",
-      join(plugins, "../inventory/hosts.yml"),
-      "-e",
-      JSON.stringify(given),
-      join(plugins, "../check.yml"),
-    ];
-    const env = { ...process.env, LC_ALL: "C.UTF-8", ANSIBLE_CONFIG: join(plugins, "../ansible.cfg") };
-    const { status, stdout } = spawnSync("ansible-playbook", argv, { encoding: "utf8", env });
+    const { status, stdout } = checkPlaybook({ sites: [site, { ...site, domain: "a.com" }], ...vars });
     return [status, stdout];
   };
   const refused = /\n *tls: acme of docs\.test: Let's Encrypt certifies no name below \.test\n *Fix: /;

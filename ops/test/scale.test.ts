@@ -12,6 +12,7 @@ import { root } from "../lib/paths.ts";
 import { backendsOf, refuseForApps, resize } from "../scale/plan.ts";
 import { faultyOf, leftOut } from "../scale/staying.ts";
 import { workOf } from "../scale/work.ts";
+import { checkPlaybook } from "./support/playbook.ts";
 
 const committed = readFileSync(join(root, "ansible/inventory/hosts.yml"), "utf8");
 
@@ -257,16 +258,7 @@ test("more backends than PostgreSQL's memory has room for are refused without a 
   const folder = mkdtempSync(join(tmpdir(), "halo-scale-"));
   const file = join(folder, "hosts.yml");
   writeFileSync(file, resize(committed, 9).text);
-  const env = { ...process.env, ANSIBLE_CONFIG: join(root, "ansible/ansible.cfg") };
-  // Else it makes a password in .halo.
-  const argv = [
-    "--inventory",
-    file,
-    "--extra-vars",
-    "metrics_password=unused-in-this-test",
-    join(root, "ansible/check.yml"),
-  ];
-  const done = spawnSync("ansible-playbook", argv, { encoding: "utf8", env });
+  const done = checkPlaybook({}, file);
   rmSync(folder, { recursive: true });
   expect([done.status, done.stdout]).toEqual([2, expect.stringMatching(/PostgreSQL may take 1176 MiB .*\n +Fix: /)]);
 });

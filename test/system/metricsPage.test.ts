@@ -208,14 +208,19 @@ test("a refresh asks for the new points alone", async () => {
   await page.close();
 });
 
+/** Waits until the page has asked Prometheus once more. */
+async function refreshed(page: Page): Promise<void> {
+  const before = await page.textContent("#asked");
+  await expect.poll(() => page.textContent("#asked"), { timeout: 30_000 }).not.toBe(before);
+}
+
 test("nothing moves on a slow phone, from the first paint to the next refreshes", async () => {
   const { page, wrong } = await open({ viewport: phone }, "#15m", async (page) => {
     await measure(page);
     await slowDown(page);
   });
   await curves(page);
-  const first = await page.textContent("#asked");
-  await expect.poll(() => page.textContent("#asked"), { timeout: 30_000 }).not.toBe(first);
+  await refreshed(page);
   // A longer number, beside which its unit moves.
   await page.evaluate(() => {
     const ask = window.fetch;
@@ -227,8 +232,7 @@ test("nothing moves on a slow phone, from the first paint to the next refreshes"
     };
   });
   await expect.poll(() => page.textContent("#requests .now"), { timeout: 30_000 }).toMatch(/123.*\/s/);
-  const second = await page.textContent("#asked");
-  await expect.poll(() => page.textContent("#asked"), { timeout: 30_000 }).not.toBe(second);
+  await refreshed(page);
   expect(await moved(page)).toEqual([]);
   expect(wrong).toEqual([]);
   await page.close();
