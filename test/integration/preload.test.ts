@@ -104,6 +104,40 @@ describe("an app that knows nothing of Halo", () => {
     expect(await app.exit).toBe(0);
   });
 
+  it.each(["plain", "clustered"])("%s: answers all connections that wait when the lame duck ends", async (name) => {
+    const CONNECTIONS = 20;
+    const LAME_DUCK_MS = 500;
+    /** The answers; none where a busy machine has held this test up for too long to stop and to continue the app in time. */
+    const askWhileTheyWait = async (): Promise<string[] | undefined> => {
+      app = await App.start(name, { LAME_DUCK_MS: `${LAME_DUCK_MS}` });
+      const from = performance.now();
+      const isPast = (ms: number) => performance.now() - from > ms;
+      app.child.kill("SIGTERM");
+      const isLame = async () => (await app.get("/")).headers.get("connection") === "close";
+      await until("the lame duck", () => isPast(LAME_DUCK_MS) || isLame());
+      app.child.kill("SIGSTOP");
+      const isLate = isPast(LAME_DUCK_MS - 100);
+      const answers = Array.from({ length: CONNECTIONS }, async () => {
+        const socket = connect(app.port, "127.0.0.1");
+        const answer = new Promise((resolve) =>
+          socket.once("data", resolve).once("close", resolve).on("error", resolve),
+        );
+        socket.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        return `${await answer}`;
+      });
+      await until("the end of the lame duck", () => isPast(LAME_DUCK_MS));
+      app.child.kill("SIGCONT");
+      // Workers of an app that clusters itself take connections for 250 ms more.
+      const isTooLate = isLate || isPast(LAME_DUCK_MS + 100);
+      const all = await Promise.all(answers);
+      return isTooLate ? app.destroy().then(() => undefined) : all;
+    };
+    let answers: string[] | undefined;
+    while (answers === undefined) answers = await askWhileTheyWait();
+    expect(answers.map((answer) => answer.split("\r\n")[0])).toEqual(Array(CONNECTIONS).fill("HTTP/1.1 200 OK"));
+    expect(await app.exit).toBe(0);
+  });
+
   it("cuts off a request without an end at the deadline", async () => {
     app = await App.start("plain", { LAME_DUCK_MS: "0", SHUTDOWN_DEADLINE_MS: "300" });
     const { response } = await postInFlight(app);

@@ -10,6 +10,7 @@
 "use strict";
 const cluster = require("node:cluster");
 const { subscribe } = require("node:diagnostics_channel");
+const { errorMonitor } = require("node:events");
 const { existsSync, readFileSync, writeSync } = require("node:fs");
 const { createServer, Server, ServerResponse } = require("node:http");
 const net = require("node:net");
@@ -23,6 +24,10 @@ const KEEP_ALIVE_MS = 75_000;
 const SWEEP_MS = 50;
 /** From the last new connection until the first close of an idle one: a connection is idle until its first request arrives. */
 const ON_THE_WAY_MS = 250;
+/** The longest time for connections that wait to be accepted: below ON_THE_WAY_MS, in which the workers of an app still take them. */
+const ACCEPTING_MS = 100;
+/** A turn of the event loop in which nothing arrived. A connection that arrives in a longer one would be reset at its end. */
+const QUIET_TURN_MS = 0.1;
 /** Time for the workers of an app that clusters itself to end after their own deadline. PM2's SIGKILL comes 2 s after the deadline. */
 const GRACE_MS = 1000;
 const METRICS_RETRY_MS = 1000;
@@ -75,12 +80,15 @@ const late = process.env.HALO_PRELOAD_LATE !== undefined;
 // ---- The app's servers
 
 const known = new WeakSet();
+/** The servers that listen or have asked to: from then on, Node's cluster gives connections to a worker. */
 const listening = new Set();
 const sockets = new Set();
 /** The servers that accept no connection any more, each with a promise of its last one's end. */
 const draining = new WeakMap();
 /** The listening sockets that this process accepts connections from for the workers of an app that clusters itself. */
 const shared = new Set();
+/** How many connections this process has accepted. */
+let accepted = 0;
 let metricsServer;
 let ready = false;
 
@@ -108,12 +116,13 @@ const adopt = guarded("the app's server", DEFECT, (server) => {
   known.add(server);
   keepIdleConnections(server);
   server.on("listening", () => {
-    listening.add(server);
     release ??= findRelease();
     sayReady(server.address());
   });
   server.on("close", () => listening.delete(server));
+  server.on(errorMonitor, () => server.listening || listening.delete(server));
   server.on("connection", (socket) => {
+    accepted += 1;
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
@@ -122,7 +131,16 @@ const adopt = guarded("the app's server", DEFECT, (server) => {
 // Node's cluster takes the socket out of its server, and has no other way to it.
 const share = guarded("the sockets of workers", DEFECT, (server) => {
   const socket = server._handle;
-  if (cluster.isPrimary) setImmediate(() => server._handle === null && shared.add(socket));
+  if (!cluster.isPrimary) return;
+  setImmediate(() => {
+    if (server._handle !== null) return;
+    shared.add(socket);
+    const { onconnection } = socket;
+    socket.onconnection = function (...args) {
+      accepted += 1;
+      return onconnection.apply(this, args);
+    };
+  });
 });
 
 const { close, listen } = net.Server.prototype;
@@ -132,7 +150,9 @@ function watchServers() {
     if (late) return this;
     if (!(this instanceof Server)) this.once("listening", () => share(this));
     else if (this !== metricsServer) adopt(this);
-    return listen.apply(this, args);
+    listen.apply(this, args);
+    if (known.has(this)) listening.add(this);
+    return this;
   };
   // The app's own handlers come when the server is closed already; they close it again, and an error might end them early.
   net.Server.prototype.close = function (callback) {
@@ -240,10 +260,11 @@ async function drain(workers, signal) {
   // In an app that clusters itself its workers still take the last connections that the process before them has accepted.
   const more = cluster.isWorker && !first ? ON_THE_WAY_MS : 0;
   await new Promise((resolve) => setTimeout(resolve, number("LAME_DUCK_MS", 500) + more));
-  // Connections that wait to be accepted are so now; the close would reset them.
-  await new Promise(setImmediate);
-  for (const socket of shared) socket.close();
   const servers = [...listening];
+  const accepting = [...shared, ...servers.map((server) => server._handle)];
+  await acceptWaiting();
+  // Before the servers, whose own close takes so long that new connections may wait at its end.
+  for (const socket of accepting) socket?.close();
   const closed = servers.map(stopAccepting);
   const closeIdle = () => {
     for (const server of servers) server.closeIdleConnections?.();
@@ -260,6 +281,18 @@ async function drain(workers, signal) {
   clearInterval(sweep);
   // Requests without an end, and WebSockets, which have none.
   for (const socket of sockets) socket.destroy();
+}
+
+/** Accepts the connections that wait, for the close of their server would reset them: libuv accepts one in each turn of its loop. */
+async function acceptWaiting() {
+  const end = performance.now() + ACCEPTING_MS;
+  for (let from = performance.now(); from < end; ) {
+    const before = accepted;
+    await new Promise(setImmediate);
+    const took = performance.now() - from;
+    if (accepted === before && took < QUIET_TURN_MS) return;
+    from += took;
+  }
 }
 
 /** Closes a server, but none of its connections: http's close would end the idle ones at once. */
